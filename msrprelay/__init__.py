@@ -1,0 +1,2 @@
+"""The media relay for MSRP (RFC 4975): offers and answers in, joined TCP legs out."""
+

@@ -1,0 +1,1 @@
+//! `msrprelay._native`: conversion between Python and the engine; no rule of MSRP lives here.
