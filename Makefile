@@ -1,0 +1,55 @@
+# The front door: `make` alone prints the targets.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAGE  := ./scripts/stage
+HOT    := msrprelay/offer_answer.py msrprelay/rpc/bencode.py msrprelay/sdp.py msrprelay/uri.py
+RUST   := $(shell find native -name '*.rs' -o -name 'Cargo.*' | grep -v /target/)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check ci fmt lint types rust wheel bench fuzz clean
+
+help: ## print the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready ## build everything and install it into .venv/
+
+$(VENV)/.ready: pyproject.toml setup.py Makefile $(RUST) $(HOT)
+	@PYTHON=$(PYTHON) ./scripts/prerequisites
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+demo: setup ## watch two endpoints that both dial in chat through the relay
+	$(BIN)/msrprelay-ctl demo
+
+test: setup ## run the tests: the crates' and the package's
+	$(STAGE) cargo-test cargo test --quiet --manifest-path native/Cargo.toml --locked --workspace --exclude msrprelay-native
+	$(STAGE) pytest $(BIN)/python -m pytest --quiet --benchmark-disable
+
+check: fmt lint types rust wheel ## everything but the tests
+
+fmt: setup
+	$(STAGE) cargo-fmt cargo fmt --manifest-path native/Cargo.toml --all --check
+	$(STAGE) ruff-format $(BIN)/ruff format --check .
+
+lint: setup
+	$(STAGE) clippy cargo clippy --quiet --manifest-path native/Cargo.toml --workspace --all-targets --locked -- -D warnings
+	$(STAGE) ruff $(BIN)/ruff check .
+
+types: setup
+	$(STAGE) mypy $(BIN)/python -m mypy
+	$(STAGE) stubtest $(BIN)/python -m mypy.stubtest msrprelay._native
+
+rust: setup
+	$(STAGE) cargo-doc env RUSTDOCFLAGS=-Dwarnings cargo doc --quiet --manifest-path native/Cargo.toml --workspace --no-deps --locked
+
+wheel: setup
+	$(STAGE) wheel env PYTHON=$(PYTHON) ./scripts/check-wheel
+
+ci: setup ## what CI runs: all checks, then the tests
+	@$(MAKE) --no-print-directory check test
+	@cat .stages && rm -f .stages
+
+clean: ## remove what was built
+	rm -rf $(VENV) build dist native/target msrprelay/*.so msrprelay/*/*.so *.egg-info

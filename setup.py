@@ -1,0 +1,66 @@
+"""Build the two kinds of native module: the crate (by maturin) and the hot modules (by Cython).
+
+Everything else about the distribution stands in pyproject.toml.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+# Compiled in pure-Python mode: the same files also run as they are.
+HOT_MODULES = [
+    "msrprelay/offer_answer.py",
+    "msrprelay/rpc/bencode.py",
+    "msrprelay/sdp.py",
+    "msrprelay/uri.py",
+]
+
+
+class Crate(Extension):
+    """A PyO3 crate, built by maturin and put where a dotted module name belongs."""
+
+    def __init__(self, name: str, manifest: str) -> None:
+        super().__init__(name, sources=[])
+        self.manifest = manifest
+
+
+class BuildExt(build_ext):
+    """`build_ext` that hands crates to maturin."""
+
+    def build_extension(self, ext: Extension) -> None:
+        if not isinstance(ext, Crate):
+            super().build_extension(ext)
+            return
+        if shutil.which("cargo") is None:
+            sys.exit("msrprelay: a Rust toolchain is needed: install it from https://rustup.rs")
+        target = Path(self.get_ext_fullpath(ext.name))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory() as out:
+            options = ["-i", sys.executable, "-m", ext.manifest, "-o", out]
+            # "off": the wheel maturin makes is only a carrier, its platform tag is never seen.
+            command = ["maturin", "build", "--release", "--locked", "--compatibility", "off"]
+            subprocess.run([*command, *options], check=True)
+            (wheel,) = Path(out).glob("*.whl")
+            with zipfile.ZipFile(wheel) as archive:
+                (member,) = (name for name in archive.namelist() if name.endswith(".so"))
+                # A new file, not new bytes in the old one: a running process may have it mapped.
+                target.unlink(missing_ok=True)
+                target.write_bytes(archive.read(member))
+
+
+setup(
+    ext_modules=[
+        Crate("msrprelay._native", manifest="native/py/Cargo.toml"),
+        *cythonize(HOT_MODULES, build_dir="build/cython", language_level=3),
+    ],
+    cmdclass={"build_ext": BuildExt},
+)
