@@ -1,0 +1,153 @@
+"""The native module: the relay engine, and the MSRP framer for Python's own use.
+
+Conversion only; what the words mean stands in ``native/relay`` and ``native/proto``.
+"""
+
+from typing import Protocol, final
+
+__all__ = ["Framer", "Head", "OpenError", "Relay", "Session", "__version__"]
+
+__version__: str
+
+class _Config(Protocol):
+    """What :class:`Relay` reads from its configuration: durations in seconds, sizes in bytes."""
+
+    @property
+    def threads(self) -> int: ...
+    @property
+    def gate_seconds(self) -> float: ...
+    @property
+    def join_seconds(self) -> float: ...
+    @property
+    def own_bind_seconds(self) -> float: ...
+    @property
+    def half_closed_seconds(self) -> float: ...
+    @property
+    def stalled_chunk_seconds(self) -> float: ...
+    @property
+    def keepalive_idle_seconds(self) -> float: ...
+    @property
+    def keepalive_interval_seconds(self) -> float: ...
+    @property
+    def keepalive_count(self) -> int: ...
+    @property
+    def unacknowledged_seconds(self) -> float: ...
+    @property
+    def leg_buffer_bytes(self) -> int: ...
+    @property
+    def unbound_per_port(self) -> int: ...
+    @property
+    def header_line_bytes(self) -> int: ...
+    @property
+    def header_block_bytes(self) -> int: ...
+    @property
+    def header_count(self) -> int: ...
+    @property
+    def event_ring(self) -> bool: ...
+
+class _LegOpen(Protocol):
+    @property
+    def address(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def own_uri(self) -> bytes: ...
+    @property
+    def peer_path(self) -> list[bytes]: ...
+
+class _LegAnswer(Protocol):
+    @property
+    def role(self) -> str: ...
+    @property
+    def peer_path(self) -> list[bytes]: ...
+    @property
+    def target(self) -> object: ...
+
+class OpenError(OSError):
+    """A listener could not be opened; ``side`` says whose (``"a"`` or ``"b"``)."""
+
+    side: str
+
+@final
+class Relay:
+    """The engine: its threads, behind a handle."""
+
+    def __new__(cls, config: _Config) -> Relay:
+        """Start the threads. Raises OSError."""
+
+    def open(
+        self, policy: str, a: _LegOpen, b: _LegOpen, tos: int | None, idle_seconds: float | None
+    ) -> Session:
+        """Listen on both legs' ports and create the session. Raises OpenError."""
+
+    def fileno(self) -> int:
+        """An eventfd that is readable when :meth:`drain` has something to give."""
+
+    def drain(self) -> list[tuple[int, str, str | None, str | None]]:
+        """Everything that happened since the last call, oldest first.
+
+        Each entry: session id, what, side (``"a"``, ``"b"`` or None), reason code or None.
+        """
+
+    def counters(self) -> dict[str, int]:
+        """Totals since the start, all threads summed; refusals and ends by reason."""
+
+    def stop(self) -> None:
+        """End all sessions and join the threads. Safe to repeat."""
+
+@final
+class Session:
+    """One session in the engine. Dropping the handle does not end it."""
+
+    @property
+    def id(self) -> int: ...
+    def answer(self, a: _LegAnswer, b: _LegAnswer) -> None:
+        """Fix roles, paths and dial targets."""
+
+    def dial(self, side: str, addresses: list[tuple[str, int]] | None) -> None:
+        """Give a pending dial target; None: there is none that may be dialled."""
+
+    def close(self, reason: str, linger_seconds: float) -> None:
+        """End the session after at most ``linger_seconds`` for bytes in flight."""
+
+    def report(self) -> dict[str, object]:
+        """Roles, states, addresses, byte counts and reasons as they are now."""
+
+    def events(self) -> list[tuple[float, str | None, str, int]]:
+        """The event ring, oldest first: seconds since the opening, side, what, a number."""
+
+@final
+class Head:
+    """Start line and headers of one chunk."""
+
+    @property
+    def method(self) -> str | None: ...
+    @property
+    def status(self) -> int | None: ...
+    @property
+    def comment(self) -> bytes | None: ...
+    @property
+    def transaction_id(self) -> str: ...
+    @property
+    def headers(self) -> list[tuple[str, bytes]]: ...
+    @property
+    def header_length(self) -> int: ...
+    @property
+    def has_body(self) -> bool: ...
+
+@final
+class Framer:
+    """The chunk framer of one direction of one connection (RFC 4975 section 7.1)."""
+
+    def __new__(
+        cls, max_line: int = 16384, max_head: int = 65536, max_headers: int = 128
+    ) -> Framer: ...
+    def feed(self, data: bytes) -> list[tuple[str, int, int, Head | bytes | str | None]]:
+        """Take bytes; give what they complete as (kind, offset, length, value).
+
+        Kinds: ``gap`` (None), ``head`` (Head), ``body`` (bytes), ``end`` (the flag),
+        ``error`` (the code; nothing follows it). Offsets count from the stream's start.
+        """
+
+    def between_chunks(self) -> bool:
+        """Whether the stream may end here without cutting a chunk."""

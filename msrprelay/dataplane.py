@@ -1,0 +1,146 @@
+"""The engine as the control plane sees it: plain data in, notices out, never a byte of a message.
+
+The only importer of the engine. Commands go to the engine's threads by queue and wait for
+none of them; notices come back in batches, announced by an eventfd that the event loop watches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import structlog
+
+from ._native import OpenError, Relay, Session
+
+__all__ = [
+    "DataPlane",
+    "EngineConfig",
+    "LegAnswer",
+    "LegOpen",
+    "Notice",
+    "OpenError",
+    "Session",
+    "Side",
+    "Target",
+]
+
+log = structlog.get_logger(__name__)
+
+Side = Literal["a", "b"]
+Policy = Literal["aware", "cema", "sessmatch"]
+# Whom to dial: nobody, a name being resolved, nobody allowed, or these addresses in turn.
+Target = Literal["none", "pending", "denied"] | list[tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """What the engine's threads need to know; durations in seconds, sizes in bytes."""
+
+    threads: int
+    gate_seconds: float
+    join_seconds: float
+    own_bind_seconds: float
+    half_closed_seconds: float
+    stalled_chunk_seconds: float
+    keepalive_idle_seconds: float
+    keepalive_interval_seconds: float
+    keepalive_count: int
+    unacknowledged_seconds: float
+    leg_buffer_bytes: int
+    unbound_per_port: int
+    header_line_bytes: int
+    header_block_bytes: int
+    header_count: int
+    event_ring: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LegOpen:
+    """One leg at the offer: where to listen, and the two URIs that meet there.
+
+    ``own_uri`` is what we tell this peer to dial (U_side of DESIGN); ``peer_path`` is what the
+    peer wrote into its a=path, empty while it has not spoken.
+    """
+
+    address: str
+    port: int
+    own_uri: bytes
+    peer_path: list[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class LegAnswer:
+    """One leg at the answer: ``role`` is ``accept`` or ``dial``."""
+
+    role: Literal["accept", "dial"]
+    peer_path: list[bytes]
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something happened in the engine: ``what`` is ``bound``, ``joined``, ``closed`` ..."""
+
+    session: int
+    what: str
+    side: str | None
+    reason: str | None
+
+
+class DataPlane:
+    """The engine behind the event loop."""
+
+    def __init__(self, config: EngineConfig) -> None:
+        """Start the engine's threads. Raises OSError."""
+        self._relay = Relay(config)
+        self._handle: Callable[[Notice], None] | None = None
+
+    def start(self, handle: Callable[[Notice], None]) -> None:
+        """Call ``handle`` in the running loop for every notice from now on."""
+        self._handle = handle
+        asyncio.get_running_loop().add_reader(self._relay.fileno(), self._on_ready)
+
+    def stop(self) -> None:
+        """End every session and the threads. No notice comes after it."""
+        if self._handle is not None:
+            asyncio.get_running_loop().remove_reader(self._relay.fileno())
+            self._handle = None
+        self._relay.stop()
+
+    def open(
+        self,
+        policy: Policy,
+        a: LegOpen,
+        b: LegOpen,
+        *,
+        tos: int | None = None,
+        idle_seconds: float | None = None,
+    ) -> Session:
+        """Listen on both legs' ports at once, and create the session.
+
+        Raises OpenError whose ``side`` names the leg and whose ``errno`` says why.
+        """
+        return self._relay.open(policy, a, b, tos, idle_seconds)
+
+    def counters(self) -> dict[str, int]:
+        """Totals of all threads since the start."""
+        return self._relay.counters()
+
+    def _on_ready(self) -> None:
+        # Clear the counter first: a notice pushed in between signals again.
+        os.eventfd_read(self._relay.fileno())
+        for notice in self._relay.drain():
+            self._deliver(Notice(*notice))
+
+    def _deliver(self, notice: Notice) -> None:
+        if self._handle is None:
+            return
+        try:
+            self._handle(notice)
+        except Exception:
+            # A bug in one call's bookkeeping must not stop the notices of the others.
+            log.exception("notice failed", notice=notice)

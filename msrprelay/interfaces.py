@@ -1,0 +1,73 @@
+"""The relay's addresses: where it listens, and what it tells the peers to dial.
+
+An interface is written in rtpengine's manner, ``NAME/ADDRESS[!ADVERTISED]``: sockets are bound to
+ADDRESS, the SDP names ADVERTISED (an address or a host name), which differs behind a NAT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Literal, Self
+
+from .errors import CommandError, ConfigError
+
+Family = Literal["IP4", "IP6"]
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One local address of one network side."""
+
+    name: str
+    address: IPv4Address | IPv6Address
+    advertised: str
+
+    @property
+    def family(self) -> Family:
+        """The SDP address type of this interface's sockets."""
+        return "IP4" if self.address.version == 4 else "IP6"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``NAME/ADDRESS[!ADVERTISED]``; NAME defaults to ``default``.
+
+        Raises ConfigError naming the part that is wrong.
+        """
+        name, slash, rest = text.rpartition("/")
+        if slash and not name:
+            raise ConfigError(f"interface {text!r}: the name before '/' is empty")
+        address, bang, advertised = rest.partition("!")
+        try:
+            parsed = ip_address(address.strip("[]"))
+        except ValueError:
+            raise ConfigError(f"interface {text!r}: {address!r} is not an IP address") from None
+        if parsed.is_unspecified:
+            raise ConfigError(f"interface {text!r}: peers cannot dial {address}; name one address")
+        if bang and not advertised:
+            raise ConfigError(f"interface {text!r}: nothing after '!'")
+        return cls(name or "default", parsed, advertised or str(parsed))
+
+
+class Interfaces:
+    """All interfaces, the first one being the default."""
+
+    def __init__(self, interfaces: Iterable[Interface]) -> None:
+        self._all = tuple(interfaces)
+        if not self._all:
+            raise ConfigError("interface: at least one is needed, e.g. --interface=192.0.2.10")
+
+    def __iter__(self) -> Iterator[Interface]:
+        return iter(self._all)
+
+    def choose(self, name: str | None, family: Family | None) -> Interface:
+        """The interface called ``name`` (default: the first), of ``family`` if one is asked for.
+
+        Raises CommandError ``Unknown interface`` where rtpengine would silently take another.
+        """
+        named = [i for i in self._all if name is None or i.name == name]
+        fitting = [i for i in named if family is None or i.family == family]
+        if not fitting:
+            raise CommandError("Unknown interface")
+        return fitting[0]

@@ -1,0 +1,72 @@
+"""What ``--interface`` may say, and which one a call gets."""
+
+from __future__ import annotations
+
+import pytest
+
+from msrprelay.errors import CommandError, ConfigError
+from msrprelay.interfaces import Family, Interface, Interfaces
+
+PUB = Interface.parse("pub/192.0.2.10!chat.example.net")
+PUB6 = Interface.parse("pub/[2001:db8::10]")
+PRIV = Interface.parse("priv/10.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "address", "advertised"),
+    [
+        pytest.param("192.0.2.10", "default", "192.0.2.10", "192.0.2.10", id="bare"),
+        pytest.param("pub/192.0.2.10", "pub", "192.0.2.10", "192.0.2.10", id="named"),
+        pytest.param("pub/10.0.0.1!192.0.2.1", "pub", "10.0.0.1", "192.0.2.1", id="behind-nat"),
+        pytest.param("pub/10.0.0.1!a.example", "pub", "10.0.0.1", "a.example", id="name"),
+        pytest.param("6/[2001:DB8::1]", "6", "2001:db8::1", "2001:db8::1", id="ipv6-brackets"),
+        pytest.param("6/2001:db8::1", "6", "2001:db8::1", "2001:db8::1", id="ipv6"),
+    ],
+)
+def test_an_interface_is_read(text: str, name: str, address: str, advertised: str) -> None:
+    interface = Interface.parse(text)
+    assert (interface.name, str(interface.address), interface.advertised) == (
+        name,
+        address,
+        advertised,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        pytest.param("/192.0.2.1", "name before '/'", id="no-name"),
+        pytest.param("pub/nowhere", "not an IP address", id="no-address"),
+        pytest.param("pub/192.0.2.1!", "nothing after '!'", id="no-advertised"),
+        pytest.param("0.0.0.0", "peers cannot dial", id="unspecified"),
+    ],
+)
+def test_a_wrong_interface_is_refused_by_name(text: str, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        Interface.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "chosen"),
+    [
+        pytest.param(None, None, PUB, id="default-is-the-first"),
+        pytest.param("priv", None, PRIV, id="by-name"),
+        pytest.param(None, "IP6", PUB6, id="by-family"),
+        pytest.param("pub", "IP6", PUB6, id="by-both"),
+    ],
+)
+def test_the_fitting_interface_is_chosen(
+    name: str | None, family: Family | None, chosen: Interface
+) -> None:
+    assert Interfaces([PUB, PUB6, PRIV]).choose(name, family) is chosen
+
+
+@pytest.mark.parametrize(("name", "family"), [("nope", None), ("priv", "IP6")])
+def test_an_unknown_interface_is_an_error(name: str, family: Family | None) -> None:
+    with pytest.raises(CommandError, match=r"^Unknown interface$"):
+        Interfaces([PUB, PUB6, PRIV]).choose(name, family)
+
+
+def test_no_interface_at_all_is_refused() -> None:
+    with pytest.raises(ConfigError, match="at least one"):
+        Interfaces([])
