@@ -3,3 +3,25 @@
 //! Nothing here reads a clock, a socket or a file: time arrives as an argument and work to do
 //! leaves as a value, so every path runs in a unit test.
 #![forbid(unsafe_code)]
+
+mod bind;
+mod error;
+mod framer;
+mod gate;
+mod head;
+mod pieces;
+mod refusal;
+mod rewrite;
+mod span;
+mod uri;
+
+pub use bind::{Answer, BindAnswer, bind_request};
+pub use error::FrameError;
+pub use framer::{Event, Flag, Framer, Limits};
+pub use gate::{Gate, Key, RefuseCause, Verdict};
+pub use head::{ByteRange, FailureReport, Head, Headers, Kind, Method, PathLine, path_uris};
+pub use pieces::{Piece, Pieces};
+pub use refusal::Refusal;
+pub use rewrite::{Passed, PathPair, Rewriter, What};
+pub use span::Span;
+pub use uri::{Host, Scheme, Uri, UriError};

@@ -1,0 +1,74 @@
+use std::ops::Range;
+
+use crate::Passed;
+
+/// A run of bytes to write.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Piece {
+    /// Bytes of the input, as they came.
+    Input(Range<usize>),
+    /// Bytes of [`Pieces::made`].
+    Made(Range<usize>),
+}
+
+/// What one call to [`Rewriter::push`](crate::Rewriter::push) gives to write, in order. Reused
+/// from call to call: nothing is allocated once it has grown to the traffic.
+#[derive(Debug, Default)]
+pub struct Pieces {
+    /// The runs, in order.
+    pub list: Vec<Piece>,
+    /// What the runs called [`Piece::Made`] point into.
+    pub made: Vec<u8>,
+    /// The chunk heads decided in this call, in order.
+    pub passed: Vec<Passed>,
+}
+
+/// Below this a copy is cheaper than one more iovec.
+const WORTH_AN_IOVEC: usize = 4096;
+
+impl Pieces {
+    /// Forgets everything, keeps the memory.
+    pub fn clear(&mut self) {
+        self.list.clear();
+        self.made.clear();
+        self.passed.clear();
+    }
+
+    /// Octets in all.
+    pub fn total(&self) -> usize {
+        self.list
+            .iter()
+            .map(|piece| match piece {
+                Piece::Input(range) | Piece::Made(range) => range.len(),
+            })
+            .sum()
+    }
+
+    /// The runs as slices; `input` is what was pushed.
+    pub fn slices<'a>(&'a self, input: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        self.list.iter().map(move |piece| match piece {
+            Piece::Input(range) => &input[range.clone()],
+            Piece::Made(range) => &self.made[range.clone()],
+        })
+    }
+
+    /// Appends a run of the input.
+    pub(crate) fn keep(&mut self, input: &[u8], range: Range<usize>) {
+        match self.list.last_mut() {
+            Some(Piece::Input(last)) if last.end == range.start => last.end = range.end,
+            _ if range.len() < WORTH_AN_IOVEC => self.make(&input[range]),
+            _ => self.list.push(Piece::Input(range)),
+        }
+    }
+
+    /// Appends bytes of our own.
+    pub(crate) fn make(&mut self, bytes: &[u8]) {
+        let start = self.made.len();
+        self.made.extend_from_slice(bytes);
+        let end = self.made.len();
+        match self.list.last_mut() {
+            Some(Piece::Made(last)) => last.end = end,
+            _ => self.list.push(Piece::Made(start..end)),
+        }
+    }
+}
