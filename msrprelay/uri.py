@@ -1,0 +1,127 @@
+"""MSRP URIs: parse, compare (RFC 4975 section 6.1), write. Pure."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from .errors import UriError
+
+
+class Uri:
+    """An MSRP URI (RFC 4975 section 9). Equality and hash follow section 6.1.
+
+    ``host`` is without the brackets of an IPv6 literal; ``port`` and ``session_id`` are ``None``
+    when absent, which never equals a present one. ``transport`` keeps its spelling.
+    """
+
+    __slots__ = ("_key", "host", "port", "scheme", "session_id", "transport")
+
+    scheme: str
+    host: str
+    port: int | None
+    session_id: str | None
+    transport: str
+
+    def __init__(
+        self,
+        scheme: str,
+        host: str,
+        port: int | None,
+        session_id: str | None,
+        transport: str = "tcp",
+    ) -> None:
+        self.scheme = scheme.lower()
+        self.host = host
+        self.port = port
+        self.session_id = session_id
+        self.transport = transport
+        self._key = (self.scheme, _host_key(host), port, session_id, transport.lower())
+
+    @classmethod
+    def parse(cls, text: str) -> Uri:
+        """Read one URI; :class:`UriError` says what it is not.
+
+        Lenient where other stacks are: any visible character but ``;`` may stand in a session-id.
+        """
+        found = _URI.fullmatch(text)
+        if found is None:
+            raise UriError("not an MSRP URI")
+        scheme, literal, name, port, session_id, transport = found.group(
+            "scheme", "literal", "name", "port", "session_id", "transport"
+        )
+        if literal is not None and not isinstance(address(literal), IPv6Address):
+            raise UriError("not an IPv6 address")
+        number = None if port is None else int(port)
+        if number is not None and number > 65535:
+            raise UriError("port above 65535")
+        return cls(scheme, literal or name, number, session_id, transport)
+
+    @property
+    def tls(self) -> bool:
+        """Whether the scheme is ``msrps``."""
+        return self.scheme == "msrps"
+
+    def __eq__(self, other: object) -> bool:
+        return self._key == other._key if isinstance(other, Uri) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __str__(self) -> str:
+        session = "" if self.session_id is None else f"/{self.session_id}"
+        return f"{self.scheme}://{host_port(self.host, self.port)}{session};{self.transport}"
+
+    def __repr__(self) -> str:
+        return f"Uri({str(self)!r})"
+
+
+def host_port(host: str, port: int | None) -> str:
+    """``host:port`` as a URI spells it: an IPv6 address in brackets."""
+    literal = f"[{host}]" if ":" in host else host
+    return literal if port is None else f"{literal}:{port}"
+
+
+def host_port_span(text: str) -> tuple[int, int]:
+    """Where ``host[:port]`` stands in a URI; :class:`UriError` if it is none."""
+    found = _URI.fullmatch(text)
+    if found is None:
+        raise UriError("not an MSRP URI")
+    return found.span("host_port")
+
+
+def address(host: str) -> IPv4Address | IPv6Address | None:
+    """The address a host spells, or ``None`` for a name. A zone (``%eth0``) is no address."""
+    try:
+        return None if "%" in host else ip_address(host)
+    except ValueError:
+        return None
+
+
+def same_host(one: str, other: str) -> bool:
+    """Host equality of RFC 4975 section 6.1: addresses by value, names without case; no DNS."""
+    return _host_key(one) == _host_key(other)
+
+
+def _host_key(host: str) -> str | IPv4Address | IPv6Address:
+    plain = _ESCAPE.sub(_unescape, host) if "%" in host else host
+    return address(plain) or plain.lower()
+
+
+def _unescape(escape: re.Match[str]) -> str:
+    """RFC 3986 section 6.2.2.2: only unreserved characters are the same when escaped."""
+    char = chr(int(escape[1], 16))
+    return char if _UNRESERVED.fullmatch(char) else escape[0]
+
+
+_ESCAPE = re.compile("%([0-9A-Fa-f]{2})")
+_UNRESERVED = re.compile("[A-Za-z0-9._~-]")
+_URI = re.compile(
+    r"(?P<scheme>msrps?)://(?:[^@/;\s]*@)?"
+    r"(?P<host_port>(?:\[(?P<literal>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._~%!$&'()*+,=-]+))"
+    r"(?::(?P<port>[0-9]{1,5}))?)"
+    r"(?:/(?P<session_id>[!-:<-~]+))?"
+    r";(?P<transport>[A-Za-z0-9]+)"
+    r"(?:;[!-:<-~]*)*",
+    re.IGNORECASE | re.ASCII,
+)
