@@ -1,0 +1,21 @@
+"""Session descriptions, octet for octet: read the MSRP sections, point them at the relay. Pure."""
+
+from __future__ import annotations
+
+from ..errors import SdpError
+from .description import MAX_SECTIONS, MAX_SIZE, Description, parse
+from .edit import Family, Policy, SectionEdit
+from .section import Connection, MsrpSection
+
+__all__ = [
+    "MAX_SECTIONS",
+    "MAX_SIZE",
+    "Connection",
+    "Description",
+    "Family",
+    "MsrpSection",
+    "Policy",
+    "SdpError",
+    "SectionEdit",
+    "parse",
+]

@@ -1,0 +1,291 @@
+"""One ``m=message`` section: what the endpoint says about itself, and where it can be dialled."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ..errors import UriError
+from ..roles import Setup
+from ..uri import Uri, address, same_host
+from .lines import Line, attribute
+
+Attributes = tuple[tuple[bytes, bytes], ...]
+# RFC 6135 section 4.2.2: an endpoint that only dials writes the discard port.
+DISCARD_PORT = 9
+
+
+class Connection(NamedTuple):
+    """A ``c=`` line: ``family`` is ``IP4`` or ``IP6``, ``host`` an address or a name."""
+
+    family: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLine:
+    """A ``m=`` line, read as far as the relay needs it. ``port`` is ``None`` if it is no port."""
+
+    media: str
+    port: int | None
+    proto: str
+    fmt: tuple[str, ...]
+
+    @property
+    def msrp(self) -> bool:
+        """Whether the section is MSRP over TCP or TLS (RFC 4975 section 8.1)."""
+        return self.media == "message" and self.proto in _PROTOS
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What the session level says for every section that does not say it itself."""
+
+    connection: Connection | None
+    setup: Setup | None
+    fingerprints: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MsrpSection:
+    """An ``m=message`` section over ``TCP/MSRP`` or ``TCP/TLS/MSRP``, port 0 included.
+
+    ``index`` counts all m= lines from 0, ``line`` all lines from 1, ``stop`` is the line after the
+    section. ``path`` holds every URI of every a=path line, ``uri`` the first one, read; ``setup``
+    is the session's where the section has none. ``problems`` are snake_case codes, in the order
+    in which they are looked for; only some of them keep the section from being anchored.
+    """
+
+    index: int
+    line: int
+    stop: int
+    port: int
+    tls: bool
+    path: tuple[str, ...]
+    uri: Uri | None
+    setup: Setup | None
+    connection: Connection | None
+    fingerprints: tuple[bytes, ...]
+    attributes: Attributes = field(repr=False)
+    problems: tuple[str, ...]
+
+    @property
+    def anchor(self) -> bool:
+        """Whether the section is live (port not 0) and has all that relaying it needs."""
+        return self.port != 0 and self.uri is not None
+
+    @property
+    def cema(self) -> bool:
+        """Whether the endpoint matches c= and m= against its path (RFC 6714)."""
+        return self.attribute("msrp-cema") is not None
+
+    @property
+    def proto(self) -> str:
+        """``TCP/MSRP`` or ``TCP/TLS/MSRP``."""
+        return "TCP/TLS/MSRP" if self.tls else "TCP/MSRP"
+
+    @property
+    def accept_types(self) -> tuple[str, ...] | None:
+        """The media types the endpoint takes, ``None`` if it does not say."""
+        return self._tokens("accept-types")
+
+    @property
+    def accept_wrapped_types(self) -> tuple[str, ...] | None:
+        """The media types it takes only inside another, ``None`` if it does not say."""
+        return self._tokens("accept-wrapped-types")
+
+    @property
+    def max_size(self) -> int | None:
+        """The largest message it wants, in octets (RFC 4975 section 8.6): a hint."""
+        value = self.attribute("max-size")
+        return int(value) if value is not None and _NUMBER.fullmatch(value) else None
+
+    @property
+    def direction(self) -> str | None:
+        """``sendrecv``, ``sendonly``, ``recvonly`` or ``inactive``, if the section says one."""
+        return next(
+            (name.decode() for name, _ in self.attributes if name in _DIRECTIONS),
+            None,
+        )
+
+    @property
+    def contact(self) -> tuple[str, int] | None:
+        """Where the endpoint says it is, whoever dials: c=/m= with CEMA, else its first URI.
+
+        A path URI without port stands for the m= port.
+        """
+        if not self.anchor or self.uri is None:
+            return None
+        if self.cema and self.connection is not None:
+            return self.connection.host, self.port
+        return self.uri.host, self.port if self.uri.port is None else self.uri.port
+
+    @property
+    def dial_target(self) -> tuple[str, int] | None:
+        """The host and port to dial; ``None`` if the endpoint dials itself or cannot be dialled.
+
+        Never port 0 or 9, nor an unspecified, multicast or ``.invalid`` host (RFC 6135 section
+        4.2.2, TS 24.247 section 8.3.1). The resolved address is judged again by the dial policy.
+        """
+        contact = self.contact
+        if contact is None or self.uri is None or self.setup is Setup.ACTIVE:
+            return None
+        # Without CEMA the first URI says how to connect: "ws" is no TCP connection of ours.
+        if not self.cema and self.uri.transport.lower() != "tcp":
+            return None
+        return contact if _dialable(*contact) else None
+
+    def attribute(self, name: str) -> str | None:
+        """The value of the first ``a=name`` of this section, ``""`` for a flag."""
+        wanted = name.encode()
+        return next((text(value) for key, value in self.attributes if key == wanted), None)
+
+    def _tokens(self, name: str) -> tuple[str, ...] | None:
+        value = self.attribute(name)
+        return None if value is None else tuple(value.split())
+
+
+def parse_media(line: bytes) -> MediaLine:
+    """Read a ``m=`` line; what is missing is empty."""
+    tokens = line[2:].split()
+    media, port, proto, *fmt = [*tokens, b"", b"", b""] if len(tokens) < 3 else tokens
+    # A longer number is beyond 65535 anyway, and int() refuses very long ones.
+    number = int(port) if port.isdigit() and len(port) <= 5 else 65536
+    return MediaLine(
+        text(media).lower(),
+        number if number <= 65535 else None,
+        text(proto).upper(),
+        tuple(text(token) for token in fmt if token),
+    )
+
+
+def parse_common(lines: Sequence[Line]) -> Common:
+    """Read the session level: the lines before the first ``m=``."""
+    attributes = attributes_of(lines)
+    return Common(connection_of(lines), setup_of(attributes), fingerprints_of(attributes))
+
+
+def parse_section(
+    index: int, first: int, lines: Sequence[Line], media: MediaLine, common: Common
+) -> MsrpSection:
+    """Read the MSRP section whose m= line is ``lines[0]``, the 0-based line ``first`` of all."""
+    attributes = attributes_of(lines)
+    paths = [value for name, value in attributes if name == b"path"]
+    path = tuple(text(uri) for value in paths for uri in value.split())
+    uris = _uris(path)
+    uri = uris[0] if uris else None
+    connection = connection_of(lines) or common.connection
+    tls = media.proto == "TCP/TLS/MSRP"
+    problems: list[str] = []
+    if media.port is None:
+        problems = ["bad_port"]
+    elif media.port:
+        problems = [
+            *_path_problems(path, uri, len(paths), media.port, tls),
+            *_host_problems(uri, connection),
+            *([] if media.fmt == ("*",) else ["fmt_not_star"]),
+            *([] if any(n == b"accept-types" for n, _ in attributes) else ["missing_accept_types"]),
+        ]
+    return MsrpSection(
+        index=index,
+        line=first + 1,
+        stop=first + 1 + len(lines),
+        port=media.port or 0,
+        tls=tls,
+        path=path,
+        uri=uri,
+        setup=setup_of(attributes) or common.setup,
+        connection=connection,
+        fingerprints=fingerprints_of(attributes) or common.fingerprints,
+        attributes=attributes,
+        problems=tuple(problems),
+    )
+
+
+def attributes_of(lines: Sequence[Line]) -> Attributes:
+    """All ``a=`` lines as (name, value)."""
+    return tuple(pair for line in lines if (pair := attribute(line.text)) is not None)
+
+
+def connection_of(lines: Sequence[Line]) -> Connection | None:
+    """The first readable ``c=`` line."""
+    for line in lines:
+        found = _CONNECTION.match(line.text)
+        if found is not None:
+            return Connection(text(found[1]).upper(), text(found[2]))
+    return None
+
+
+def setup_of(attributes: Attributes) -> Setup | None:
+    """The first ``a=setup`` with a value of RFC 4145, whatever its case."""
+    values = (_SETUPS.get(value.lower()) for name, value in attributes if name == b"setup")
+    return next((setup for setup in values if setup is not None), None)
+
+
+def fingerprints_of(attributes: Attributes) -> tuple[bytes, ...]:
+    """The values of all ``a=fingerprint`` lines (RFC 8122)."""
+    return tuple(value for name, value in attributes if name == b"fingerprint")
+
+
+def text(raw: bytes) -> str:
+    """Octets of an SDP as text; those that are no UTF-8 survive a round trip."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def _uris(path: tuple[str, ...]) -> tuple[Uri, ...]:
+    """Every URI of a path, or nothing if one of them is none: all go on the wire in To-Path."""
+    try:
+        return tuple(Uri.parse(uri) for uri in path)
+    except UriError:
+        return ()
+
+
+def _path_problems(
+    path: tuple[str, ...], uri: Uri | None, path_lines: int, port: int, tls: bool
+) -> list[str]:
+    if not path:
+        return ["missing_path"]
+    if uri is None:
+        return ["bad_path_uri"]
+    found = {
+        "several_path_lines": path_lines > 1,
+        "path_without_port": uri.port is None,
+        "path_port_differs_from_m_line": uri.port not in (None, port),
+        "scheme_proto_mismatch": uri.tls != tls,
+        "transport_not_tcp": uri.transport.lower() != "tcp",
+    }
+    return [code for code, broken in found.items() if broken]
+
+
+def _host_problems(uri: Uri | None, connection: Connection | None) -> list[str]:
+    if connection is None:
+        return ["no_connection_line"]
+    if uri is not None and not same_host(uri.host, connection.host):
+        return ["path_host_differs_from_c_line"]
+    return []
+
+
+def _dialable(host: str, port: int) -> bool:
+    """Whether host and port can be anybody's: the rules that need no name resolution."""
+    if port in (0, DISCARD_PORT):
+        return False
+    found = address(host)
+    if found is None:
+        return _NAME_TO_DIAL.fullmatch(host) is not None
+    mapped = getattr(found, "ipv4_mapped", None) or found
+    return not (mapped.is_unspecified or mapped.is_multicast)
+
+
+_PROTOS = frozenset({"TCP/MSRP", "TCP/TLS/MSRP"})
+_DIRECTIONS = frozenset({b"sendrecv", b"sendonly", b"recvonly", b"inactive"})
+_SETUPS = {setup.value.encode(): setup for setup in Setup}
+_NUMBER = re.compile("[0-9]{1,18}")
+# The TTL and range of a multicast address (RFC 8866 section 5.7) are no part of the host.
+_CONNECTION = re.compile(rb"c=[ \t]*[Ii][Nn][ \t]+([Ii][Pp][46])[ \t]+([^\s/]+)")
+# A name's last label is neither a number nor 0x..: resolvers read "0" and "127.1" as addresses.
+_NAME_TO_DIAL = re.compile(
+    r"(?!.*(?:^|\.)(?:invalid|[0-9]+|0[x][0-9a-f]*)\.?$)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?",
+    re.IGNORECASE | re.ASCII,
+)
