@@ -5,14 +5,19 @@
 #![forbid(unsafe_code)]
 
 mod bind;
+mod chars;
+mod end_line;
 mod error;
 mod framer;
 mod gate;
 mod head;
+mod header;
 mod pieces;
 mod refusal;
 mod rewrite;
+pub mod session;
 mod span;
+mod start_line;
 mod uri;
 
 pub use bind::{Answer, BindAnswer, bind_request};

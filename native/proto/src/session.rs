@@ -1,0 +1,486 @@
+//! The life of one relayed session: two legs find their connections, are joined, and end together.
+//!
+//! A value without sockets: [`Session::handle`] takes what happened and the time, [`Session::poll`]
+//! gives what the caller must do, [`Session::deadline`] when it wants [`Input::Timeout`]. Bytes are
+//! not its business, only their consequences. The table of states stands in `docs/states.md`.
+
+mod pairing;
+mod reason;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use pairing::Pairing;
+pub use pairing::{Aim, Plan};
+pub use reason::{CloseReason, LegReason};
+
+/// Which end of a session: `A` made the first offer.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Side {
+    /// The offerer's side.
+    A,
+    /// The answerer's side.
+    B,
+}
+
+impl Side {
+    /// Both, offerer first.
+    pub const BOTH: [Self; 2] = [Self::A, Self::B];
+
+    /// The opposite side.
+    pub fn other(self) -> Self {
+        match self {
+            Self::A => Self::B,
+            Self::B => Self::A,
+        }
+    }
+
+    /// 0 for `A`, 1 for `B`.
+    pub fn index(self) -> usize {
+        match self {
+            Self::A => 0,
+            Self::B => 1,
+        }
+    }
+
+    /// The code: `a` or `b`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::A => "a",
+            Self::B => "b",
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::A => "Side a",
+            Self::B => "Side b",
+        }
+    }
+}
+
+/// Who makes a leg's TCP connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Role {
+    /// The peer dials, the relay accepts.
+    Accept,
+    /// The relay dials. Its listener stays open until the leg is bound, in case the peer dials too.
+    Dial,
+}
+
+impl Role {
+    /// The code: `accept` or `dial`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Dial => "dial",
+        }
+    }
+}
+
+/// What becomes of the paths in MSRP frames; fixed for the life of a session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Policy {
+    /// The relay is each peer's peer: To-Path and From-Path are rewritten.
+    Aware,
+    /// Bytes untouched, RFC 6714.
+    Cema,
+    /// Bytes untouched, the peers compare session-ids only.
+    Sessmatch,
+}
+
+impl Policy {
+    /// True where the relay reads chunks and may send frames of its own after the join.
+    pub fn is_aware(self) -> bool {
+        self == Self::Aware
+    }
+
+    /// The code: `aware`, `cema` or `sessmatch`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Aware => "aware",
+            Self::Cema => "cema",
+            Self::Sessmatch => "sessmatch",
+        }
+    }
+}
+
+/// How long a session waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Timers {
+    /// From the answer until both legs are bound.
+    pub join: Duration,
+    /// From the relay's own bind SEND until its answer.
+    pub own_bind: Duration,
+    /// What the other direction gets after one side's FIN, and what a peer gets to end its
+    /// connection after ours.
+    pub grace: Duration,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug)]
+pub enum Input {
+    /// The answer is known, for the first time or again (late 200, fork, re-offer before the join).
+    Answered([Plan; 2]),
+    /// The target of a side that was [`Aim::Pending`] is settled.
+    Aimed(Side, Aim),
+    /// A connection on this side's listener began with a valid request.
+    Bound {
+        /// The side whose listener it was.
+        side: Side,
+        /// That first request has a body.
+        body: bool,
+    },
+    /// [`Output::Dial`] succeeded.
+    Connected(Side),
+    /// [`Output::Dial`] failed at every address.
+    DialFailed(Side),
+    /// The peer answered [`Output::SendBind`].
+    OwnBindAnswered {
+        /// The dialled side.
+        side: Side,
+        /// The answer was a 200.
+        accepted: bool,
+    },
+    /// The peer's FIN. Joined: everything before it has been handed to the other side.
+    Fin {
+        /// Who sent it.
+        side: Side,
+        /// It does not cut a chunk (always true where chunks are not seen).
+        whole: bool,
+    },
+    /// The connection is of no use any more: anything but a FIN.
+    Broken(Side, LegReason),
+    /// Nothing moved for as long as the session may be idle.
+    Idle,
+    /// The control plane ends the session; what is in flight may go on for `linger`.
+    Close {
+        /// Why.
+        reason: CloseReason,
+        /// How long bytes are still relayed.
+        linger: Duration,
+    },
+    /// After [`Output::Part`]: no connection is left.
+    Parted,
+    /// [`Session::deadline`] has passed. Early or repeated ones do no harm.
+    Timeout,
+    /// The caller cannot go on with this session.
+    Fault,
+}
+
+/// What the caller must do now, in this order.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Output {
+    /// Reset every connection (RST), close listeners and dials.
+    Abort,
+    /// Drop the dial of this side, however far it came.
+    CancelDial(Side),
+    /// Close both connections: both directions have ended. Close listeners and dials.
+    Close,
+    /// Close the listener of this side; connections already accepted go on through the gate.
+    CloseListener(Side),
+    /// Connect to this side's targets, one after the other, each once.
+    Dial(Side),
+    /// Forget this side's connection: its peer has left.
+    Drop(Side),
+    /// Move bytes both ways. Until now neither bound leg was read any further, so that the kernel
+    /// holds back a peer that sends before the other is there.
+    Join,
+    /// Open this side's listener again at its old address.
+    Listen(Side),
+    /// Tell the control plane.
+    Notify(NoticeKind),
+    /// Stop relaying: write out what was read, send FIN, throw further input away until the peer's
+    /// FIN, then [`Input::Parted`]. A leg whose output ends inside a chunk is reset instead.
+    /// Close listeners and dials.
+    Part,
+    /// Send the relay's own bind SEND to this side.
+    SendBind(Side),
+    /// Send FIN to this side: all that was for it has been written.
+    ShutdownWrite(Side),
+}
+
+/// What the control plane is told. Nothing that a stranger can cause at will.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum NoticeKind {
+    /// The leg has its connection.
+    Bound(Side),
+    /// The session is over; always the last one, exactly once.
+    Closed(CloseReason),
+    /// No address of this side took the connection.
+    DialFailed(Side),
+    /// Bytes move both ways.
+    Joined,
+    /// The leg's connection ended.
+    LegLost(Side, LegReason),
+}
+
+/// The stage a session is in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Stage {
+    /// Waiting for the answer.
+    Offered,
+    /// Waiting for both legs to be bound.
+    Answered,
+    /// Bytes move both ways.
+    Joined,
+    /// Ending: one direction finished, or the session was closed and is being drained.
+    Draining,
+    /// Over.
+    Closed,
+}
+
+impl Stage {
+    /// Every stage once, in order of life.
+    pub const ALL: [Self; 5] =
+        [Self::Offered, Self::Answered, Self::Joined, Self::Draining, Self::Closed];
+
+    /// The code, lower case.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Offered => "offered",
+            Self::Answered => "answered",
+            Self::Joined => "joined",
+            Self::Draining => "draining",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// One relayed session.
+#[derive(Debug)]
+pub struct Session {
+    policy: Policy,
+    timers: Timers,
+    state: State,
+    outputs: VecDeque<Output>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// The legs look for their connections.
+    Pairing(Pairing),
+    /// Bytes move both ways.
+    Joined,
+    /// `first` has sent FIN and it was passed on; the other direction may finish.
+    HalfClosed { first: Side, until: Instant },
+    /// Closed by the control plane, still relaying what is in flight; `first` as above.
+    Lingering { reason: CloseReason, until: Instant, first: Option<Side> },
+    /// Nothing is relayed any more, connections are being ended.
+    Parting { reason: CloseReason, until: Instant },
+    /// Over.
+    Closed,
+}
+
+impl Session {
+    /// A session whose offer is out: both listeners are open.
+    pub fn new(policy: Policy, timers: Timers) -> Self {
+        let state = State::Pairing(Pairing::default());
+        Self { policy, timers, state, outputs: VecDeque::new() }
+    }
+
+    /// The next thing to do; `None` when all is done.
+    pub fn poll(&mut self) -> Option<Output> {
+        let next = self.outputs.pop_front();
+        if next.is_none() {
+            // Most sessions are idle: an empty queue keeps no memory.
+            self.outputs = VecDeque::new();
+        }
+        next
+    }
+
+    /// When [`Input::Timeout`] is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Pairing(pairing) => pairing.deadline(),
+            State::HalfClosed { until, .. }
+            | State::Lingering { until, .. }
+            | State::Parting { until, .. } => Some(*until),
+            State::Joined | State::Closed => None,
+        }
+    }
+
+    /// The stage, for reports.
+    pub fn stage(&self) -> Stage {
+        match &self.state {
+            State::Pairing(pairing) if pairing.is_answered() => Stage::Answered,
+            State::Pairing(_) => Stage::Offered,
+            State::Joined => Stage::Joined,
+            State::HalfClosed { .. } | State::Lingering { .. } | State::Parting { .. } => {
+                Stage::Draining
+            }
+            State::Closed => Stage::Closed,
+        }
+    }
+
+    /// True while a valid first frame on this side's listener is welcome; else it gets 506.
+    pub fn wants(&self, side: Side) -> bool {
+        matches!(&self.state, State::Pairing(pairing) if pairing.wants(side))
+    }
+
+    /// Takes one event. Drain [`Session::poll`] afterwards. Events that make no sense in the
+    /// present state (a late timer, a second FIN) change nothing.
+    pub fn handle(&mut self, input: Input, now: Instant) {
+        match (&mut self.state, input) {
+            (State::Closed, _) => {}
+            (_, Input::Fault) => self.abort(CloseReason::Internal),
+            (State::Parting { reason, .. }, Input::Parted) => {
+                let reason = *reason;
+                self.over(Output::Close, reason);
+            }
+            (State::Parting { reason, until }, Input::Timeout) if now >= *until => {
+                let reason = *reason;
+                self.abort(reason);
+            }
+            (State::Parting { .. }, _) => {}
+            (State::Pairing(_), input) => self.pair(input, now),
+            (_, input) => self.relay(input, now),
+        }
+    }
+
+    /// Before the join.
+    fn pair(&mut self, input: Input, now: Instant) {
+        let State::Pairing(pairing) = &mut self.state else { return };
+        match input {
+            Input::Close { reason, .. } => return self.part(reason, now),
+            Input::Idle => return self.part(CloseReason::Idle, now),
+            Input::Timeout => match pairing.expired(now) {
+                Some(reason) => return self.part(reason, now),
+                None => return,
+            },
+            Input::Answered(plans) => {
+                pairing.answer(plans, now + self.timers.join, &mut self.outputs);
+            }
+            Input::Aimed(side, aim) => pairing.aim(side, aim),
+            Input::Bound { side, body } => pairing.bind(side, body, &mut self.outputs),
+            Input::Connected(side) => pairing.connected(side),
+            Input::DialFailed(side) => pairing.dial_failed(side, &mut self.outputs),
+            Input::OwnBindAnswered { side, accepted: true } => {
+                pairing.accepted(side, &mut self.outputs);
+            }
+            Input::OwnBindAnswered { side, accepted: false } => {
+                return self.part(CloseReason::OwnBindRefused(side), now);
+            }
+            Input::Fin { side, .. } if pairing.is_binding(side) => {
+                return self.part(CloseReason::OwnBindRefused(side), now);
+            }
+            Input::Broken(side, _) if pairing.is_binding(side) => {
+                return self.part(CloseReason::OwnBindRefused(side), now);
+            }
+            Input::Fin { side, .. } => pairing.fin(side, &mut self.outputs),
+            Input::Broken(side, how) => pairing.lost(side, how, &mut self.outputs),
+            Input::Parted | Input::Fault => {}
+        }
+        let own_bind = now + self.timers.own_bind;
+        if pairing.advance(self.policy.is_aware(), own_bind, &mut self.outputs) {
+            self.state = State::Joined;
+            self.outputs.extend([Output::Join, Output::Notify(NoticeKind::Joined)]);
+        }
+    }
+
+    /// Joined, half-closed or lingering.
+    fn relay(&mut self, input: Input, now: Instant) {
+        match input {
+            Input::Fin { side, whole: false } => {
+                self.notify_lost(side, LegReason::Fin);
+                self.abort(self.reason_or(CloseReason::CutChunk(side)));
+            }
+            Input::Fin { side, whole: true } => self.finish(side, now),
+            Input::Broken(side, how) => {
+                // The reconnect window will start here: a lost leg then keeps session and ports.
+                self.notify_lost(side, how);
+                self.abort(self.reason_or(broken(side, how)));
+            }
+            Input::Idle => self.part(self.reason_or(CloseReason::Idle), now),
+            Input::Close { reason, linger } => self.linger(reason, now + linger, now),
+            Input::Timeout => match self.state {
+                State::HalfClosed { first, until } if now >= until => {
+                    self.part(CloseReason::Hangup(first), now);
+                }
+                State::Lingering { reason, until, .. } if now >= until => self.part(reason, now),
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+
+    /// One direction has ended whole.
+    fn finish(&mut self, side: Side, now: Instant) {
+        let first = match self.state {
+            State::HalfClosed { first, .. } | State::Lingering { first: Some(first), .. } => first,
+            State::Joined => {
+                self.state = State::HalfClosed { first: side, until: now + self.timers.grace };
+                return self.pass_fin(side);
+            }
+            State::Lingering { reason, until, first: None } => {
+                self.state = State::Lingering { reason, until, first: Some(side) };
+                return self.pass_fin(side);
+            }
+            _ => return,
+        };
+        if side != first {
+            self.pass_fin(side);
+            self.over(Output::Close, self.reason_or(CloseReason::Hangup(first)));
+        }
+    }
+
+    fn pass_fin(&mut self, from: Side) {
+        self.notify_lost(from, LegReason::Fin);
+        self.outputs.push_back(Output::ShutdownWrite(from.other()));
+    }
+
+    fn linger(&mut self, reason: CloseReason, until: Instant, now: Instant) {
+        if until <= now {
+            return self.part(self.reason_or(reason), now);
+        }
+        self.state = match self.state {
+            State::Joined => State::Lingering { reason, until, first: None },
+            State::HalfClosed { first, until: grace } => {
+                State::Lingering { reason, until: until.min(grace), first: Some(first) }
+            }
+            State::Lingering { reason, until: earlier, first } => {
+                State::Lingering { reason, until: until.min(earlier), first }
+            }
+            _ => return,
+        };
+        self.outputs.extend(Side::BOTH.map(Output::CloseListener));
+    }
+
+    /// The reason of a close already under way goes before `other`.
+    fn reason_or(&self, other: CloseReason) -> CloseReason {
+        match self.state {
+            State::Lingering { reason, .. } => reason,
+            _ => other,
+        }
+    }
+
+    fn notify_lost(&mut self, side: Side, how: LegReason) {
+        self.outputs.push_back(Output::Notify(NoticeKind::LegLost(side, how)));
+    }
+
+    fn part(&mut self, reason: CloseReason, now: Instant) {
+        self.state = State::Parting { reason, until: now + self.timers.grace };
+        self.outputs.push_back(Output::Part);
+    }
+
+    fn abort(&mut self, reason: CloseReason) {
+        self.over(Output::Abort, reason);
+    }
+
+    fn over(&mut self, how: Output, reason: CloseReason) {
+        self.state = State::Closed;
+        self.outputs.extend([how, Output::Notify(NoticeKind::Closed(reason))]);
+    }
+}
+
+fn broken(side: Side, how: LegReason) -> CloseReason {
+    match how {
+        LegReason::Malformed => CloseReason::Malformed(side),
+        LegReason::Stalled => CloseReason::ChunkStalled(side),
+        LegReason::Timeout => CloseReason::PeerTimeout(side),
+        _ => CloseReason::PeerReset(side),
+    }
+}
+
+#[cfg(test)]
+mod tests;

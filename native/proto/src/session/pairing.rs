@@ -1,0 +1,308 @@
+//! Before the join: each leg's way to its connection, and who may speak first.
+//!
+//! The active end of a connection sends the first frame, a passive end is silent until it gets one.
+//! So an accepted leg is bound by its first valid frame, a dialled leg when it is connected, and a
+//! leg is dialled when the other one is bound, so that the peer's own bind SEND follows at once.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use super::{CloseReason, LegReason, NoticeKind, Output, Role, Side};
+
+/// What the answer says about one leg.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// Who makes the connection.
+    pub role: Role,
+    /// Whether the peer can be dialled.
+    pub aim: Aim,
+    /// The peer's path differs from what an earlier answer said.
+    pub changed: bool,
+}
+
+/// Whether a side can be dialled.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Aim {
+    /// There is no address to dial.
+    None,
+    /// Its name is being resolved.
+    Pending,
+    /// There are addresses.
+    Ready,
+    /// Its address must not be dialled.
+    Denied,
+    /// Every address was tried.
+    Failed,
+}
+
+/// Both legs on the way to the join.
+#[derive(Debug, Default)]
+pub(super) struct Pairing {
+    legs: [Leg; 2],
+    answer: Option<Answer>,
+}
+
+#[derive(Debug)]
+struct Answer {
+    roles: [Role; 2],
+    aims: [Aim; 2],
+    until: Instant,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum Leg {
+    /// No connection yet.
+    #[default]
+    Waiting,
+    /// connect(2) is under way.
+    Dialling,
+    /// Connected by us; whether an own bind SEND is due depends on the other leg.
+    Connected,
+    /// Our own bind SEND is out.
+    Binding { until: Instant },
+    /// The leg has its connection. Not `firm`: another valid one may take its place, because the
+    /// peer has sent FIN already or its path changed.
+    Bound { opening: Opening, firm: bool },
+}
+
+/// How a bound leg's peer began.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Opening {
+    /// With a bodiless request.
+    Bare,
+    /// With a request that has a body.
+    Body,
+    /// Not at all: it was dialled.
+    Silent,
+}
+
+impl Pairing {
+    pub(super) fn is_answered(&self) -> bool {
+        self.answer.is_some()
+    }
+
+    pub(super) fn is_binding(&self, side: Side) -> bool {
+        matches!(self.legs[side.index()], Leg::Binding { .. })
+    }
+
+    pub(super) fn wants(&self, side: Side) -> bool {
+        !matches!(self.legs[side.index()], Leg::Bound { firm: true, .. })
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let binding = self.legs.iter().filter_map(|leg| match leg {
+            Leg::Binding { until } => Some(*until),
+            _ => None,
+        });
+        binding.chain(self.answer.as_ref().map(|answer| answer.until)).min()
+    }
+
+    /// The reason to give up at `now`, if it is time.
+    pub(super) fn expired(&self, now: Instant) -> Option<CloseReason> {
+        for side in Side::BOTH {
+            if matches!(self.legs[side.index()], Leg::Binding { until } if now >= until) {
+                return Some(CloseReason::OwnBindTimeout(side));
+            }
+        }
+        let answer = self.answer.as_ref().filter(|answer| now >= answer.until)?;
+        let missing = Side::BOTH.map(|side| !matches!(self.legs[side.index()], Leg::Bound { .. }));
+        Some(match missing {
+            [true, false] => answer.missing(Side::A),
+            [false, true] => answer.missing(Side::B),
+            _ => answer.both_missing(),
+        })
+    }
+
+    pub(super) fn answer(&mut self, plans: [Plan; 2], until: Instant, out: &mut VecDeque<Output>) {
+        for side in Side::BOTH {
+            let plan = plans[side.index()];
+            if self.answer.is_some() && plan.changed {
+                self.renew(side, out);
+            }
+        }
+        let mut aims = plans.map(|plan| plan.aim);
+        if let Some(before) = &self.answer {
+            for (side, plan) in Side::BOTH.into_iter().zip(plans) {
+                // A passive peer is dialled once per path.
+                if !plan.changed && before.aims[side.index()] == Aim::Failed {
+                    aims[side.index()] = Aim::Failed;
+                }
+            }
+        }
+        self.answer = Some(Answer { roles: plans.map(|plan| plan.role), aims, until });
+    }
+
+    /// The peer of this side is another one now.
+    fn renew(&mut self, side: Side, out: &mut VecDeque<Output>) {
+        let leg = &mut self.legs[side.index()];
+        match leg {
+            Leg::Waiting => {}
+            Leg::Bound { opening: Opening::Bare | Opening::Body, firm } => {
+                // The new peer may have dialled before its answer came: keep what is bound, but
+                // let another one in.
+                if std::mem::replace(firm, false) {
+                    out.push_back(Output::Listen(side));
+                }
+            }
+            Leg::Bound { opening: Opening::Silent, .. } => {
+                *leg = Leg::Waiting;
+                out.extend([Output::CancelDial(side), Output::Drop(side), Output::Listen(side)]);
+            }
+            Leg::Dialling | Leg::Connected | Leg::Binding { .. } => {
+                *leg = Leg::Waiting;
+                out.push_back(Output::CancelDial(side));
+            }
+        }
+    }
+
+    pub(super) fn aim(&mut self, side: Side, aim: Aim) {
+        if let Some(answer) = &mut self.answer
+            && answer.aims[side.index()] == Aim::Pending
+        {
+            answer.aims[side.index()] = aim;
+        }
+    }
+
+    pub(super) fn bind(&mut self, side: Side, body: bool, out: &mut VecDeque<Output>) {
+        if !self.wants(side) {
+            return;
+        }
+        let leg = &mut self.legs[side.index()];
+        if matches!(leg, Leg::Dialling | Leg::Connected | Leg::Binding { .. }) {
+            out.push_back(Output::CancelDial(side));
+        }
+        let opening = if body { Opening::Body } else { Opening::Bare };
+        *leg = Leg::Bound { opening, firm: true };
+        out.extend([Output::CloseListener(side), Output::Notify(NoticeKind::Bound(side))]);
+    }
+
+    pub(super) fn connected(&mut self, side: Side) {
+        let leg = &mut self.legs[side.index()];
+        if matches!(leg, Leg::Dialling) {
+            *leg = Leg::Connected;
+        }
+    }
+
+    pub(super) fn dial_failed(&mut self, side: Side, out: &mut VecDeque<Output>) {
+        if matches!(self.legs[side.index()], Leg::Dialling) {
+            self.dial_over(side);
+            out.push_back(Output::Notify(NoticeKind::DialFailed(side)));
+        }
+    }
+
+    /// The listener stays until the join timer: the peer may still dial.
+    fn dial_over(&mut self, side: Side) {
+        self.legs[side.index()] = Leg::Waiting;
+        if let Some(answer) = &mut self.answer {
+            answer.aims[side.index()] = Aim::Failed;
+        }
+    }
+
+    pub(super) fn accepted(&mut self, side: Side, out: &mut VecDeque<Output>) {
+        if self.is_binding(side) {
+            self.bound_silent(side, out);
+        }
+    }
+
+    fn bound_silent(&mut self, side: Side, out: &mut VecDeque<Output>) {
+        self.legs[side.index()] = Leg::Bound { opening: Opening::Silent, firm: true };
+        out.extend([Output::CloseListener(side), Output::Notify(NoticeKind::Bound(side))]);
+    }
+
+    /// A peer that sent its FIN before the join may have left or may only have nothing more to say:
+    /// what it said is kept, and its listener opens again in case it comes back.
+    pub(super) fn fin(&mut self, side: Side, out: &mut VecDeque<Output>) {
+        match &mut self.legs[side.index()] {
+            Leg::Bound { opening: Opening::Bare | Opening::Body, firm } => {
+                if std::mem::replace(firm, false) {
+                    out.push_back(Output::Listen(side));
+                    out.push_back(Output::Notify(NoticeKind::LegLost(side, LegReason::Fin)));
+                }
+            }
+            Leg::Connected | Leg::Bound { opening: Opening::Silent, .. } => {
+                self.lost(side, LegReason::Fin, out);
+            }
+            Leg::Waiting | Leg::Dialling | Leg::Binding { .. } => {}
+        }
+    }
+
+    pub(super) fn lost(&mut self, side: Side, how: LegReason, out: &mut VecDeque<Output>) {
+        match self.legs[side.index()] {
+            Leg::Bound { opening: Opening::Bare | Opening::Body, .. } => {
+                self.legs[side.index()] = Leg::Waiting;
+            }
+            Leg::Connected | Leg::Bound { opening: Opening::Silent, .. } => self.dial_over(side),
+            Leg::Waiting | Leg::Dialling | Leg::Binding { .. } => return,
+        }
+        out.extend([Output::CancelDial(side), Output::Drop(side), Output::Listen(side)]);
+        out.push_back(Output::Notify(NoticeKind::LegLost(side, how)));
+    }
+
+    /// Takes every step that has become possible; true when both legs are bound and answered.
+    pub(super) fn advance(
+        &mut self,
+        aware: bool,
+        own_bind: Instant,
+        out: &mut VecDeque<Output>,
+    ) -> bool {
+        let Some(answer) = &self.answer else { return false };
+        let roles = answer.roles;
+        let both_dial = roles == [Role::Dial; 2];
+        for side in Side::BOTH {
+            let other = self.legs[side.other().index()];
+            let may_speak = both_dial || matches!(other, Leg::Bound { .. });
+            if may_speak && self.may_dial(side) {
+                self.legs[side.index()] = Leg::Dialling;
+                out.push_back(Output::Dial(side));
+            }
+            if may_speak && matches!(self.legs[side.index()], Leg::Connected) {
+                self.open_dialled(side, other, aware, own_bind, out);
+            }
+        }
+        self.legs.iter().all(|leg| matches!(leg, Leg::Bound { .. }))
+    }
+
+    fn may_dial(&self, side: Side) -> bool {
+        let ready = |answer: &Answer| {
+            answer.roles[side.index()] == Role::Dial && answer.aims[side.index()] == Aim::Ready
+        };
+        matches!(self.legs[side.index()], Leg::Waiting) && self.answer.as_ref().is_some_and(ready)
+    }
+
+    /// A dialled leg is connected and may be spoken to. Blink crashes on a first SEND with a body,
+    /// and where the other peer was dialled too nobody else would begin: then the relay does.
+    fn open_dialled(
+        &mut self,
+        side: Side,
+        other: Leg,
+        aware: bool,
+        until: Instant,
+        out: &mut VecDeque<Output>,
+    ) {
+        if aware && !matches!(other, Leg::Bound { opening: Opening::Bare, .. }) {
+            self.legs[side.index()] = Leg::Binding { until };
+            out.push_back(Output::SendBind(side));
+        } else {
+            self.bound_silent(side, out);
+        }
+    }
+}
+
+impl Answer {
+    fn missing(&self, side: Side) -> CloseReason {
+        match (self.roles[side.index()], self.aims[side.index()]) {
+            (Role::Dial, Aim::Denied) => CloseReason::DialDenied(side),
+            (Role::Dial, Aim::Failed) => CloseReason::DialFailed(side),
+            _ => CloseReason::LegMissing(side),
+        }
+    }
+
+    /// A dial that could not work explains more than that nobody came.
+    fn both_missing(&self) -> CloseReason {
+        Side::BOTH
+            .map(|side| self.missing(side))
+            .into_iter()
+            .find(|reason| !matches!(reason, CloseReason::LegMissing(_)))
+            .unwrap_or(CloseReason::JoinTimeout)
+    }
+}
