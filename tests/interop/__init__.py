@@ -1,0 +1,1 @@
+"""Tests that need other machines: played by network namespaces the tests make and remove."""
