@@ -1,3 +1,5 @@
+use crate::block::{Block, Ending};
+use crate::end_line::{EndLine, Match};
 use crate::{FrameError, Head};
 
 /// What a peer may make us hold before a chunk's body begins, in octets and lines.
@@ -78,33 +80,138 @@ impl Event {
     }
 }
 
-/// Finds the chunk boundaries in one direction of a connection.
+/// Finds the chunk boundaries in one direction of a connection (RFC 4975 §7.1).
+///
+/// Copies and allocates nothing: events are spans at the front of the caller's buffer. It remembers
+/// how far it looked, so that a peer that sends one octet at a time costs no more than another.
+/// What could turn out to be an end-line is held back until that is decided: an end-line is given
+/// in one piece, for some peers lose its flag otherwise.
 #[derive(Clone, Debug)]
 pub struct Framer {
     limits: Limits,
+    state: State,
+}
+
+/// What stands at the front of the buffer.
+#[derive(Clone, Debug)]
+enum State {
+    /// The gap between chunks, then a header block.
+    Block(Block),
+    /// A body. `fresh`: nothing of it has been given, so that the CRLF before its end-line may be
+    /// that of the blank line (an empty body written without its own CRLF).
+    Body { end_line: EndLine, fresh: bool },
+    /// An end of `len` octets that has been found already.
+    End { flag: Flag, len: usize },
+    /// What cannot be framed; `offset` as in [`Framer::fault_offset`].
+    Lost { error: FrameError, offset: usize },
 }
 
 impl Framer {
     /// A framer at the start of a stream.
     pub fn new(limits: Limits) -> Self {
-        Self { limits }
+        Self { limits, state: State::Block(Block::default()) }
     }
 
-    /// Looks at the unconsumed bytes; None means "read more". The caller drops
-    /// [`Event::len`] bytes from the front before the next call, and none otherwise.
+    /// Looks at the unconsumed bytes; None means "read more". The caller drops [`Event::len`]
+    /// octets from the front before the next call, and none otherwise. An error is final: every
+    /// later call repeats it.
     pub fn next(&mut self, buf: &[u8]) -> Result<Option<Event>, FrameError> {
-        let _ = (buf, self.limits);
-        todo!()
+        match &mut self.state {
+            State::Block(_) => self.block(buf),
+            State::Body { .. } => Ok(self.body(buf)),
+            State::End { flag, len } => {
+                let (flag, len) = (*flag, *len);
+                Ok((buf.len() >= len).then(|| self.end(flag, len)))
+            }
+            State::Lost { error, .. } => Err(*error),
+        }
     }
 
-    /// Whether the stream may end here without cutting a chunk.
+    /// Whether the stream may end here without cutting a chunk: nothing of a chunk has been seen
+    /// beyond what was dropped.
     pub fn between_chunks(&self) -> bool {
-        todo!()
+        matches!(&self.state, State::Block(block) if block.is_untouched())
     }
 
-    /// After an error: where the line that broke the rule starts (a limit on the whole block: the
-    /// block), counted from the buffer's front.
+    /// After an error: where the line that broke the rule starts (for a limit on the whole block,
+    /// the block), counted from the buffer's front.
     pub fn fault_offset(&self) -> usize {
-        todo!()
+        match self.state {
+            State::Lost { offset, .. } => offset,
+            _ => 0,
+        }
     }
+
+    /// The transaction id of the chunk whose body stands at the front of the buffer.
+    pub(crate) fn open_tid(&self) -> Option<&[u8]> {
+        match &self.state {
+            State::Body { end_line, .. } => Some(end_line.tid()),
+            _ => None,
+        }
+    }
+
+    fn block(&mut self, buf: &[u8]) -> Result<Option<Event>, FrameError> {
+        let State::Block(block) = &mut self.state else { return Ok(None) };
+        if block.is_untouched() {
+            match gap(buf) {
+                0 if buf.is_empty() || buf == b"\r" => return Ok(None),
+                0 => {}
+                octets => return Ok(Some(Event::Gap(octets))),
+            }
+        }
+        match block.read(buf, &self.limits) {
+            Ok(None) => Ok(None),
+            Ok(Some((head, ending))) => {
+                self.state = behind(&head, ending, buf);
+                Ok(Some(Event::Head(head)))
+            }
+            Err(error) => {
+                self.state = State::Lost { error, offset: block.fault_offset(error) };
+                Err(error)
+            }
+        }
+    }
+
+    fn body(&mut self, buf: &[u8]) -> Option<Event> {
+        let State::Body { end_line, fresh } = &mut self.state else { return None };
+        if *fresh {
+            match end_line.bare(buf) {
+                Match::No => *fresh = false,
+                Match::Open => return None,
+                Match::Whole(flag) => {
+                    let len = end_line.bare_octets();
+                    return Some(self.end(flag, len));
+                }
+            }
+        }
+        let (octets, found) = end_line.search(buf);
+        if let Match::Whole(flag) = found {
+            let len = end_line.octets();
+            if octets == 0 {
+                return Some(self.end(flag, len));
+            }
+            self.state = State::End { flag, len };
+        }
+        (octets > 0).then_some(Event::Body(octets))
+    }
+
+    fn end(&mut self, flag: Flag, len: usize) -> Event {
+        self.state = State::Block(Block::default());
+        Event::End { flag, len }
+    }
+}
+
+/// What follows a header block.
+fn behind(head: &Head, ending: Ending, block: &[u8]) -> State {
+    match ending {
+        Ending::BlankLine => {
+            State::Body { end_line: EndLine::new(head.tid.of(block)), fresh: true }
+        }
+        Ending::EndLine { flag, len } => State::End { flag, len },
+    }
+}
+
+/// Octets of whole CRLFs at the front.
+fn gap(buf: &[u8]) -> usize {
+    2 * buf.chunks_exact(2).take_while(|pair| pair == b"\r\n").count()
 }

@@ -1,4 +1,5 @@
 use crate::Span;
+use crate::chars::{is_blank, trim};
 
 /// The methods a relay treats differently from others. Names are case-sensitive (RFC 4975 §9).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -120,14 +121,33 @@ pub struct Head {
     /// Whether a blank line ends the block, so that a body, maybe empty, follows. (A bodiless
     /// chunk written with a blank line is told from an empty body by its end-line only.)
     pub has_body: bool,
-    pub(crate) start_line_len: u32,
+    pub(crate) start_line_len: usize,
     pub(crate) byte_range: Option<Span>,
 }
 
 impl Head {
+    /// A head of which only the start line, `start_line_len` octets with its CRLF, is known.
+    pub(crate) fn begin(tid: Span, kind: Kind, start_line_len: usize) -> Self {
+        Self {
+            len: start_line_len,
+            header_len: start_line_len,
+            kind,
+            tid,
+            to_path: None,
+            from_path: None,
+            duplicate: false,
+            failure_report: FailureReport::Yes,
+            message_id: false,
+            content_type: false,
+            has_body: false,
+            start_line_len,
+            byte_range: None,
+        }
+    }
+
     /// Every header line in order.
     pub fn headers<'a>(&self, block: &'a [u8]) -> Headers<'a> {
-        Headers { rest: block.get(self.start_line_len as usize..self.header_len).unwrap_or(&[]) }
+        Headers { rest: block.get(self.start_line_len..self.header_len).unwrap_or(&[]) }
     }
 
     /// The `Byte-Range` header; None if absent or not of its form.
@@ -184,15 +204,4 @@ fn number(digits: &[u8]) -> Option<Option<u64>> {
         sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')).filter(|&n| n <= 1 << 63)
     });
     Some(value)
-}
-
-pub(crate) fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t')
-}
-
-/// `text` without the blanks around it.
-pub(crate) fn trim(text: &[u8]) -> &[u8] {
-    let Some(start) = text.iter().position(|&b| !is_blank(b)) else { return &[] };
-    let end = text.iter().rposition(|&b| !is_blank(b)).map_or(start, |last| last + 1);
-    &text[start..end]
 }

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod bind;
+mod block;
 mod chars;
 mod end_line;
 mod error;
@@ -12,6 +13,7 @@ mod framer;
 mod gate;
 mod head;
 mod header;
+mod host;
 mod pieces;
 mod refusal;
 mod rewrite;
@@ -25,8 +27,9 @@ pub use error::FrameError;
 pub use framer::{Event, Flag, Framer, Limits};
 pub use gate::{Gate, Key, RefuseCause, Verdict};
 pub use head::{ByteRange, FailureReport, Head, Headers, Kind, Method, PathLine, path_uris};
+pub use host::Host;
 pub use pieces::{Piece, Pieces};
 pub use refusal::Refusal;
 pub use rewrite::{Passed, PathPair, Rewriter, What};
 pub use span::Span;
-pub use uri::{Host, Scheme, Uri, UriError};
+pub use uri::{Scheme, Uri, UriError};

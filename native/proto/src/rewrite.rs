@@ -1,18 +1,58 @@
-use crate::{FrameError, Kind, Limits, Method, Pieces, Refusal};
+use std::ops::Range;
+
+use crate::refusal::{judge, same_uri};
+use crate::{
+    Event, FrameError, Framer, Head, Key, Kind, Limits, Method, PathLine, Pieces, Refusal,
+    path_uris,
+};
 
 /// The paths of one direction of an aware session, from the sending leg to the receiving leg.
 #[derive(Clone, Debug)]
 pub struct PathPair {
     own: Box<[u8]>,
+    sender: Box<[u8]>,
+    /// Whole header lines, as the receiver gets them.
+    to_all: Box<[u8]>,
+    to_first: Box<[u8]>,
+    from: Box<[u8]>,
 }
 
 impl PathPair {
     /// `own`: the URI the sender was given (its `To-Path` must be exactly this one); `sender`: the
-    /// path it put into its SDP; `receiver`: the path of the other peer; `other`: the URI that peer
-    /// was given, which becomes `From-Path`.
+    /// path it put into its SDP; `receiver`: the path of the other peer, at least one URI; `other`:
+    /// the URI that peer was given, which becomes `From-Path`.
     pub fn new<P: AsRef<[u8]>>(own: &[u8], sender: &[P], receiver: &[P], other: &[u8]) -> Self {
-        let _ = (sender, receiver, other);
-        Self { own: own.into() }
+        Self {
+            own: own.into(),
+            sender: join(sender).into(),
+            to_all: line(b"To-Path: ", &join(receiver)),
+            to_first: line(b"To-Path: ", &join(&receiver[..receiver.len().min(1)])),
+            from: line(b"From-Path: ", other),
+        }
+    }
+
+    /// A response goes to the next hop only: such is the answer to SEND (RFC 4975 §7.2), and which
+    /// method a response answers is not seen in it.
+    fn to_line(&self, kind: Kind) -> &[u8] {
+        match kind {
+            Kind::Request { .. } => &self.to_all,
+            Kind::Response { .. } => &self.to_first,
+        }
+    }
+
+    /// Whether `From-Path` is the path the sender put into its SDP.
+    fn is_senders(&self, from_path: &[u8]) -> bool {
+        if from_path == &*self.sender {
+            return true;
+        }
+        let (mut claimed, mut known) = (path_uris(from_path), path_uris(&self.sender));
+        loop {
+            match (claimed.next(), known.next()) {
+                (None, None) => return true,
+                (Some(a), Some(b)) if same_uri(a, b) => {}
+                _ => return false,
+            }
+        }
     }
 }
 
@@ -43,27 +83,39 @@ impl From<Kind> for What {
     }
 }
 
-/// Forwards one direction of an aware session: both path lines replaced, every other octet kept.
+/// Forwards one direction of an aware session: both path lines replaced, every other octet kept,
+/// keepalive CRLFs between chunks swallowed.
 ///
 /// A deterministic function of the byte stream: however the stream is cut into pushes, after the
 /// same input the same output has been given.
 #[derive(Clone, Debug)]
 pub struct Rewriter {
+    framer: Framer,
     paths: PathPair,
-    limits: Limits,
+    chunk: Chunk,
+    chunks: u64,
+    foreign_from_paths: u64,
+}
+
+/// What happens to the chunk in the reading.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Chunk {
+    Forwarded,
+    Swallowed,
 }
 
 impl Rewriter {
     /// A rewriter at the start of a stream.
     pub fn new(paths: PathPair, limits: Limits) -> Self {
-        Self { paths, limits }
+        let framer = Framer::new(limits);
+        Self { framer, paths, chunk: Chunk::Swallowed, chunks: 0, foreign_from_paths: 0 }
     }
 
     /// Reads `input` from its start; appends what goes to the receiver to `out` and what goes back
-    /// to the sender (481, 400) to `reply`. Returns how many bytes are decided: the caller drops
-    /// them, and offers the rest again with more bytes behind it.
+    /// to the sender (481, 400) to `reply`. Returns how many octets are decided: the caller drops
+    /// them, and offers the rest again with more behind it.
     ///
-    /// `reply` holds whole responses; they must be written between two chunks of the opposite
+    /// `reply` gets whole responses; they must be written between two chunks of the opposite
     /// direction, never inside one. On an error `out` holds what stood before it.
     pub fn push(
         &mut self,
@@ -71,28 +123,101 @@ impl Rewriter {
         out: &mut Pieces,
         reply: &mut Vec<u8>,
     ) -> Result<usize, FrameError> {
-        let _ = (input, out, reply, &self.paths.own, self.limits);
-        todo!()
+        let mut at = 0;
+        while let Some(event) = self.framer.next(&input[at..])? {
+            let range = at..at + event.len();
+            at = range.end;
+            match event {
+                Event::Gap(_) => {}
+                Event::Head(head) => self.head(&head, input, range, out, reply),
+                _ if self.chunk == Chunk::Swallowed => {}
+                Event::Body(_) => out.keep(input, range),
+                Event::End { .. } => {
+                    out.keep(input, range);
+                    self.chunks += 1;
+                }
+            }
+        }
+        Ok(at)
     }
 
     /// Whether the stream may end here without cutting a chunk.
     pub fn between_chunks(&self) -> bool {
-        todo!()
+        self.framer.between_chunks()
     }
 
     /// The transaction id of a chunk whose head has been forwarded and whose end-line has not:
     /// `CRLF -------tid# CRLF` closes it for the receiver.
     pub fn in_forwarded_chunk(&self) -> Option<&[u8]> {
-        todo!()
+        self.framer.open_tid().filter(|_| self.chunk == Chunk::Forwarded)
     }
 
     /// Complete chunks forwarded so far.
     pub fn chunks(&self) -> u64 {
-        todo!()
+        self.chunks
     }
 
-    /// Requests forwarded although their `From-Path` was not the sender's path of its SDP.
+    /// Requests forwarded although their `From-Path` was not the sender's path of its SDP. No RFC
+    /// has the receiver check it, and nothing is routed on it.
     pub fn foreign_from_paths(&self) -> u64 {
-        todo!()
+        self.foreign_from_paths
     }
+
+    fn head(
+        &mut self,
+        head: &Head,
+        input: &[u8],
+        range: Range<usize>,
+        out: &mut Pieces,
+        reply: &mut Vec<u8>,
+    ) {
+        let block = &input[range.clone()];
+        let judged = judge(head, block, &Key::Uri(&self.paths.own));
+        self.chunk = match judged {
+            Ok((to, from)) => {
+                self.note_sender(head.kind, from.value.of(block));
+                self.replace_paths(head.kind, to, from, input, range, out);
+                Chunk::Forwarded
+            }
+            Err(refusal) => {
+                refusal.answer(head, block, Some(&self.paths.own), reply);
+                Chunk::Swallowed
+            }
+        };
+        out.passed.push(Passed { what: head.kind.into(), refused: judged.err() });
+    }
+
+    fn note_sender(&mut self, kind: Kind, from_path: &[u8]) {
+        let is_request = matches!(kind, Kind::Request { .. });
+        self.foreign_from_paths += u64::from(is_request && !self.paths.is_senders(from_path));
+    }
+
+    /// Copies the block at `range` with new path lines, each where the old one stood.
+    fn replace_paths(
+        &self,
+        kind: Kind,
+        to: PathLine,
+        from: PathLine,
+        input: &[u8],
+        range: Range<usize>,
+        out: &mut Pieces,
+    ) {
+        let mut lines = [(to.line, self.paths.to_line(kind)), (from.line, &*self.paths.from)];
+        lines.sort_by_key(|(old, _)| old.start);
+        let mut at = range.start;
+        for (old, new) in lines {
+            out.keep(input, at..range.start + old.start as usize);
+            out.make(new);
+            at = range.start + old.end as usize;
+        }
+        out.keep(input, at..range.end);
+    }
+}
+
+fn join<P: AsRef<[u8]>>(path: &[P]) -> Vec<u8> {
+    path.iter().map(P::as_ref).collect::<Vec<_>>().join(&b' ')
+}
+
+fn line(name: &[u8], value: &[u8]) -> Box<[u8]> {
+    [name, value, b"\r\n"].concat().into()
 }

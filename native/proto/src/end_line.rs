@@ -1,0 +1,131 @@
+//! Finding the end of a chunk's body (RFC 4975 §7.1).
+
+use std::sync::LazyLock;
+
+use memchr::arch::all::packedpair::HeuristicFrequencyRank;
+use memchr::memmem::{Finder, FinderBuilder};
+use memchr::memrchr;
+
+use crate::{Flag, FrameError};
+
+/// Longest transaction id accepted. RFC 4975 allows 32; some senders exceed it.
+pub(crate) const MAX_TID: usize = 64;
+/// How every end-line starts.
+pub(crate) const HYPHENS: &[u8] = b"-------";
+
+const CRLF: usize = 2;
+const OPENING: &[u8] = b"\r\n-------";
+/// Flag and CRLF behind the transaction id.
+const CLOSING: usize = 3;
+
+static FINDER: LazyLock<Finder<'static>> =
+    LazyLock::new(|| FinderBuilder::new().build_forward_with_ranker(Rank, OPENING));
+
+/// Has the search look for a CR with a hyphen two octets on: CRLF alone is common in text.
+struct Rank;
+
+impl HeuristicFrequencyRank for Rank {
+    fn rank(&self, byte: u8) -> u8 {
+        match byte {
+            b'\r' => 0,
+            b'-' => 1,
+            _ => u8::MAX,
+        }
+    }
+}
+
+/// Whether bytes are an end-line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Match {
+    No,
+    /// All there is fits; more bytes decide.
+    Open,
+    Whole(Flag),
+}
+
+/// The end-line of one chunk, with the CRLF before it and without its flag.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EndLine {
+    text: [u8; OPENING.len() + MAX_TID],
+    len: usize,
+}
+
+impl EndLine {
+    /// `tid` is at most [`MAX_TID`] octets; what exceeds is ignored.
+    pub(crate) fn new(tid: &[u8]) -> Self {
+        let tid = &tid[..tid.len().min(MAX_TID)];
+        let mut text = [0; OPENING.len() + MAX_TID];
+        let len = OPENING.len() + tid.len();
+        text[..OPENING.len()].copy_from_slice(OPENING);
+        text[OPENING.len()..len].copy_from_slice(tid);
+        Self { text, len }
+    }
+
+    pub(crate) fn tid(&self) -> &[u8] {
+        &self.text[OPENING.len()..self.len]
+    }
+
+    /// Octets from the CRLF before the end-line to the CRLF that ends it.
+    pub(crate) fn octets(&self) -> usize {
+        self.len + CLOSING
+    }
+
+    /// Octets of the end-line alone.
+    pub(crate) fn bare_octets(&self) -> usize {
+        self.octets() - CRLF
+    }
+
+    /// Whether `at` starts with the end-line alone.
+    pub(crate) fn bare(&self, at: &[u8]) -> Match {
+        compare(&self.text[CRLF..self.len], at)
+    }
+
+    /// Where the body may end: the first place that is, or with more bytes could turn out to be,
+    /// CRLF and the end-line. [`Match::No`] comes with the end of `buf`.
+    ///
+    /// A failed candidate is left two octets behind its start, for the next may begin inside it.
+    pub(crate) fn search(&self, buf: &[u8]) -> (usize, Match) {
+        let mut from = 0;
+        while let Some(at) = FINDER.find(&buf[from..]) {
+            let start = from + at;
+            match compare(&self.text[..self.len], &buf[start..]) {
+                Match::No => from = start + CRLF,
+                found => return (start, found),
+            }
+        }
+        cut_opening(buf, from).map_or((buf.len(), Match::No), |start| (start, Match::Open))
+    }
+}
+
+/// The flag of a line of the header block that starts with [`HYPHENS`] and has lost its CRLF. There
+/// it must be the chunk's own end-line: nothing else may follow the headers.
+pub(crate) fn closing(line: &[u8], tid: &[u8]) -> Result<Flag, FrameError> {
+    let rest = line[HYPHENS.len()..].strip_prefix(tid).ok_or(FrameError::EndLineMismatch)?;
+    match rest {
+        [flag] => Flag::of(*flag).ok_or(FrameError::EndLine),
+        _ => Err(FrameError::EndLine),
+    }
+}
+
+fn compare(line: &[u8], at: &[u8]) -> Match {
+    let known = line.len().min(at.len());
+    if at[..known] != line[..known] {
+        return Match::No;
+    }
+    match &at[known..] {
+        [] => Match::Open,
+        [flag, rest @ ..] => match (Flag::of(*flag), rest) {
+            (Some(flag), [b'\r', b'\n', ..]) => Match::Whole(flag),
+            (Some(_), [] | [b'\r']) => Match::Open,
+            _ => Match::No,
+        },
+    }
+}
+
+/// Where the last octets of `buf`, from `from` on, are the start of an [`OPENING`] cut short. As
+/// CR stands only at its front, the last CR decides.
+fn cut_opening(buf: &[u8], from: usize) -> Option<usize> {
+    let tail = buf.len().saturating_sub(OPENING.len() - 1).max(from);
+    let start = tail + memrchr(b'\r', &buf[tail..])?;
+    OPENING.starts_with(&buf[start..]).then_some(start)
+}

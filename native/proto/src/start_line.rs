@@ -1,0 +1,59 @@
+//! The first line of a chunk (RFC 4975 §9).
+
+use memchr::memchr;
+
+use crate::chars::{is_control, is_ident};
+use crate::end_line::MAX_TID;
+use crate::{FrameError, Kind, Method, Span};
+
+const MAGIC: &[u8] = b"MSRP ";
+
+/// Whether `buf` is the start of a chunk, as far as it goes.
+pub(crate) fn may_start(buf: &[u8]) -> bool {
+    let known = buf.len().min(MAGIC.len());
+    buf[..known] == MAGIC[..known]
+}
+
+/// What the line says; it starts with [`MAGIC`] and has lost its CRLF.
+pub(crate) fn parse(line: &[u8]) -> Result<(Span, Kind), FrameError> {
+    let start = MAGIC.len();
+    let text = line.get(start..).unwrap_or_default();
+    let end = memchr(b' ', text).unwrap_or(text.len());
+    check_tid(&text[..end])?;
+    let tid = Span::new(start, start + end);
+    let kind = kind(line, start + end + 1).ok_or(FrameError::StartLine)?;
+    Ok((tid, kind))
+}
+
+/// Ids below the 4 characters of RFC 4975 §9, and above its 32, are seen and harmless.
+fn check_tid(tid: &[u8]) -> Result<(), FrameError> {
+    if tid.is_empty() || tid.len() > MAX_TID || !tid.iter().all(|&b| is_ident(b)) {
+        return Err(FrameError::TransactionId);
+    }
+    Ok(())
+}
+
+fn kind(line: &[u8], start: usize) -> Option<Kind> {
+    let text = line.get(start..)?;
+    if text.first()?.is_ascii_digit() {
+        return response(line, start);
+    }
+    // Blink's FILE_OFFSET is in use although `_` is no UPALPHA.
+    let method = text.iter().all(|&b| b.is_ascii_uppercase() || b == b'_');
+    method.then(|| Kind::Request { method: Method::of(text), name: Span::new(start, line.len()) })
+}
+
+fn response(line: &[u8], start: usize) -> Option<Kind> {
+    let (code, rest) = line[start..].split_at_checked(3)?;
+    let status = code.iter().try_fold(0, |sum, digit| {
+        digit.is_ascii_digit().then(|| sum * 10 + u16::from(digit - b'0'))
+    })?;
+    let comment = match rest {
+        [] => None,
+        [b' ', text @ ..] if !text.iter().any(|&b| is_control(b)) => {
+            Some(Span::new(start + 4, line.len()))
+        }
+        _ => return None,
+    };
+    Some(Kind::Response { status, comment })
+}
