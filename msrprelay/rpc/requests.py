@@ -35,6 +35,9 @@ class Origin(NamedTuple):
     address: str
     port: int
 
+    def __str__(self) -> str:
+        return f"{self.transport}:{self.address}:{self.port}"
+
 
 @dataclass(frozen=True, slots=True)
 class SdpRequest:

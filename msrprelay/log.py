@@ -1,0 +1,83 @@
+"""The daemon's log: one JSON object a line, or text when a person reads it on a terminal.
+
+Call-ids, tags and addresses are strangers' text: every value is escaped before it is written.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, MutableMapping
+from typing import Any, TextIO
+
+import structlog
+
+from .printable import printable
+
+LEVELS = ("debug", "info", "warning", "error")
+EventDict = MutableMapping[str, Any]
+
+
+def configure(level: str = "info", stream: TextIO = sys.stderr) -> None:
+    """Send the log to ``stream`` from ``level`` up. May be called again with another level."""
+    renderer = (
+        structlog.dev.ConsoleRenderer(colors=True, pad_event_to=0)
+        if stream.isatty()
+        else structlog.processors.JSONRenderer(sort_keys=False, ensure_ascii=False)
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
+            # Before the escapes: a traceback quotes strangers' text too.
+            structlog.processors.format_exc_info,
+            escape,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.WriteLoggerFactory(stream),
+        cache_logger_on_first_use=False,
+    )
+
+
+def escape(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Every string in the event made printable; a traceback keeps its lines."""
+    for key, value in event.items():
+        if key == "exception":
+            event[key] = "\n".join(printable(line) for line in str(value).splitlines())
+        elif isinstance(value, bytes):
+            event[key] = printable(value.decode("utf-8", "surrogateescape"))
+        elif value is not None and not isinstance(value, (int, float)):
+            event[key] = printable(str(value))
+    return event
+
+
+class Throttle:
+    """Lets a line that strangers can cause at will through once in a while.
+
+    Time is what ``clock`` says, in seconds; at most ``size`` different keys are remembered, so a
+    flood of new keys forgets the oldest (and may log it again) but needs no more memory.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float], *, interval: float = 60.0, size: int = 256
+    ) -> None:
+        self._clock = clock
+        self._interval = interval
+        self._size = size
+        self._next: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    def admit(self, key: str) -> int | None:
+        """How many lines about ``key`` were held back since the last; None: hold this one too."""
+        now = self._clock()
+        due, held = self._next.get(key, (now, 0))
+        if now < due:
+            self._next[key] = (due, held + 1)
+            return None
+        self._next[key] = (now + self._interval, 0)
+        self._next.move_to_end(key)
+        if len(self._next) > self._size:
+            self._next.popitem(last=False)
+        return held

@@ -1,0 +1,149 @@
+"""From a command's name and fields to its reply: parse, call, and refuse in rtpengine's words."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import structlog
+
+from ..errors import CommandError
+from ..log import Throttle
+from .commands import Commands, Reply
+from .flags import KNOWN, word, words
+from .requests import (
+    Answer,
+    Delete,
+    Fields,
+    List,
+    Offer,
+    Origin,
+    Query,
+    SdpRequest,
+    Terminate,
+)
+
+log = structlog.get_logger(__name__)
+
+INTERNAL_ERROR = "Internal error"
+UNRECOGNIZED = "Unrecognized command"
+# rtpengine's words for "another relay may have room": a result of its own where it is understood.
+LOAD_LIMITS = frozenset(
+    {
+        "Parallel session limit reached",
+        "CPU usage limit exceeded",
+        "Load limit exceeded",
+        "Bandwidth limit exceeded",
+    }
+)
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Command(Generic[R]):
+    """How one command is read and made; reading refuses what no state of the relay could take."""
+
+    parse: Callable[[Fields, Origin], R]
+    call: Callable[[Commands, R], Reply]
+
+
+def nothing(fields: Fields, origin: Origin) -> None:
+    """The request of a command that has no fields."""
+
+
+NG: Mapping[str, Command[Any]] = {
+    "answer": Command(Answer.parse, lambda to, request: to.answer(request)),
+    "delete": Command(Delete.parse, lambda to, request: to.delete(request)),
+    "list": Command(List.parse, lambda to, request: to.list(request)),
+    "offer": Command(Offer.parse, lambda to, request: to.offer(request)),
+    "ping": Command(nothing, lambda to, _: to.ping()),
+    "query": Command(Query.parse, lambda to, request: to.query(request)),
+    "statistics": Command(nothing, lambda to, _: to.statistics()),
+}
+# What only an operator's socket offers besides.
+JSON_RPC: Mapping[str, Command[Any]] = {
+    **NG,
+    "limits": Command(nothing, lambda to, _: to.limits()),
+    "terminate": Command(Terminate.parse, lambda to, request: to.terminate(request)),
+}
+
+
+class Outcome(NamedTuple):
+    """A reply; ``lasting`` if a retry of the same request should get it again.
+
+    A refusal by the sessions is not lasting: it comes from their state, so a retry may cure it.
+    """
+
+    reply: Reply
+    lasting: bool
+
+
+class Dispatcher:
+    """Performs commands for the protocols; counts them by (command, result)."""
+
+    def __init__(self, commands: Commands, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._commands = commands
+        self._unknown_flags = Throttle(clock)
+        self.counts: Counter[tuple[str, str]] = Counter()
+
+    def perform(
+        self,
+        name: str,
+        fields: Fields,
+        origin: Origin,
+        table: Mapping[str, Command[Any]] = NG,
+    ) -> Outcome:
+        """Run the command of that name in ``table``; never raises for what a caller sent."""
+        command = table.get(name)
+        if command is None:
+            # Counted under one name: strangers must not make the table of counts grow.
+            self.counts["unrecognized", "error"] += 1
+            return Outcome(refusal(UNRECOGNIZED), True)
+        outcome = self._run(name, command, fields, origin)
+        self.counts[name, str(outcome.reply["result"])] += 1
+        return outcome
+
+    def _run(self, name: str, command: Command[Any], fields: Fields, origin: Origin) -> Outcome:
+        request = None
+        try:
+            request = command.parse(fields, origin)
+            reply = command.call(self._commands, request)
+        except CommandError as error:
+            log.info(
+                "command refused",
+                command=name,
+                call_id=word(fields.get("call-id")),
+                reason=error.reason,
+                origin=str(origin),
+            )
+            return Outcome(limited(error.reason, fields), request is None)
+        except Exception:
+            # A bug of ours costs one reply, never the server.
+            log.exception("command failed", command=name, call_id=word(fields.get("call-id")))
+            return Outcome(refusal(INTERNAL_ERROR), False)
+        if isinstance(request, (SdpRequest, Delete)):
+            self._note_unknown(request.flags - KNOWN, request.call_id)
+        reply.setdefault("result", "ok")
+        return Outcome(reply, True)
+
+    def _note_unknown(self, flags: Iterable[str], call_id: str) -> None:
+        for flag in flags:
+            held = self._unknown_flags.admit(flag)
+            if held is not None:
+                log.info("unknown flag ignored", flag=flag, call_id=call_id, held_back=held)
+
+
+def refusal(reason: str) -> Reply:
+    """The reply to a refused command."""
+    return {"result": "error", "error-reason": reason}
+
+
+def limited(reason: str, fields: Fields) -> Reply:
+    """A refusal, in the form that makes a caller who knows it try the next relay at once."""
+    if reason in LOAD_LIMITS and "load limit" in words(fields.get("supports")):
+        return {"result": "load limit", "message": reason}
+    return refusal(reason)

@@ -1,0 +1,156 @@
+"""The ng protocol over UDP: ``cookie SP body`` each way, as rtpengine speaks it.
+
+:class:`NgResponder` is the protocol without a socket; :class:`NgUdpServer` gives it sockets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+import structlog
+
+from ..errors import CommandError
+from ..log import Throttle
+from .dispatcher import Dispatcher, refusal
+from .encoding import decode, encode, encoding_of
+from .reply_cache import Key, ReplyCache, digest
+from .requests import Origin
+
+log = structlog.get_logger(__name__)
+
+# The most that fits a UDP datagram over IPv4: 65535 - 20 (IP) - 8 (UDP).
+LARGEST_REPLY = 65507
+# Replies to these describe a moment and may be long: not kept above this size.
+BULKY = frozenset({b"list", b"query", b"statistics"})
+BULKY_LIMIT = 16 << 10
+
+
+class NgResponder:
+    """Datagram in, datagram out; silent where rtpengine is silent.
+
+    ``counts`` says what was not answered by a command: ``no-cookie``, ``too-long`` (silent),
+    ``duplicate`` (from the cache), ``malformed`` (an error reply).
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        cache: ReplyCache,
+        *,
+        longest: int = 64 << 10,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``longest``: bytes of the longest datagram that is read."""
+        self._dispatcher = dispatcher
+        self._cache = cache
+        self._longest = longest
+        self._throttle = Throttle(clock)
+        self.counts: Counter[str] = Counter()
+
+    def answer(self, datagram: bytes, origin: Origin, now: float) -> bytes | None:
+        """The datagram to send back; None: none. ``now`` in seconds, for the reply cache."""
+        if len(datagram) > self._longest:
+            self._refuse("too-long", origin)
+            return None
+        cookie, space, body = datagram.partition(b" ")
+        if not cookie or not space:
+            self._refuse("no-cookie", origin)
+            return None
+        key = Key(*origin, cookie, digest(body))
+        reply = self._cache.find(key, now)
+        if reply is not None:
+            self.counts["duplicate"] += 1
+            return reply
+        payload, lasting = self._perform(body, origin)
+        reply = b"%s %s" % (cookie, payload)
+        if len(reply) > LARGEST_REPLY:
+            payload = encode(refusal("Reply too long for a datagram"), encoding_of(body))
+            return b"%s %s" % (cookie[:256], payload)
+        if lasting:
+            self._cache.store(key, reply, now)
+        return reply
+
+    def _perform(self, body: bytes, origin: Origin) -> tuple[bytes, bool]:
+        encoding = encoding_of(body)
+        try:
+            fields = decode(body)
+            command = fields.get("command")
+            if not isinstance(command, bytes):
+                raise CommandError('Dictionary contains no key "command"')
+        except CommandError as error:
+            self._refuse("malformed", origin, reason=error.reason)
+            return encode(refusal(error.reason), encoding), True
+        name = command.decode("utf-8", "replace")
+        outcome = self._dispatcher.perform(name, fields, origin)
+        payload = encode(outcome.reply, encoding)
+        return payload, outcome.lasting and not is_bulky(command, payload)
+
+    def _refuse(self, why: str, origin: Origin, **more: str) -> None:
+        self.counts[why] += 1
+        held = self._throttle.admit(why)
+        if held is not None:
+            log.warning("ng datagram refused", why=why, origin=str(origin), held_back=held, **more)
+
+
+def is_bulky(command: bytes, payload: bytes) -> bool:
+    """Whether the reply is not worth its place in the cache."""
+    return command in BULKY and len(payload) > BULKY_LIMIT
+
+
+class NgUdpServer:
+    """One socket per local address, so that a reply leaves from where it was asked."""
+
+    def __init__(self, responder: NgResponder, addresses: Iterable[tuple[str, int]]) -> None:
+        """``addresses``: (address, port) each; port 0 takes any, see :attr:`bound`."""
+        self._responder = responder
+        self._addresses = tuple(addresses)
+        self._transports: list[asyncio.DatagramTransport] = []
+
+    @property
+    def bound(self) -> list[tuple[str, int]]:
+        """The addresses and ports in use, in the order they were given."""
+        names = [transport.get_extra_info("sockname") for transport in self._transports]
+        return [(name[0], name[1]) for name in names]
+
+    async def start(self) -> None:
+        """Bind all sockets; raises OSError and leaves none open if one cannot be bound."""
+        loop = asyncio.get_running_loop()
+        try:
+            for address in self._addresses:
+                transport, _ = await loop.create_datagram_endpoint(
+                    lambda: _Socket(self._responder, loop.time), local_addr=address
+                )
+                self._transports.append(transport)
+        except OSError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close all sockets. Safe to repeat."""
+        for transport in self._transports:
+            transport.close()
+        self._transports.clear()
+
+
+class _Socket(asyncio.DatagramProtocol):
+    def __init__(self, responder: NgResponder, clock: Callable[[], float]) -> None:
+        self._responder = responder
+        self._clock = clock
+        self._transport: asyncio.DatagramTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.DatagramTransport)
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        origin = Origin("udp", addr[0], addr[1])
+        reply = self._responder.answer(data, origin, self._clock())
+        if reply is not None and self._transport is not None:
+            self._transport.sendto(reply, addr)
+
+    def error_received(self, exc: Exception) -> None:
+        # The SIP server's socket is gone (ICMP): it will ask again if it still wants to know.
+        log.debug("ng reply not delivered", error=exc)

@@ -1,0 +1,92 @@
+"""The replies given lately: a repeated datagram gets the same bytes, its command runs once.
+
+SIP servers repeat a request whose reply was lost with the same cookie from the same socket.
+Cookies alone are no key: several servers may count in step (rtpengine#1867: lost calls).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from typing import NamedTuple
+
+# What an entry costs besides its bytes (objects, hash table).
+OVERHEAD = 300
+
+
+class Key(NamedTuple):
+    """Who asked what: the socket of the SIP server, its cookie, and a 64-bit hash of the body."""
+
+    transport: str
+    address: str
+    port: int
+    cookie: bytes
+    digest: bytes
+
+
+class Entry(NamedTuple):
+    """The bytes sent, and until when they are kept."""
+
+    reply: bytes
+    until: float
+
+
+class ReplyCache:
+    """Replies by key for ``lifetime`` seconds, the oldest dropped early beyond ``capacity`` bytes.
+
+    ``now`` is in seconds of any clock that does not go back, the same in every call.
+    """
+
+    def __init__(self, *, lifetime: float = 60.0, capacity: int = 64 << 20) -> None:
+        self.lifetime = lifetime
+        self.capacity = capacity
+        self.size = 0
+        self.hits = 0
+        # Entries that had to go before their time: the capacity is too small for the traffic.
+        self.dropped_early = 0
+        self._entries: OrderedDict[Key, Entry] = OrderedDict()
+
+    def find(self, key: Key, now: float) -> bytes | None:
+        """The reply given to ``key``, if it is still kept."""
+        entry = self._entries.get(key)
+        if entry is None or entry.until <= now:
+            return None
+        self.hits += 1
+        return entry.reply
+
+    def store(self, key: Key, reply: bytes, now: float) -> None:
+        """Keep ``reply``; nothing is kept that alone is above the capacity."""
+        self._expire(now)
+        if key in self._entries:
+            self._drop(key)
+        cost = weight(key, reply)
+        if cost > self.capacity:
+            return
+        while self.size + cost > self.capacity:
+            self._drop(next(iter(self._entries)))
+            self.dropped_early += 1
+        self._entries[key] = Entry(reply, now + self.lifetime)
+        self.size += cost
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def _expire(self, now: float) -> None:
+        while self._entries:
+            key, entry = next(iter(self._entries.items()))
+            if entry.until > now:
+                return
+            self._drop(key)
+
+    def _drop(self, key: Key) -> None:
+        self.size -= weight(key, self._entries.pop(key).reply)
+
+
+def digest(body: bytes) -> bytes:
+    """64 bits of hash, the same in every process: a successor knows its predecessor's replies."""
+    return hashlib.blake2b(body, digest_size=8).digest()
+
+
+def weight(key: Key, reply: bytes) -> int:
+    """What an entry costs, in bytes."""
+    return len(key.cookie) + len(reply) + OVERHEAD

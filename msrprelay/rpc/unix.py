@@ -1,0 +1,73 @@
+"""Unix sockets on the file system: their mode, what a dead process left, and who connects."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import struct
+from pathlib import Path
+from typing import NamedTuple
+
+# Owner and group: who may ask the relay is decided by the directory and the group.
+MODE = 0o660
+
+
+class Peer(NamedTuple):
+    """The process that connected, as the kernel knows it."""
+
+    pid: int
+    uid: int
+    gid: int
+
+    def __str__(self) -> str:
+        return f"pid {self.pid} uid {self.uid} gid {self.gid}"
+
+
+def listener(path: Path) -> socket.socket:
+    """A listening stream socket at ``path``, mode 0660.
+
+    A socket that a dead process left is replaced. Raises OSError, FileExistsError if something
+    else is there or a living process listens at it.
+    """
+    remove_stale(path)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    # The mode counts from the first moment: bind applies the mask, chmod would come later.
+    mask = os.umask(0o777 & ~MODE)
+    try:
+        sock.bind(os.fspath(path))
+        sock.listen()
+    except OSError:
+        sock.close()
+        raise
+    finally:
+        os.umask(mask)
+    return sock
+
+
+def remove_stale(path: Path) -> None:
+    """Unlink ``path`` if it is a socket at which nobody listens.
+
+    Raises FileExistsError if it is no socket, or one that is in use.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise FileExistsError(f"{path} is not a socket: not replaced")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
+        try:
+            probe.connect(os.fspath(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+        except BlockingIOError:
+            pass  # its backlog is full: somebody listens
+    raise FileExistsError(f"{path} is in use by another process")
+
+
+def peer(sock: socket.socket) -> Peer:
+    """Who is at the other end (SO_PEERCRED: as it was when it connected)."""
+    size = struct.calcsize("3i")
+    return Peer(*struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)))
