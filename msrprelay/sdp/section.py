@@ -137,6 +137,24 @@ class MsrpSection:
             return None
         return contact if _dialable(*contact) else None
 
+    def same_endpoint(self, before: MsrpSection) -> bool:
+        """Whether a connection made for ``before`` still serves: same path, and same TLS identity.
+
+        a=setup is no part of it (endpoints repeat ``actpass``), nor is c= 0.0.0.0 for hold; with
+        CEMA the address of c=/m= is, since that is what gets dialled.
+        """
+        if self.path != before.path or self.tls != before.tls:
+            return False
+        if self.tls and self.fingerprints != before.fingerprints:
+            return False
+        return self.contact == before.contact or self._held
+
+    @property
+    def _held(self) -> bool:
+        """Whether c= is the unspecified address (RFC 3264 section 8.4)."""
+        found = None if self.connection is None else address(self.connection.host)
+        return found is not None and found.is_unspecified
+
     def attribute(self, name: str) -> str | None:
         """The value of the first ``a=name`` of this section, ``""`` for a flag."""
         wanted = name.encode()

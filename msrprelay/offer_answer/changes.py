@@ -1,0 +1,125 @@
+"""What an offer or an answer changes: the message sections of two sides, before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from ..sdp import Description, MsrpSection
+
+Side = Literal["a", "b"]
+
+
+class Change(StrEnum):
+    """What an offer or an exchange means for one section, against what is committed."""
+
+    NEW = "new"
+    UNCHANGED = "unchanged"
+    CHANGED = "changed"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class SectionChange:
+    """One message section, by its m= index. ``a`` and ``b`` are what each side says about it now.
+
+    At an offer the other side's is the committed one, or ``None``; of a section that an exchange
+    closes both are ``None``. ``moved`` are the sides whose path (or CEMA address, or TLS identity)
+    differs from the committed one; the leg of a side that did not move keeps its connection,
+    whatever a=setup says (RFC 4975 section 5.4).
+    """
+
+    index: int
+    change: Change
+    a: MsrpSection | None
+    b: MsrpSection | None
+    moved: frozenset[Side]
+
+    def of(self, side: Side) -> MsrpSection | None:
+        """What ``side`` says about the section."""
+        return self.a if side == "a" else self.b
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """An offer and its answer. ``live`` are the m= indices that both sides want."""
+
+    offerer: Side
+    a: Description
+    b: Description
+    live: frozenset[int]
+
+    @classmethod
+    def between(cls, offerer: Side, offered: Description, answered: Description) -> Exchange:
+        """The exchange of an offer and its answer."""
+        live = frozenset(live_sections(offered).keys() & live_sections(answered).keys())
+        a, b = (offered, answered) if offerer == "a" else (answered, offered)
+        return cls(offerer, a, b, live)
+
+    def of(self, side: Side) -> Description:
+        """The SDP of ``side``."""
+        return self.a if side == "a" else self.b
+
+
+def live_sections(description: Description) -> dict[int, MsrpSection]:
+    """The sections the relay takes, by m= index.
+
+    Not those over TLS: the relay has no TLS legs, and such a section passes untouched.
+    """
+    return {s.index: s for s in description.sections if s.anchor and not s.tls}
+
+
+def other(side: Side) -> Side:
+    """The opposite side."""
+    return "b" if side == "a" else "a"
+
+
+def offer_changes(
+    committed: Exchange | None, side: Side, offered: Description
+) -> Iterator[SectionChange]:
+    """Each section that ``side`` offers or that is live, against what is committed."""
+    wanted = live_sections(offered)
+    for index in sorted(wanted.keys() | _live(committed)):
+        old, new = _section(committed, side, index), wanted.get(index)
+        theirs = _section(committed, other(side), index)
+        a, b = (new, theirs) if side == "a" else (theirs, new)
+        moved = frozenset({side} if _moved(old, new) else ())
+        yield SectionChange(index, _change(old, new, moved), a, b, moved)
+
+
+def exchange_changes(before: Exchange | None, after: Exchange) -> Iterator[SectionChange]:
+    """Each section that was live or has been asked for, before and after."""
+    asked = live_sections(after.of(after.offerer)).keys()
+    for index in sorted(asked | _live(before)):
+        old_a, a = _section(before, "a", index), _section(after, "a", index)
+        old_b, b = _section(before, "b", index), _section(after, "b", index)
+        sides: list[Side] = ["a"] if _moved(old_a, a) else []
+        if _moved(old_b, b):
+            sides.append("b")
+        moved = frozenset(sides)
+        yield SectionChange(index, _change(old_a, a, moved), a, b, moved)
+
+
+def _live(exchange: Exchange | None) -> frozenset[int]:
+    return frozenset() if exchange is None else exchange.live
+
+
+def _section(exchange: Exchange | None, side: Side, index: int) -> MsrpSection | None:
+    """What ``side`` says about a live section of an exchange."""
+    if exchange is None or index not in exchange.live:
+        return None
+    return exchange.of(side).section(index)
+
+
+def _change(old: MsrpSection | None, new: MsrpSection | None, moved: frozenset[Side]) -> Change:
+    if new is None:
+        return Change.CLOSED
+    if old is None:
+        return Change.NEW
+    return Change.CHANGED if moved else Change.UNCHANGED
+
+
+def _moved(old: MsrpSection | None, new: MsrpSection | None) -> bool:
+    return new is not None and (old is None or not new.same_endpoint(old))

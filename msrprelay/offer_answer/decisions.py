@@ -1,0 +1,94 @@
+"""What to do about an offer, an answer, a delete: plain values, decided by the negotiation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..sdp import Description
+from .changes import Exchange, SectionChange, Side
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One offer or answer: what was said, under which tag, and the body that was replied."""
+
+    description: Description
+    terms: str
+    tag: str
+    at: float
+    reply: bytes = b""
+
+    def same_request(self, asked: Message) -> bool:
+        """Whether ``asked`` is this request again: the same content under the same tag."""
+        return (
+            self.tag == asked.tag
+            and self.terms == asked.terms
+            and self.description.body == asked.description.body
+        )
+
+    def replied(self, reply: bytes) -> Message:
+        """The same message with its reply."""
+        return Message(self.description, self.terms, self.tag, self.at, reply)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """The same request again: send ``reply``, there is nothing else to do."""
+
+    reply: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """``reason`` is the error-reason, or the warning of a delete; nothing changes."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """Prepare what is NEW, reply with the rewritten offer, then ``Negotiation.apply``.
+
+    Bytes go on as committed until the answer. ``released`` are sections that only the offer
+    replaced by this one had asked for; ``initial`` says that nothing is committed yet.
+    """
+
+    side: Side
+    to_tag: str | None
+    initial: bool
+    sections: tuple[SectionChange, ...]
+    released: tuple[int, ...]
+    message: Message = field(repr=False)
+    revision: int = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """Carry the section changes out, reply with the rewritten answer, then ``Negotiation.apply``.
+
+    ``again`` marks an answer after the answer (a late 200, another fork under ``tag``). A section
+    is CLOSED if either side gave it port 0; it may be NEW ``again`` if the fork before refused it.
+    """
+
+    offerer: Side
+    tag: str
+    again: bool
+    sections: tuple[SectionChange, ...]
+    exchange: Exchange = field(repr=False)
+    message: Message = field(repr=False)
+    revision: int = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    """The pending offer of ``side`` is gone; release the sections that only it had asked for."""
+
+    side: Side
+    released: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The call is over. ``reason`` is ``deleted``, ``offer-timeout`` or ``rolled-back``."""
+
+    reason: str

@@ -1,0 +1,247 @@
+"""The life of one call: offers pending, an exchange committed, or rolled back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..sdp import Description
+from .changes import Exchange, Side, exchange_changes, live_sections, offer_changes, other
+from .decisions import Committed, Ended, Message, Offered, Refused, Repeat, RolledBack
+
+# Seconds an offer may wait for its answer: above the 180 s of RFC 3261's Timer C.
+OFFER_TIMEOUT = 200.0
+# Tags one call may show: forks answer under a new one each.
+MAX_TAGS = 64
+
+UNKNOWN_CALL = "Unknown call-id"
+UNKNOWN_DIALOGUE = "Invalid dialogue association"
+UNMATCHED = "Call-ID not found or tags didn't match"
+
+
+class Negotiation:
+    """The offers and answers of one call; one value per branch where forks are told apart.
+
+    ``committed`` is the exchange in force and changes only by :meth:`apply` of an answer.
+    ``condemned``: a delete was taken for a rollback but may have been a BYE, so the next lost leg
+    ends the call. ``ended``: nothing more is accepted.
+    """
+
+    def __init__(self, offer_timeout: float = OFFER_TIMEOUT) -> None:
+        self.committed: Exchange | None = None
+        self.condemned = False
+        self.ended = False
+        self._offer_timeout = offer_timeout
+        self._sides: dict[str, Side] = {}
+        self._pending: dict[Side, Message] = {}
+        # The last offer of each side that was answered, and the last answer to it.
+        self._offers: dict[Side, Message] = {}
+        self._answers: dict[Side, Message] = {}
+        self._revision = 0
+
+    def pending(self, side: Side) -> Description | None:
+        """The offer of ``side`` that waits for its answer."""
+        message = self._pending.get(side)
+        return None if message is None else message.description
+
+    def side_of(self, tag: str | None) -> Side | None:
+        """The side that has shown this tag."""
+        return None if tag is None else self._sides.get(tag)
+
+    def deadline(self) -> float | None:
+        """When :meth:`expire` will have something to do, if ever."""
+        times = [message.at for message in self._pending.values()]
+        return min(times) + self._offer_timeout if times else None
+
+    def offer(
+        self,
+        now: float,
+        description: Description,
+        from_tag: str,
+        to_tag: str | None = None,
+        terms: str = "",
+    ) -> Repeat | Offered | Refused:
+        """Decide an offer. ``terms`` are the options of the command that shape its reply.
+
+        The same content again is a repeat, from whichever worker: while the offer is pending, and
+        after its answer if there is no ``to_tag``. With one it is a session refresh, which may be
+        rejected like any re-offer.
+        """
+        side = self._offerer(from_tag, to_tag)
+        if self.ended or side is None:
+            return Refused(UNKNOWN_CALL if self.ended else UNKNOWN_DIALOGUE)
+        message = Message(description, terms, from_tag, now)
+        before = self._pending.get(side)
+        if before is None and to_tag is None:
+            before = self._offers.get(side)
+        if before is not None and before.same_request(message):
+            return Repeat(before.reply)
+        return Offered(
+            side=side,
+            to_tag=to_tag,
+            initial=self.committed is None,
+            sections=tuple(offer_changes(self.committed, side, description)),
+            released=self._only_pending(side, kept=live_sections(description)),
+            message=message,
+            revision=self._revision,
+        )
+
+    def answer(
+        self,
+        now: float,
+        description: Description,
+        from_tag: str,
+        to_tag: str,
+        terms: str = "",
+    ) -> Repeat | Committed | Refused:
+        """Decide an answer; ``from_tag`` is the offerer's, ``to_tag`` the answerer's.
+
+        Without a pending offer it repeats the last answer if it is the same; else it replaces it.
+        """
+        offerer = self._side_by(from_tag, to_tag)
+        if self.ended or offerer is None:
+            return Refused(UNKNOWN_CALL if self.ended else UNKNOWN_DIALOGUE)
+        message = Message(description, terms, to_tag, now)
+        pending, last = self._pending.get(offerer), self._answers.get(offerer)
+        if pending is None and last is not None and last.same_request(message):
+            return Repeat(last.reply)
+        offered = self._answerable(offerer)
+        if offered is None or not self._has_room(to_tag):
+            return Refused(UNKNOWN_DIALOGUE)
+        other_transport = _transport_change(offered, description)
+        if other_transport is not None:
+            return Refused(other_transport)
+        exchange = Exchange.between(offerer, offered, description)
+        return Committed(
+            offerer=offerer,
+            tag=to_tag,
+            again=pending is None,
+            sections=tuple(exchange_changes(self.committed, exchange)),
+            exchange=exchange,
+            message=message,
+            revision=self._revision,
+        )
+
+    def apply(self, decision: Offered | Committed, reply: bytes) -> None:
+        """Make a decision real. ``reply`` is the body that goes back, kept for repeats.
+
+        ``ValueError`` if something else has happened since it was made.
+        """
+        if decision.revision != self._revision:
+            raise ValueError("the call has moved on since this was decided")
+        self._revision += 1
+        self.condemned = False
+        message = decision.message.replied(reply)
+        if isinstance(decision, Offered):
+            self._know(message.tag, decision.side)
+            self._know(decision.to_tag, other(decision.side))
+            self._pending[decision.side] = message
+            return
+        self._know(message.tag, other(decision.offerer))
+        if not decision.again:
+            self._offers[decision.offerer] = self._pending.pop(decision.offerer)
+        self._answers[decision.offerer] = message
+        self.committed = decision.exchange
+
+    def rollback(self, from_tag: str) -> RolledBack | Ended | Refused:
+        """The offer of ``from_tag`` was rejected: drop it."""
+        side = self._pending_under(from_tag)
+        return Refused(UNMATCHED) if side is None else self._roll_back(side, "rolled-back")
+
+    def delete(
+        self, from_tag: str | None = None, to_tag: str | None = None
+    ) -> RolledBack | Ended | Refused:
+        """A delete: a rollback if ``from_tag`` has a re-offer pending, else the end of the call.
+
+        Stock SIP scripts send the same delete when a re-INVITE is rejected and at the BYE. So the
+        first one only condemns the call, and the next one, or the loss of a leg, ends it.
+        """
+        if self.ended or not self._names_call(from_tag, to_tag):
+            return Refused(UNMATCHED)
+        side = self._pending_under(from_tag)
+        if side is not None and self.committed is not None:
+            self.condemned = True
+            return self._roll_back(side, "deleted")
+        return self._end("deleted")
+
+    def expire(self, now: float) -> list[RolledBack | Ended]:
+        """Drop every offer that has waited too long."""
+        limit = now - self._offer_timeout
+        late = [side for side, message in self._pending.items() if message.at <= limit]
+        return [self._roll_back(side, "offer-timeout") for side in late]
+
+    def _side_by(self, from_tag: str, to_tag: str | None) -> Side | None:
+        """Whose ``from_tag`` is, be it by the tag at the other end."""
+        side, peer = self.side_of(from_tag), self.side_of(to_tag)
+        if side is None and peer is not None:
+            return other(peer)
+        return side
+
+    def _offerer(self, from_tag: str, to_tag: str | None) -> Side | None:
+        """The side that offers; ``None`` if the tags belong to another call."""
+        side = self._side_by(from_tag, to_tag)
+        if side is None and self.committed is None and (to_tag is None or not self._sides):
+            # The first offer, or its retry under a new tag (after a 401, say).
+            side = "a"
+        return side if self._has_room(from_tag) else None
+
+    def _answerable(self, offerer: Side) -> Description | None:
+        """What an answer to ``offerer`` answers: the pending offer, or what is in force."""
+        if offerer in self._pending:
+            return self._pending[offerer].description
+        if self.committed is None or offerer not in self._answers:
+            return None
+        return self.committed.of(offerer)
+
+    def _only_pending(self, side: Side, kept: Iterable[int] = ()) -> tuple[int, ...]:
+        """Sections that nothing but the pending offer of ``side`` asks for."""
+        needed = set(kept) | self._asked(other(side))
+        if self.committed is not None:
+            needed |= self.committed.live
+        return tuple(sorted(self._asked(side) - needed))
+
+    def _asked(self, side: Side) -> set[int]:
+        message = self._pending.get(side)
+        return set() if message is None else set(live_sections(message.description))
+
+    def _pending_under(self, tag: str | None) -> Side | None:
+        return next((side for side, m in self._pending.items() if m.tag == tag), None)
+
+    def _names_call(self, from_tag: str | None, to_tag: str | None) -> bool:
+        """Whether a delete means this call, and not a fork that has lost."""
+        tags = {message.tag for message in self._pending.values()}
+        given = [tag for tag in (from_tag, to_tag) if tag is not None]
+        if self.committed is None:
+            return not given or any(tag in tags for tag in given)
+        offerer = self.committed.offerer
+        tags |= {self._offers[offerer].tag, self._answers[offerer].tag}
+        return all(tag in tags for tag in given)
+
+    def _know(self, tag: str | None, side: Side) -> None:
+        if tag is not None:
+            self._sides.setdefault(tag, side)
+
+    def _has_room(self, tag: str) -> bool:
+        return tag in self._sides or len(self._sides) < MAX_TAGS
+
+    def _roll_back(self, side: Side, reason: str) -> RolledBack | Ended:
+        if self.committed is None and len(self._pending) == 1:
+            return self._end(reason)
+        released = self._only_pending(side)
+        del self._pending[side]
+        self._revision += 1
+        return RolledBack(side, released)
+
+    def _end(self, reason: str) -> Ended:
+        self._pending.clear()
+        self._revision += 1
+        self.ended = True
+        return Ended(reason)
+
+
+def _transport_change(offered: Description, answered: Description) -> str | None:
+    """The refusal of an answer with another transport than the offer (RFC 3264 section 6)."""
+    for mine in live_sections(offered).values():
+        theirs = answered.section(mine.index)
+        if theirs is not None and theirs.port and theirs.tls != mine.tls:
+            return f"answer changes {mine.proto} to {theirs.proto}"
+    return None
