@@ -1,0 +1,167 @@
+"""Frames out of pcap, pcapng and gzip files, streamed through libpcap.
+
+libpcap knows the formats and their damage; this module adds compressed files, progress, and an
+error that says which packet could not be read.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from .errors import CaptureError
+
+try:
+    import cypcap
+except ImportError as missing:  # pragma: no cover - depends on the installation
+    raise CaptureError(
+        "reading captures needs cypcap: pip install 'msrprelay[doctor]'"
+    ) from missing
+
+GZIP_MAGIC = b"\x1f\x8b"
+GUNZIP = """
+import os, sys, zlib
+source, sink = sys.stdin.buffer, sys.stdout.buffer
+try:
+    plain, open_member = zlib.decompressobj(31), False
+    while block := source.read1(1 << 18):
+        while block:
+            open_member = True
+            sink.write(plain.decompress(block))
+            block = plain.unused_data
+            if plain.eof:
+                plain, open_member = zlib.decompressobj(31), False
+    sink.flush()
+    if open_member:
+        raise ValueError("the file ends in the middle")
+except BrokenPipeError:
+    os._exit(0)
+except Exception as error:
+    try:
+        sink.flush()
+    except OSError:
+        pass
+    sys.stderr.write(str(error))
+    sys.stderr.flush()
+    os._exit(1)
+"""
+"""Run by the child process: what could be decompressed goes out before the complaint."""
+
+PROGRESS_EVERY = 4096
+"""Frames between two progress calls."""
+
+RECORD_HEAD = 16
+"""Bytes of a pcap record header; pcapng's differ little enough for a progress bar."""
+
+Progress = Callable[[int, int], None]
+"""Called with (bytes read so far, bytes in the file; 0 when unknown)."""
+
+
+class Frame(NamedTuple):
+    """One captured packet: ``number`` as Wireshark counts, ``time`` in seconds since 1970."""
+
+    number: int
+    time: float
+    linktype: int
+    data: bytes
+    wire_length: int
+
+
+class Capture:
+    """The frames of one file; after the iteration ``damage`` says where the file broke off.
+
+    Raises CaptureError when not even the file's head can be understood.
+    """
+
+    def __init__(self, path: str | Path, progress: Progress | None = None) -> None:
+        self.damage: str | None = None
+        self.frames = 0
+        self._progress = progress
+        self._feed: _Gunzip | None = None
+        name = str(path)
+        try:
+            self._size = 0 if name == "-" else os.stat(name).st_size
+            if name != "-" and _is_gzip(name):
+                self._feed = _Gunzip(name)
+                name = self._feed.path
+            self._pcap = cypcap.open_offline(name)
+        except (OSError, cypcap.Error) as error:
+            if self._feed is not None:
+                self._feed.release()
+                self._feed.finish()
+            raise CaptureError(f"{path}: {_reason(error)}") from error
+        if self._feed is not None:
+            self._feed.release()
+        self.linktype = int(self._pcap.datalink().value)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Frames in file order; stops at the first one that cannot be read."""
+        linktype, number, read = self.linktype, 0, 0
+        packets = iter(self._pcap)
+        while True:
+            try:
+                header, data = next(packets)
+            except StopIteration:
+                break
+            except (OSError, cypcap.Error, ValueError) as error:
+                self.damage = f"packet {number + 1} cannot be read: {_reason(error)}"
+                break
+            number += 1
+            self.frames = number
+            read += len(data) + RECORD_HEAD
+            yield Frame(number, header.ts, linktype, data, header.len)
+            if self._progress is not None and number % PROGRESS_EVERY == 0:
+                self._progress(self._position(read), self._size)
+        self._pcap.close()
+        if self._feed is not None and (fault := self._feed.finish()):
+            self.damage = f"after packet {number} the compressed data is damaged: {fault}"
+
+    def _position(self, read: int) -> int:
+        return self._feed.position if self._feed is not None else min(read, self._size)
+
+
+class _Gunzip:
+    """Decompresses a file into a pipe that libpcap reads.
+
+    A process of its own, not a thread: libpcap's reads hold the interpreter, so a thread that
+    has to fill the pipe would never run.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._raw = os.open(name, os.O_RDONLY)
+        self._reader, writer = os.pipe()
+        self._child = subprocess.Popen(
+            [sys.executable, "-Ic", GUNZIP], stdin=self._raw, stdout=writer, stderr=subprocess.PIPE
+        )
+        os.close(writer)
+        self.path = f"/dev/fd/{self._reader}"
+
+    @property
+    def position(self) -> int:
+        """Compressed bytes read; the child shares our file offset."""
+        return os.lseek(self._raw, 0, os.SEEK_CUR)
+
+    def release(self) -> None:
+        """libpcap has its own descriptor by now; with ours closed the child sees it go."""
+        os.close(self._reader)
+
+    def finish(self) -> str | None:
+        """What was wrong with the compressed data, if anything."""
+        os.close(self._raw)
+        _, complaint = self._child.communicate()
+        return complaint.decode("utf-8", "replace").strip() or None
+
+
+def _is_gzip(name: str) -> bool:
+    with open(name, "rb") as file:
+        return file.read(2) == GZIP_MAGIC
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return str(error.args[-1]) if error.args else str(error)

@@ -1,0 +1,281 @@
+"""TCP, UDP and ICMP out of captured frames: Ethernet, VLAN, SLL, raw IP; IPv4, IPv6, fragments.
+
+Peers' and files' bytes may be anything: what cannot be decoded is None, never an exception.
+"""
+
+from __future__ import annotations
+
+import struct
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import NamedTuple
+
+from .capture import Frame
+
+ETHERNET, RAW_BSD, RAW, SLL, SLL2, NULL, LOOP = 1, 12, 101, 113, 276, 0, 108
+RAW_V4, RAW_V6 = 228, 229
+IPV4, IPV6 = 0x0800, 0x86DD
+VLAN_TYPES = frozenset({0x8100, 0x88A8, 0x9100})
+MAX_VLANS = 4
+TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
+EXTENSIONS = frozenset({0, 43, 60, 135})
+"""IPv6 extension headers that may stand before the payload (RFC 8200 section 4)."""
+
+FRAGMENT6 = 44
+MAX_EXTENSIONS = 8
+MAX_FRAGMENTED = 64
+"""Datagrams whose fragments may wait for the rest; the oldest gives way."""
+
+MAX_DATAGRAM = 65_535
+FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+
+CHECKSUM_OK, CHECKSUM_BAD, CHECKSUM_UNKNOWN = "ok", "bad", "unknown"
+
+
+class TcpPacket(NamedTuple):
+    """One TCP segment; ``length`` is what was sent, ``payload`` what was captured of it."""
+
+    number: int
+    time: float
+    src: bytes
+    dst: bytes
+    sport: int
+    dport: int
+    seq: int
+    ack: int
+    flags: int
+    window: int
+    options: bytes
+    payload: bytes
+    length: int
+    ttl: int
+    ip_id: int
+    checksum: str
+
+
+class Datagram(NamedTuple):
+    """One UDP datagram, put together again if it came in fragments."""
+
+    number: int
+    time: float
+    src: bytes
+    dst: bytes
+    sport: int
+    dport: int
+    payload: bytes
+
+
+class TooBig(NamedTuple):
+    """ICMP "fragmentation needed" or "packet too big" about a packet that went to ``to``."""
+
+    number: int
+    time: float
+    to: bytes
+
+
+Packet = TcpPacket | Datagram | TooBig
+
+
+class _Ip(NamedTuple):
+    src: bytes
+    dst: bytes
+    protocol: int
+    payload: bytes
+    length: int
+    ttl: int
+    identity: int
+
+
+class Decoder:
+    """Frames to packets; holds nothing but fragments that wait for their rest."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[tuple[bytes, bytes, int, int], _Pieces] = {}
+
+    def decode(self, frame: Frame) -> Packet | None:
+        """The packet in ``frame``; None for anything that is not TCP, UDP or a size complaint."""
+        try:
+            ip = self._network(frame)
+            return None if ip is None else _transport(frame, ip)
+        except (struct.error, IndexError):
+            return None
+
+    def _network(self, frame: Frame) -> _Ip | None:
+        kind, offset = _link(frame.linktype, frame.data)
+        if kind == IPV4:
+            return self._ipv4(frame.data, offset)
+        if kind == IPV6:
+            return self._ipv6(frame.data, offset)
+        return None
+
+    def _ipv4(self, data: bytes, at: int) -> _Ip | None:
+        first, total, identity, where, ttl, protocol = struct.unpack_from("!BxHHHBB", data, at)
+        head = (first & 15) * 4
+        if first >> 4 != 4 or head < 20:
+            return None
+        src, dst = data[at + 12 : at + 16], data[at + 16 : at + 20]
+        # A capture taken before segmentation offload may say 0; the frame's own length counts.
+        length = (total or len(data) - at) - head
+        payload = data[at + head : at + head + max(length, 0)]
+        if where & 0x3FFF:
+            key = (src, dst, protocol, identity)
+            whole = self._gather(key, (where & 0x1FFF) * 8, payload, bool(where & 0x2000))
+            if whole is None:
+                return None
+            payload, length = whole, len(whole)
+        return _Ip(src, dst, protocol, payload, length, ttl, identity)
+
+    def _ipv6(self, data: bytes, at: int) -> _Ip | None:
+        first, length, protocol, ttl = struct.unpack_from("!BxxxHBB", data, at)
+        if first >> 4 != 6:
+            return None
+        src, dst = data[at + 8 : at + 24], data[at + 24 : at + 40]
+        start = at + 40
+        end = start + length if length else len(data)
+        for _ in range(MAX_EXTENSIONS):
+            if protocol not in EXTENSIONS:
+                break
+            protocol, size = struct.unpack_from("!BB", data, start)
+            start += size * 8 + 8
+        payload = data[start:end]
+        if protocol == FRAGMENT6:
+            protocol, where, identity = struct.unpack_from("!BxHI", payload)
+            whole = self._gather(
+                (src, dst, protocol, identity), where & 0xFFF8, payload[8:], bool(where & 1)
+            )
+            return None if whole is None else _Ip(src, dst, protocol, whole, len(whole), ttl, 0)
+        return _Ip(src, dst, protocol, payload, end - start, ttl, 0)
+
+    def _gather(
+        self, key: tuple[bytes, bytes, int, int], offset: int, piece: bytes, more: bool
+    ) -> bytes | None:
+        pieces = self._waiting.get(key)
+        if pieces is None:
+            if len(self._waiting) >= MAX_FRAGMENTED:
+                del self._waiting[next(iter(self._waiting))]
+            pieces = self._waiting[key] = _Pieces()
+        whole = pieces.add(offset, piece, more)
+        if whole is not None:
+            del self._waiting[key]
+        return whole
+
+
+class _Pieces:
+    """The fragments of one datagram."""
+
+    def __init__(self) -> None:
+        self._parts: dict[int, bytes] = {}
+        self._end: int | None = None
+
+    def add(self, offset: int, piece: bytes, more: bool) -> bytes | None:
+        if offset + len(piece) > MAX_DATAGRAM:
+            return None
+        self._parts[offset] = piece
+        if not more:
+            self._end = offset + len(piece)
+        if self._end is None:
+            return None
+        whole = b""
+        for start in sorted(self._parts):
+            if start > len(whole):
+                return None
+            whole = whole[:start] + self._parts[start]
+        return whole if len(whole) == self._end else None
+
+
+def _link(linktype: int, data: bytes) -> tuple[int, int]:
+    """(EtherType, offset of the network header); (0, 0) if it is none we read."""
+    if linktype == ETHERNET:
+        return _vlan(data, 12)
+    if linktype == SLL:
+        return _vlan(data, 14)
+    if linktype == SLL2:
+        return struct.unpack_from("!H", data, 0)[0], 20
+    if linktype in (NULL, LOOP):
+        return _by_version(data, 4)
+    if linktype in (RAW, RAW_BSD, RAW_V4, RAW_V6, 14):
+        return _by_version(data, 0)
+    return 0, 0
+
+
+def _vlan(data: bytes, at: int) -> tuple[int, int]:
+    kind: int = struct.unpack_from("!H", data, at)[0]
+    for _ in range(MAX_VLANS):
+        if kind not in VLAN_TYPES:
+            break
+        at += 4
+        kind = struct.unpack_from("!H", data, at)[0]
+    return kind, at + 2
+
+
+def _by_version(data: bytes, at: int) -> tuple[int, int]:
+    return {4: IPV4, 6: IPV6}.get(data[at] >> 4, 0), at
+
+
+def _transport(frame: Frame, ip: _Ip) -> Packet | None:
+    if ip.protocol == TCP:
+        return _tcp(frame, ip)
+    if ip.protocol == UDP:
+        sport, dport = struct.unpack_from("!HH", ip.payload)
+        return Datagram(
+            frame.number, frame.time, ip.src, ip.dst, sport, dport, bytes(ip.payload[8:])
+        )
+    if ip.protocol == ICMP and ip.payload[:2] == b"\x03\x04":
+        return TooBig(frame.number, frame.time, ip.payload[24:28])
+    if ip.protocol == ICMP6 and ip.payload[:1] == b"\x02":
+        return TooBig(frame.number, frame.time, ip.payload[32:48])
+    return None
+
+
+def _tcp(frame: Frame, ip: _Ip) -> TcpPacket | None:
+    data = ip.payload
+    sport, dport, seq, ack, where, flags, window = struct.unpack_from("!HHIIBBH", data)
+    head = (where >> 4) * 4
+    if head < 20 or len(data) < head:
+        return None
+    return TcpPacket(
+        frame.number,
+        frame.time,
+        ip.src,
+        ip.dst,
+        sport,
+        dport,
+        seq,
+        ack,
+        flags,
+        window,
+        data[20:head],
+        data[head:],
+        max(ip.length - head, 0),
+        ip.ttl,
+        ip.identity,
+        _checksum(ip),
+    )
+
+
+def _checksum(ip: _Ip) -> str:
+    """Whether the TCP checksum holds; a partial one left by offload cannot be judged.
+
+    Ones' complement addition is arithmetic modulo 65535, so that one big integer does it.
+    """
+    data = ip.payload
+    if len(data) != ip.length:
+        return CHECKSUM_UNKNOWN
+    pseudo = ip.src + ip.dst + struct.pack("!II", len(data), TCP)
+    even = data if len(data) % 2 == 0 else data + b"\0"
+    head = int.from_bytes(pseudo, "big") % 0xFFFF
+    if (head + int.from_bytes(even, "big")) % 0xFFFF == 0:
+        return CHECKSUM_OK
+    stored = int.from_bytes(data[16:18], "big")
+    return CHECKSUM_UNKNOWN if stored % 0xFFFF == head or stored == 0 else CHECKSUM_BAD
+
+
+@lru_cache(maxsize=4096)
+def address(raw: bytes) -> str:
+    """``raw`` (4 or 16 bytes) as text; IPv4-mapped IPv6 as IPv4, for one name per host."""
+    try:
+        parsed = ip_address(raw)
+    except ValueError:
+        return "?"
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return str(mapped or parsed)
