@@ -1,0 +1,1 @@
+"""The two programs: ``msrprelayd`` and ``msrprelay-ctl``. Options and output, no logic."""

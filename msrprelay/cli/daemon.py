@@ -1,0 +1,110 @@
+"""``msrprelayd``: read the options and the configuration, then run the relay."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from .. import config as configuration
+from ..errors import ConfigError
+from ..log import LEVELS, configure
+
+DEFAULT_CONFIG = Path("/etc/msrprelayd/msrprelayd.toml")
+Setting = tuple[str, object]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def setting(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> Any:
+    """``KEY=VALUE`` pairs, the values as TOML has them; what is no TOML is a string."""
+    return [one_setting(value) for value in values]
+
+
+def one_setting(text: str) -> Setting:
+    """One ``KEY=VALUE``."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise click.BadParameter(f"{text!r}: KEY=VALUE expected")
+    try:
+        return key.strip().replace("_", "-"), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip().replace("_", "-"), value.strip()
+
+
+def many(name: str, metavar: str, text: str) -> Callable[[F], F]:
+    """An option that may be repeated."""
+    return click.option(name, multiple=True, metavar=metavar, help=text)
+
+
+@click.command("msrprelayd", context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="msrprelay", prog_name="msrprelayd")
+@many("--interface", "NAME/ADDR[!ADVERTISED]", "A local address; the first is the default.")
+@click.option("--port-min", type=int, metavar="PORT", help="Lowest port for legs.")
+@click.option("--port-max", type=int, metavar="PORT", help="Highest port for legs.")
+@many("--listen-ng", "ADDR:PORT", "Serve ng over UDP here.  [default: 127.0.0.1:2224]")
+@many("--listen-ng-tcp", "ADDR:PORT", "Serve ng over TCP here.")
+@click.option("--listen-ng-unix", metavar="PATH", help="Serve ng on this unix socket.")
+@many("--listen-http", "ADDR:PORT", "Serve HTTP here.")
+@click.option("--control", metavar="PATH", help="Serve JSON-RPC on this unix socket.")
+@click.option("--threads", type=int, metavar="N", help="Threads that move bytes; 0: one per core.")
+@many("--dial-allow", "CIDR", "May be dialled against the built-in denials.")
+@many("--dial-deny", "CIDR", "Is never dialled.")
+@click.option("--state-dir", metavar="PATH", help="Keep state for a cold start here.")
+@click.option("--keeper/--no-keeper", default=None, help="Let a small process keep the sockets.")
+@click.option("--log-level", type=click.Choice(LEVELS), help="What is logged.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    callback=setting,
+    metavar="KEY=VALUE",
+    help='Any other key of the configuration, such as timers.join="20 s".',
+)
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help=f"The configuration.  [default: {DEFAULT_CONFIG}, if it is there]",
+)
+@click.option("--check", is_flag=True, help="Check the configuration and exit.")
+def main(path: Path | None, check: bool, settings: list[Setting], **options: Any) -> None:
+    """Relay MSRP sessions: SDP offers and answers in, joined TCP legs out.
+
+    Options win over the configuration file. Not an RFC 4976 AUTH relay.
+    """
+    if path is None and DEFAULT_CONFIG.exists():
+        path = DEFAULT_CONFIG
+    overrides = {**given(options), **dict(settings)}
+
+    def reread() -> configuration.Config:
+        return configuration.load_file(path, overrides)
+
+    try:
+        config = reread()
+    except ConfigError as error:
+        click.echo(error, err=True)
+        sys.exit(1)
+    for warning in configuration.warnings(config):
+        click.echo(f"warning: {warning}", err=True)
+    if check:
+        click.echo(f"{path or 'command line'}: configuration is good")
+        return
+    configure(config.log_level)
+    # Only now: --check and --help need no engine.
+    from ..server import run
+
+    sys.exit(run(config, reread))
+
+
+def given(options: Mapping[str, Any]) -> dict[str, object]:
+    """The options that were on the command line, by key."""
+    named = {name.replace("_", "-"): value for name, value in options.items()}
+    return {key: value for key, value in named.items() if value is not None and value != ()}
+
+
+if __name__ == "__main__":
+    main()

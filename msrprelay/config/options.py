@@ -1,0 +1,168 @@
+"""Every option of the daemon: its key, default, unit, and whether a reload can change it.
+
+One table, from which the file is read, ``--check`` complains and ``limits`` is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, Literal, NamedTuple
+
+from ..interfaces import Interface
+from . import values
+from .units import seconds, size
+
+PathPolicy = Literal["aware", "cema", "sessmatch"]
+
+
+class Option(NamedTuple):
+    """What is known of an option besides its name and value."""
+
+    what: str
+    read: Callable[[Any], Any]
+    # Of a limit or timer, for ``limits``; empty for everything else.
+    unit: str
+    # Whether SIGHUP can change it: new sessions and new decisions follow the new value.
+    live: bool
+
+
+def option(
+    default: object, what: str, read: Callable[[Any], Any], *, unit: str = "", live: bool = False
+) -> Any:
+    """A dataclass field that carries its :class:`Option`."""
+    return field(default=default, metadata={"option": Option(what, read, unit, live)})
+
+
+def timer(default: float, what: str, *, live: bool = False) -> Any:
+    """A duration in seconds; 0 is off where ``what`` says so."""
+    return option(default, what, seconds, unit="s", live=live)
+
+
+def count(default: int, what: str, *, unit: str = "count", live: bool = False) -> Any:
+    """A number of things."""
+    return option(default, what, values.count, unit=unit, live=live)
+
+
+def octets(default: int, what: str, *, unit: str = "bytes", live: bool = False) -> Any:
+    """A number of bytes."""
+    return option(default, what, size, unit=unit, live=live)
+
+
+@dataclass(frozen=True, slots=True)
+class Timers:
+    """Seconds. ``[timers]`` of the file."""
+
+    offer: float = timer(200.0, "an offer, first or pending, waits for its answer", live=True)
+    gate: float = timer(10.0, "an accepted connection may take to its first frame")
+    join: float = timer(30.0, "an answered session waits for a leg that is not bound")
+    own_bind: float = timer(10.0, "the relay's own bind SEND waits for its 200")
+    reconnect: float = timer(30.0, "ports and URIs stay after a lost leg", live=True)
+    grace: float = timer(5.0, "the other direction may finish after a FIN")
+    chunk_stall: float = timer(60.0, "a chunk may stand still while the relay would read on")
+    idle: float = timer(0.0, "a session may be idle; 0: for ever", live=True)
+    final: float = timer(0.0, "a session may live; 0: for ever", live=True)
+    delete_delay: float = timer(5.0, "bytes in flight may drain after a delete", live=True)
+    keepalive_idle: float = timer(60.0, "until a silent leg is probed by TCP")
+    keepalive_interval: float = timer(10.0, "between TCP probes")
+    keepalive_count: int = count(3, "TCP probes without an answer until the peer is dead")
+    unacknowledged: float = timer(60.0, "sent bytes may stay unacknowledged, the window open")
+    drain: float = timer(30.0, "sessions may go on after SIGTERM", live=True)
+    reply_cache: float = timer(60.0, "an ng reply is kept for repeated requests")
+    port_quarantine: float = timer(60.0, "a freed port rests")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what peers and SIP servers can cause. ``[limits]`` of the file."""
+
+    header_line: int = octets(16 << 10, "one header line of a chunk")
+    header_block: int = octets(64 << 10, "all header lines of a chunk")
+    header_count: int = count(128, "header lines of a chunk")
+    sdp: int = octets(64 << 10, "one SDP", live=True)
+    sdp_sections: int = count(64, "media sections of an SDP", live=True)
+    ng_datagram: int = octets(64 << 10, "one ng datagram")
+    ng_message: int = octets(1 << 20, "one ng message on a stream")
+    jsonrpc_line: int = octets(1 << 20, "one JSON-RPC line")
+    control_connections: int = count(64, "connections to the control socket at a time")
+    reply_cache: int = octets(64 << 20, "ng replies kept for repeated requests")
+    unbound_per_port: int = count(4, "connections on a port that no frame has bound yet")
+    half_open: int = count(10_000, "connections of all ports that no frame has bound yet")
+    sessions: int = count(0, "sessions; 0: what the file descriptor limit allows", live=True)
+    sessions_per_call: int = count(16, "sessions of one call-id", live=True)
+    offers_per_second: int = count(0, "offers; 0: no limit", unit="per second", live=True)
+    session_bytes: int = octets(0, "bytes of one session; 0: no limit", live=True)
+    session_rate: int = octets(0, "speed of one session; 0: no limit", unit="bytes/s", live=True)
+    leg_buffer: int = octets(512 << 10, "socket buffer of a leg and direction, effective")
+    buffer_budget: int = octets(0, "socket buffers together; 0: half of tcp_mem's pressure mark")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What the daemon runs by; read by :func:`msrprelay.config.load`, which checks it."""
+
+    interface: tuple[Interface, ...] = option(
+        (), "local addresses as NAME/ADDR[!ADVERTISED]; the first is the default", values.interfaces
+    )
+    port_min: int = option(20000, "lowest port for legs", values.port)
+    # Above lies the kernel's ephemeral range (from 32768): a dial of ours cannot take our port.
+    port_max: int = option(29999, "highest port for legs", values.port)
+    listen_ng: tuple[values.HostPort, ...] = option(
+        (values.HostPort("127.0.0.1", 2224),), "ng over UDP, ADDR:PORT each", values.host_ports
+    )
+    listen_ng_tcp: tuple[values.HostPort, ...] = option(
+        (), "ng over TCP, ADDR:PORT each", values.host_ports
+    )
+    listen_ng_unix: str = option("", "ng on a unix stream socket", values.path)
+    listen_http: tuple[values.HostPort, ...] = option((), "HTTP, ADDR:PORT each", values.host_ports)
+    control: str = option(
+        "/run/msrprelayd/ctl.sock", "JSON-RPC on a unix socket; empty: none", values.path
+    )
+    threads: int = option(0, "threads that move bytes; 0: one per core", values.count)
+    dial_allow: tuple[values.Network, ...] = option(
+        (), "CIDRs that may be dialled against the built-in denials", values.networks, live=True
+    )
+    dial_deny: tuple[values.Network, ...] = option(
+        (), "CIDRs that are never dialled", values.networks, live=True
+    )
+    msrp_path: Mapping[str, PathPolicy] = field(
+        default_factory=dict,
+        metadata={
+            "option": Option("path policy by interface name", values.policies, "", True),
+        },
+    )
+    state_dir: str = option("", "where state is kept for a cold start; empty: memory", values.path)
+    keeper: bool = option(False, "a small process keeps the sockets", values.flag)
+    event_ring: bool = option(True, "keep the last events of each session", values.flag)
+    log_level: str = option("info", "debug, info, warning or error", values.level, live=True)
+    timers: Timers = field(default_factory=Timers)
+    limits: Limits = field(default_factory=Limits)
+
+
+class Known(NamedTuple):
+    """An option with its full key, such as ``timers.delete-delay``."""
+
+    key: str
+    table: str
+    name: str
+    option: Option
+
+    def value(self, config: Config) -> Any:
+        """What ``config`` says."""
+        holder = getattr(config, self.table) if self.table else config
+        return getattr(holder, self.name)
+
+
+def known() -> Iterator[Known]:
+    """Every option, in the order of the tables above."""
+    tables: tuple[tuple[str, type], ...] = (("", Config), ("timers", Timers), ("limits", Limits))
+    for table, owner in tables:
+        for described in fields(owner):
+            if "option" in described.metadata:
+                yield _known(table, described)
+
+
+def _known(table: str, described: Field[Any]) -> Known:
+    key = described.name.replace("_", "-")
+    full = f"{table}.{key}" if table else key
+    return Known(full, table, described.name, described.metadata["option"])

@@ -1,0 +1,136 @@
+"""From a file and the command line to a checked :class:`Config`, or to every mistake at once."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError
+from .lines import lines_of
+from .options import Config, Known, Limits, Timers, known
+from .rules import broken_rules
+
+Place = Callable[[str], str]
+
+
+def load(text: str, overrides: Mapping[str, object] | None = None, *, name: str = "") -> Config:
+    """The configuration in ``text`` (TOML), with ``overrides`` by full key from the command line.
+
+    ``name`` is the file's, for messages. Raises ConfigError; its message has a line for each
+    mistake, with the place, and the nearest name for a key that is unknown.
+    """
+    try:
+        document = flat(tomllib.loads(text))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"{name or 'configuration'}: {error}") from None
+    given = overrides or {}
+    lines = lines_of(text)
+
+    def place(key: str) -> str:
+        if key in given:
+            return f"--{key}" if "." not in key else f"--set {key}"
+        return f"{name}:{lines[key]}: {key}" if key in lines else f"{name}: {key}".lstrip(": ")
+
+    config, mistakes = read({**document, **given}, place)
+    if not mistakes:
+        mistakes = [f"{place(key)}: {why}" for key, why in broken_rules(config)]
+    if mistakes:
+        raise ConfigError("\n".join(mistakes))
+    return config
+
+
+def load_file(path: Path | None, overrides: Mapping[str, object] | None = None) -> Config:
+    """As :func:`load`, from a file; None: from the command line alone."""
+    if path is None:
+        return load("", overrides)
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+    return load(text, overrides, name=str(path))
+
+
+def flat(document: Mapping[str, object]) -> dict[str, object]:
+    """Full keys and values; underscores are dashes. ``msrp-path`` is a value that is a table."""
+    tables = {option.table for option in known() if option.table}
+    pairs: dict[str, object] = {}
+    for raw, value in document.items():
+        key = raw.replace("_", "-")
+        if key in tables and isinstance(value, dict):
+            pairs.update((f"{key}.{name.replace('_', '-')}", item) for name, item in value.items())
+        else:
+            pairs[key] = value
+    return pairs
+
+
+def read(pairs: Mapping[str, object], place: Place) -> tuple[Config, list[str]]:
+    """The configuration as far as it can be read, and what is wrong."""
+    options = {option.key: option for option in known()}
+    mistakes: list[str] = []
+    values: list[tuple[Known, object]] = []
+    for key, value in pairs.items():
+        option = options.get(key)
+        if option is None:
+            mistakes.append(f"{place(key)}: unknown key{hint(key, options)}")
+            continue
+        try:
+            values.append((option, option.option.read(value)))
+        except ValueError as error:
+            mistakes.append(f"{place(key)}: {error}")
+    return build(values), mistakes
+
+
+def build(values: Iterable[tuple[Known, object]]) -> Config:
+    """The configuration with these values, and the defaults for the rest."""
+    tables: dict[str, dict[str, Any]] = {"": {}, "timers": {}, "limits": {}}
+    for option, value in values:
+        tables[option.table][option.name] = value
+    timers, limits = Timers(**tables["timers"]), Limits(**tables["limits"])
+    return Config(**tables[""], timers=timers, limits=limits)
+
+
+def hint(key: str, options: Mapping[str, Known]) -> str:
+    """The option that was probably meant: by its full key, or by its name in another table."""
+    tables = {option.table for option in options.values() if option.table}
+    near = difflib.get_close_matches(key, [*options, *tables], 1, 0.6)
+    if not near:
+        names = {full.rpartition(".")[2]: full for full in options}
+        near = [names[n] for n in difflib.get_close_matches(key.rpartition(".")[2], names, 1, 0.6)]
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def changes(old: Config, new: Config) -> tuple[list[str], list[str]]:
+    """The keys whose values differ: those a reload can apply, and those that need a restart."""
+    differing = [option for option in known() if option.value(old) != option.value(new)]
+    live = [option.key for option in differing if option.option.live]
+    return live, [option.key for option in differing if not option.option.live]
+
+
+def reloaded(old: Config, new: Config) -> Config:
+    """``old`` with the values of ``new`` that a reload can apply."""
+    return build((option, option.value(new if option.option.live else old)) for option in known())
+
+
+def limit_rows(
+    config: Config,
+    effective: Mapping[str, float] | None = None,
+    refusals: Mapping[str, int] | None = None,
+) -> Iterator[dict[str, object]]:
+    """Every limit and timer for the ``limits`` command: key, value, unit, what, refusals.
+
+    ``effective`` has the values that were worked out at the start, by full key, for those that
+    are 0 in the configuration; ``refusals`` how often each refused something.
+    """
+    for option in known():
+        if option.option.unit:
+            value = (effective or {}).get(option.key, option.value(config))
+            yield {
+                "key": option.key,
+                "value": int(value) if value == int(value) else str(value),
+                "unit": option.option.unit,
+                "what": option.option.what,
+                "refusals": (refusals or {}).get(option.key, 0),
+            }

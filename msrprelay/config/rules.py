@@ -1,0 +1,72 @@
+"""What must hold between options, and what this version does not serve yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from .options import Config, known
+
+# Refused rather than ignored: an operator must not believe in a limit that nobody holds.
+UNSERVED = frozenset(
+    {
+        "keeper",
+        "limits.buffer-budget",
+        "limits.offers-per-second",
+        "limits.session-bytes",
+        "limits.session-rate",
+        "listen-http",
+        "listen-ng-tcp",
+        "listen-ng-unix",
+        "state-dir",
+    }
+)
+
+# Limits and timers of which 0 is a sense: at once, off, or worked out at the start.
+MAY_BE_ZERO = frozenset(
+    {
+        "limits.buffer-budget",
+        "limits.offers-per-second",
+        "limits.reply-cache",
+        "limits.session-bytes",
+        "limits.session-rate",
+        "limits.sessions",
+        "timers.delete-delay",
+        "timers.drain",
+        "timers.final",
+        "timers.grace",
+        "timers.idle",
+        "timers.port-quarantine",
+        "timers.reconnect",
+        "timers.reply-cache",
+    }
+)
+
+
+def broken_rules(config: Config) -> Iterator[tuple[str, str]]:
+    """Key and reason of everything that is wrong although each value can be read."""
+    if not config.interface:
+        yield "interface", "at least one is needed, such as --interface=pub/192.0.2.10"
+    if config.port_min > config.port_max:
+        yield "port-min", f"{config.port_min} is above port-max, {config.port_max}"
+    names = {interface.name for interface in config.interface}
+    for name in sorted(set(config.msrp_path) - names):
+        yield "msrp-path", f"no interface is called {name!r}"
+    if config.limits.header_line > config.limits.header_block:
+        yield "limits.header-line", "is above limits.header-block"
+    if len(set(config.listen_ng)) < len(config.listen_ng):
+        yield "listen-ng", "an address is named twice"
+    for option in known():
+        if option.option.unit and option.key not in MAY_BE_ZERO and not option.value(config):
+            yield option.key, "must be above 0"
+        if option.key in UNSERVED and option.value(config):
+            yield option.key, "is not served by this version"
+
+
+def warnings(config: Config) -> Iterator[str]:
+    """What is allowed, but should be meant."""
+    for where in config.listen_ng:
+        if not ip_address(where.host).is_loopback:
+            yield f"listen-ng {where}: ng has no authentication, whoever reaches it may command"
+    if config.port_max >= 32768:
+        yield "port-max: from 32768 the kernel takes ports for its own dials (ip_local_port_range)"

@@ -1,0 +1,126 @@
+"""Readers of option values: what TOML or the command line gave, as the type the daemon uses.
+
+Each raises ValueError with what it expected; the caller adds key and line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Literal, NamedTuple, TypeVar
+
+from ..interfaces import Interface
+
+Network = IPv4Network | IPv6Network
+T = TypeVar("T")
+LEVELS = ("debug", "info", "warning", "error")
+POLICIES = ("aware", "cema", "sessmatch")
+# sun_path of unix(7), with its end.
+LONGEST_PATH = 107
+
+
+class HostPort(NamedTuple):
+    """An address and port to listen on."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def count(value: object) -> int:
+    """A whole number, not negative."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError("a whole number from 0 up expected")
+    return value
+
+
+def port(value: object) -> int:
+    """A port number."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 65535:
+        raise ValueError("a port from 1 to 65535 expected")
+    return value
+
+
+def flag(value: object) -> bool:
+    """true or false."""
+    if not isinstance(value, bool):
+        raise ValueError("true or false expected")
+    return value
+
+
+def text(value: object) -> str:
+    """A string."""
+    if not isinstance(value, str):
+        raise ValueError("a string expected")
+    return value
+
+
+def path(value: object) -> str:
+    """An absolute path, or nothing."""
+    read = text(value)
+    if read and not read.startswith("/"):
+        raise ValueError("an absolute path expected")
+    if len(read.encode()) > LONGEST_PATH:
+        raise ValueError(f"longer than {LONGEST_PATH} bytes")
+    return read
+
+
+def level(value: object) -> str:
+    """The name of a log level."""
+    if not isinstance(value, str) or value not in LEVELS:
+        raise ValueError(f"{', '.join(LEVELS)} expected")
+    return value
+
+
+def each(value: object, read: Callable[[object], T]) -> tuple[T, ...]:
+    """A list of values, or one alone."""
+    items = value if isinstance(value, (list, tuple)) else [value]
+    return tuple(read(item) for item in items)
+
+
+def host_port(value: object) -> HostPort:
+    """``ADDR:PORT``, an IPv6 address in brackets."""
+    host, colon, digits = text(value).rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    try:
+        address = ip_address(bare)
+    except ValueError:
+        colon = ""
+    if not colon or not (digits.isascii() and digits.isdigit()) or int(digits[:6]) > 65535:
+        raise ValueError(f"{value!r}: ADDR:PORT expected, such as 127.0.0.1:2224 or [::1]:2224")
+    if address.is_unspecified:
+        # A reply must leave from the address that was asked: clients' sockets are connected.
+        raise ValueError(f"{value!r}: name each local address instead")
+    return HostPort(str(address), int(digits))
+
+
+def host_ports(value: object) -> tuple[HostPort, ...]:
+    """Addresses to listen on."""
+    return each(value, host_port)
+
+
+def network(value: object) -> Network:
+    """A CIDR, or an address alone."""
+    try:
+        return ip_network(text(value), strict=False)
+    except ValueError:
+        raise ValueError(f"{value!r}: a CIDR such as 10.0.0.0/8 expected") from None
+
+
+def networks(value: object) -> tuple[Network, ...]:
+    """CIDRs."""
+    return each(value, network)
+
+
+def interfaces(value: object) -> tuple[Interface, ...]:
+    """``NAME/ADDR[!ADVERTISED]`` each."""
+    return each(value, lambda item: Interface.parse(text(item)))
+
+
+def policies(value: object) -> Mapping[str, Literal["aware", "cema", "sessmatch"]]:
+    """A table of path policies by interface name."""
+    if not isinstance(value, dict) or any(item not in POLICIES for item in value.values()):
+        raise ValueError(f"a table of NAME = {' or '.join(POLICIES)} expected")
+    return value
