@@ -97,6 +97,11 @@ class FileReceipt:
         self.size = 0
         self.complete = False
 
+    def close(self) -> None:
+        """Close what the pieces were written to."""
+        if self._out is not None:
+            self._out.close()
+
     @property
     def sha256(self) -> str:
         """The digest of what has come so far, in hexadecimal."""

@@ -1,0 +1,150 @@
+"""The ladder of one session as text: two clients outside, the relay in the middle. Pure.
+
+Drawn from what ``query`` says under ``msrp`` (spelled as in JSON), in the manner of a packet table:
+time at the left, labels over arrows, ports at both ends of an arrow, the protocol at the right.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+CELL = 28
+"""Characters between two of the three lines."""
+
+TIME = 11
+"""Characters of the time column; a call is rarely older than 9,999 seconds when it is drawn."""
+
+KEPT = (24, 48)
+"""The engine keeps the first 24 events for good, and 48 in all."""
+
+
+class _Hops(NamedTuple):
+    """Where an arrow goes; what is said over it and at the right."""
+
+    kind: str
+    label: str
+    remark: str
+
+
+# Arrows by event: "in" from the peer to the relay, "out" the other way, "through" from peer to
+# peer, "at" none. {n} is the event's number, {peer} and {local} the ports of its leg.
+_ARROWS = {
+    "aborted": _Hops("out", "reset", "TCP: {local} > {peer} [RST]"),
+    "accepted": _Hops("in", "connect", "TCP: {n} > {local} accepted"),
+    "bound": _Hops("at", "bound", "relay: leg {side} has its connection"),
+    "closed": _Hops("at", "closed", "relay: session over"),
+    "connected": _Hops("out", "connected", "TCP: {peer} has answered the relay's dial"),
+    "dial-failed": _Hops("out", "dial failed", "TCP: no connection to leg {side}"),
+    "dialling": _Hops("out", "connect", "TCP: the relay dials {n}"),
+    "fin": _Hops("in", "FIN", "TCP: {peer} > {local} [FIN]"),
+    "fin-sent": _Hops("out", "FIN", "TCP: {local} > {peer} [FIN]"),
+    "first-frame": _Hops("in", "first frame", "MSRP: the first frame names this session"),
+    "joined": _Hops("at", "joined", "relay: bytes move both ways"),
+    "lost": _Hops("in", "lost", "TCP: {peer} > {local} broken off"),
+    "own-bind": _Hops("out", "SEND", "MSRP: Request: SEND (the relay's own bind)"),
+    "own-bind-answer": _Hops("in", "{n}", "MSRP: Response: {n} (to the relay's own bind)"),
+    "refused": _Hops("in", "refused", "TCP: {n} > {local} refused"),
+    "report": _Hops("through", "REPORT", "MSRP: Request: REPORT"),
+    "request": _Hops("through", "request", "MSRP: Request of another method"),
+    "response": _Hops("through", "{n}", "MSRP: Response: {n}"),
+    "send": _Hops("through", "SEND", "MSRP: Request: SEND"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One event, and how often it came in a row."""
+
+    at: int
+    side: str
+    what: str
+    number: int
+    times: int
+
+
+def draw(session: Mapping[str, Any]) -> str:
+    """The ladder of ``session``, the ``msrp`` dictionary of a query reply."""
+    legs = {leg["side"]: leg for leg in session["legs"]}
+    lines = list(_header(legs))
+    events = session["events"]
+    if not events:
+        return "\n".join([*lines, _row("", "", "", "no events were kept")])
+    for step in _steps(events[: KEPT[0]]):
+        lines += _drawn(step, legs, session)
+    if len(events) >= KEPT[1]:
+        lines.append(_row("...", "", "", "between the first and the latest events: not kept"))
+    for step in _steps(events[KEPT[0] :]):
+        lines += _drawn(step, legs, session)
+    return "\n".join(lines)
+
+
+def _steps(events: Sequence[Mapping[str, Any]]) -> Iterator[_Step]:
+    """Events that repeat themselves, such as 20 SENDs of one side, become one step."""
+    for (side, what, number), same in itertools.groupby(
+        events, lambda event: (event["side"], event["what"], event["n"])
+    ):
+        run = list(same)
+        yield _Step(run[0]["at"], side, what, number, len(run))
+
+
+def _header(legs: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    a, b = legs["a"], legs["b"]
+    local = {a["local-address"], b["local-address"]}
+    yield _row("", _client(a), f"{' / '.join(sorted(local))} (relay)", _client(b))
+    yield _row("seconds", "", "")
+
+
+def _client(leg: Mapping[str, Any]) -> str:
+    return f"{leg['peer-address'] or 'never connected'} ({leg['side']})"
+
+
+def _drawn(
+    step: _Step, legs: Mapping[str, Mapping[str, Any]], session: Mapping[str, Any]
+) -> Iterator[str]:
+    """The rows of one step: the label with its time, and the arrow under it."""
+    hops = _ARROWS.get(step.what, _Hops("at", step.what, ""))
+    side = step.side or "a"
+    ports = {key: _ports(legs[key], step if key == side else None) for key in "ab"}
+    peer, local = ports[side]
+    names = {"n": step.number, "peer": peer, "local": local, "side": step.side}
+    label = hops.label.format(**names) + (f" x{step.times}" if step.times > 1 else "")
+    remark = hops.remark.format(**names)
+    if step.what == "closed" and session["reason"]:
+        remark += f": {session['reason']}"
+    time = f"{step.at / 1e6:.6f}"
+    text = label.center(CELL) if step.side else f" {label}"
+    left = step.side == "a"
+    yield _row(time, text if left else "", "" if left else text, remark)
+    if hops.kind != "at":
+        yield _row("", *_arrows(hops.kind, side, ports))
+
+
+def _ports(leg: Mapping[str, Any], step: _Step | None) -> tuple[int, int]:
+    """(peer's, the relay's) port of a leg; an event about a connection brings the peer's."""
+    known = step is not None and step.what in ("accepted", "refused", "dialling")
+    peer = step.number if step is not None and known else leg["peer-port"]
+    return peer, leg["local-port"]
+
+
+def _arrows(kind: str, side: str, ports: Mapping[str, tuple[int, int]]) -> tuple[str, str]:
+    """The two cells of an arrow row."""
+    (peer_a, local_a), (peer_b, local_b) = ports["a"], ports["b"]
+    rightwards = (side == "a") == (kind != "out")
+    left = _arrow(peer_a, local_a, rightwards)
+    right = _arrow(local_b, peer_b, rightwards)
+    if kind == "through":
+        return left, right
+    return (left, "") if side == "a" else ("", right)
+
+
+def _arrow(left: int, right: int, rightwards: bool) -> str:
+    start, end = f"({left})", f"({right})"
+    shaft = "-" * (CELL - len(start) - len(end) - 1)
+    return f"{start}{shaft}>{end}" if rightwards else f"{start}<{shaft}{end}"
+
+
+def _row(time: str, left: str, right: str, tail: str = "") -> str:
+    return f"{time:>{TIME}} |{left:<{CELL}}|{right:<{CELL}}|{tail}".rstrip()
