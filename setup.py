@@ -20,7 +20,7 @@ from setuptools.command.build_ext import build_ext
 HOT_MODULES = [
     "msrprelay/offer_answer.py",
     "msrprelay/rpc/bencode.py",
-    "msrprelay/sdp.py",
+    "msrprelay/sdp/*.py",
     "msrprelay/uri.py",
 ]
 
@@ -60,7 +60,7 @@ class BuildExt(build_ext):
 setup(
     ext_modules=[
         Crate("msrprelay._native", manifest="native/py/Cargo.toml"),
-        *cythonize(HOT_MODULES, build_dir="build/cython", language_level=3),
+        *cythonize(HOT_MODULES, exclude=["**/__init__.py"], build_dir="build/cython", language_level=3),
     ],
     cmdclass={"build_ext": BuildExt},
 )

@@ -3,7 +3,7 @@
 Conversion only; what the words mean stands in ``native/relay`` and ``native/proto``.
 """
 
-from typing import Protocol, final
+from typing import Any, Protocol, final
 
 __all__ = ["Framer", "Head", "OpenError", "Relay", "Session", "__version__"]
 
@@ -110,11 +110,11 @@ class Session:
     def close(self, reason: str, linger_seconds: float) -> None:
         """End the session after at most ``linger_seconds`` for bytes in flight."""
 
-    def report(self) -> dict[str, object]:
+    def report(self) -> dict[str, Any]:
         """Roles, states, addresses, byte counts and reasons as they are now."""
 
-    def events(self) -> list[tuple[float, str | None, str, int]]:
-        """The event ring, oldest first: seconds since the opening, side, what, a number."""
+    def events(self) -> list[tuple[int, str, str, int]]:
+        """The event ring, oldest first: microseconds since the opening, side, what, a number."""
 
 @final
 class Head:

@@ -5,6 +5,7 @@ The relay never comes here: its bytes are framed in the engine, by the same fram
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 
 from ._native import Framer, Head
@@ -23,8 +24,9 @@ class ByteRange:
 class Chunk:
     """One chunk: a request with a ``method``, or a response with a ``status``.
 
-    ``body`` is None for a bodiless chunk and ``b""`` for an empty body; ``offset`` and ``length``
-    place the chunk in its stream.
+    ``body`` is None for a bodiless chunk and ``b""`` for an empty body; ``body_length`` is its
+    true length, also where the reader keeps less of it. ``offset`` and ``length`` place the chunk
+    in its stream. An unfinished chunk (:attr:`ChunkReader.unfinished`) has an empty ``flag``.
     """
 
     method: str | None
@@ -36,6 +38,7 @@ class Chunk:
     flag: str
     offset: int
     length: int
+    body_length: int = 0
 
     def header(self, name: str) -> bytes | None:
         """The first value under ``name``, whatever its case (RFC 4975 section 9)."""
@@ -81,14 +84,23 @@ class _Open:
     offset: int
     length: int
     body: list[bytes] = field(default_factory=list)
+    body_length: int = 0
+
+    def add(self, data: bytes, keep: int) -> None:
+        """Take a piece of the body; only the body's first ``keep`` bytes stay in memory."""
+        if room := max(keep - self.body_length, 0):
+            self.body.append(data[:room])
+        self.body_length += len(data)
+        self.length += len(data)
 
 
 class ChunkReader:
-    """Chunks of one direction of one connection; bodies are gathered in memory."""
+    """Chunks of one direction of one connection; of each body ``keep`` bytes stay in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep: int = sys.maxsize) -> None:
         self._framer = Framer()
         self._open: _Open | None = None
+        self._keep = keep
 
     def feed(self, data: bytes) -> list[Chunk | FramingFault]:
         """Take bytes; give the chunks they complete. Nothing follows a FramingFault."""
@@ -97,14 +109,18 @@ class ChunkReader:
             if isinstance(value, Head):
                 self._open = _Open(value, offset, length)
             elif kind == "body" and self._open is not None and isinstance(value, bytes):
-                self._open.body.append(value)
-                self._open.length += length
+                self._open.add(value, self._keep)
             elif kind == "end" and self._open is not None:
                 done.append(_close(self._open, str(value), length))
                 self._open = None
             elif kind == "error":
                 done.append(FramingFault(str(value), offset))
         return done
+
+    @property
+    def unfinished(self) -> Chunk | None:
+        """The chunk whose header is complete and whose end-line has not come yet."""
+        return None if self._open is None else _close(self._open, "", 0)
 
     @property
     def between_chunks(self) -> bool:
@@ -120,11 +136,23 @@ def _close(chunk: _Open, flag: str, end_length: int) -> Chunk:
         comment=head.comment,
         tid=head.transaction_id,
         headers=tuple(head.headers),
-        body=b"".join(chunk.body) if head.has_body else None,
+        body=_body(chunk, end_length),
         flag=flag,
         offset=chunk.offset,
         length=chunk.length + end_length,
+        body_length=chunk.body_length,
     )
+
+
+def _body(chunk: _Open, end_length: int) -> bytes | None:
+    """The body; None for a bodiless chunk, also one written with a stray blank line."""
+    bare_end_line = len("-------") + len(chunk.head.transaction_id) + len("$\r\n")
+    if not chunk.head.has_body:
+        return None
+    typed = any(name.lower() == "content-type" for name, _ in chunk.head.headers)
+    if not chunk.body and end_length == bare_end_line and not typed:
+        return None
+    return b"".join(chunk.body)
 
 
 def _number(text: str) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ..sdp import Description
 from .changes import Exchange, Side, exchange_changes, live_sections, offer_changes, other
@@ -46,6 +46,10 @@ class Negotiation:
     def side_of(self, tag: str | None) -> Side | None:
         """The side that has shown this tag."""
         return None if tag is None else self._sides.get(tag)
+
+    def tags(self) -> Mapping[str, Side]:
+        """Every tag that has been shown, and whose it is."""
+        return self._sides
 
     def deadline(self) -> float | None:
         """When :meth:`expire` will have something to do, if ever."""

@@ -1,1 +1,26 @@
 //! `msrprelay._native`: conversion between Python and the engine; no rule of MSRP lives here.
+
+mod config;
+mod framer;
+mod legs;
+mod relay;
+mod session;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    use super::framer::{Framer, Head};
+    #[pymodule_export]
+    use super::relay::{OpenError, Relay};
+    #[pymodule_export]
+    use super::session::Session;
+
+    use super::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

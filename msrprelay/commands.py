@@ -1,0 +1,158 @@
+"""What the relay can be asked, by whatever protocol: typed requests, and who answers them.
+
+The words are those of rtpengine's ng protocol; how they are spelled on a wire is ``rpc``'s
+business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol, TypeAlias
+
+PathPolicy = Literal["aware", "cema", "sessmatch"]
+SetupWord = Literal["active", "passive", "actpass"]
+AddressFamily = Literal["IP4", "IP6"]
+Transport = Literal["TCP/MSRP", "TCP/TLS/MSRP"]
+SourceRule = Literal["any", "sdp", "sip"]
+
+
+class Origin(NamedTuple):
+    """Who asked, for the log and the reply cache; never an identity of a call.
+
+    Each SIP worker process has a socket of its own, so one call comes from several ports.
+    """
+
+    transport: str
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.transport}:{self.address}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class SdpRequest:
+    """What ``offer`` and ``answer`` have in common; None is "not said"."""
+
+    origin: Origin
+    call_id: str
+    from_tag: str
+    sdp: bytes
+    to_tag: str | None
+    via_branch: str | None
+    flags: frozenset[str]
+    replace: frozenset[str]
+    # Names of interfaces: the side the message came from, and the one it goes to.
+    from_interface: str | None
+    to_interface: str | None
+    # Told to the recipient instead of the interface's own address.
+    media_address: str | None
+    address_family: AddressFamily | None
+    transport_protocol: Transport | None
+    # The SIP source as (family word, address).
+    received_from: tuple[str, str] | None
+    # 0-255; None leaves the sockets as they are.
+    tos: int | None
+    label: str | None
+    metadata: str | None
+    drop_traffic: Literal["start", "stop"] | None
+    # False: the message's MSRP sections pass untouched, without state.
+    relay: bool
+    policy: PathPolicy | None
+    # The a=setup written into the SDP that this message returns.
+    setup: SetupWord | None
+    source: SourceRule
+    # Seconds; 0 is never.
+    idle: int | None
+    emergency: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Offer(SdpRequest):
+    """``offer``: rewrite an offer towards the relay; with a known ``to_tag`` a re-offer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(SdpRequest):
+    """``answer``: rewrite the answer to the pending offer of ``from_tag``, and commit both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """``delete``: end a call, one branch of it, or a pending re-offer of ``from_tag``."""
+
+    origin: Origin
+    call_id: str
+    from_tag: str | None
+    to_tag: str | None
+    via_branch: str | None
+    flags: frozenset[str]
+    # Seconds; None is the configured delay.
+    delay: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """``query``: everything about one call."""
+
+    origin: Origin
+    call_id: str
+    from_tag: str | None
+    to_tag: str | None
+    # Also a call that has ended, as long as it is remembered.
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """``list``: the call-ids, at most ``limit`` of them."""
+
+    origin: Origin
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Terminate:
+    """``terminate``: the operator ends a call at once, or all of them (``call_id`` None)."""
+
+    origin: Origin
+    call_id: str | None
+
+
+# The ng reply dictionary: str, bytes, int, list and dict inside; None is left out on the wire.
+Reply: TypeAlias = dict[str, object]
+
+
+class Commands(Protocol):
+    """What the relay can be asked; all on one thread, none waits.
+
+    A reply without ``result`` means ``ok``. A refusal is a CommandError (LoadLimit where another
+    relay should be tried); any other exception is a bug, which costs that one reply.
+    """
+
+    def offer(self, request: Offer) -> Reply:
+        """Rewrite an offer: ``sdp``, perhaps ``warning``."""
+
+    def answer(self, request: Answer) -> Reply:
+        """Rewrite an answer and commit: ``sdp``, perhaps ``warning``."""
+
+    def delete(self, request: Delete) -> Reply:
+        """End a call: its last ``query`` reply, or a ``warning`` if there is none."""
+
+    def query(self, request: Query) -> Reply:
+        """One call in rtpengine's layout, the relay's own detail under ``msrp``."""
+
+    def list(self, request: List) -> Reply:
+        """The call-ids under ``calls``."""
+
+    def ping(self) -> Reply:
+        """``result: pong``."""
+
+    def statistics(self) -> Reply:
+        """The relay's counters."""
+
+    def terminate(self, request: Terminate) -> Reply:
+        """The number of calls ended under ``terminated``."""
+
+    def limits(self) -> Reply:
+        """Every limit and timer under ``limits``: key, value, unit, what, refusals."""

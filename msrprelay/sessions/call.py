@@ -1,0 +1,66 @@
+"""A call: the SIP dialog that sessions belong to, with its branches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from ..commands import SdpRequest
+from .branch import Branch
+from .section import Section
+
+
+@dataclass(slots=True)
+class Call:
+    """One call-id. ``created`` is wall-clock seconds, for reports."""
+
+    call_id: str
+    created: float
+    branches: dict[str | None, Branch] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    # Sections the call no longer has, until the engine has closed their listeners.
+    leaving: list[Section] = field(default_factory=list)
+    # When the call ends unless something happens; seconds of the monotonic clock.
+    expires: float | None = None
+    # When it ends whatever happens.
+    final: float | None = None
+    ended: str | None = None
+    cancel_timer: Callable[[], None] | None = None
+
+    def sections(self) -> Iterator[Section]:
+        """Every section of every branch."""
+        for branch in self.branches.values():
+            yield from branch.sections.values()
+
+    def branch_of(self, request: SdpRequest) -> Branch | None:
+        """The branch a message belongs to; None: an offer of a branch not seen before.
+
+        A re-INVITE has a via-branch of its own: its tags name the dialog.
+        """
+        for branch in self.branches.values():
+            committed = branch.negotiation.committed is not None
+            if committed and branch.negotiation.side_of(request.to_tag) is not None:
+                return branch
+        if request.via_branch in self.branches:
+            return self.branches[request.via_branch]
+        return None
+
+    def branch_to_answer(self, request: SdpRequest) -> Branch | None:
+        """The branch whose offer this answers."""
+        if request.via_branch in self.branches:
+            return self.branches[request.via_branch]
+        known = [
+            branch
+            for branch in self.branches.values()
+            if branch.negotiation.side_of(request.from_tag) is not None
+            or branch.negotiation.side_of(request.to_tag) is not None
+        ]
+        waiting = [branch for branch in known if branch.negotiation.deadline() is not None]
+        return next(iter(waiting or known), None)
+
+    def deadline(self) -> float | None:
+        """When the call's timer has something to do."""
+        times = [branch.negotiation.deadline() for branch in self.branches.values()]
+        return min(
+            (time for time in [*times, self.expires, self.final] if time is not None), default=None
+        )

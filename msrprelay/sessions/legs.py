@@ -1,0 +1,143 @@
+"""Where a session listens: two leases, two URIs, and the engine's listeners behind them."""
+
+from __future__ import annotations
+
+import errno
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from ..dataplane import DataPlane, LegOpen, OpenError, Session
+from ..errors import CommandError
+from ..interfaces import Interface
+from ..offer_answer import Side
+from ..ports import PortPool
+from ..sdp import Policy
+
+SIDES: tuple[Side, Side] = ("a", "b")
+# Kamailio and OpenSIPS try the next relay at these very words.
+PARALLEL_LIMIT = "Parallel session limit reached"
+# RFC 4975 section 14.1 wants 80 random bits in a session-id; this is 96.
+SESSION_ID_BYTES = 12
+# Out of descriptors or kernel memory: a load, not a fault of this port.
+EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One side of a session as the control plane knows it.
+
+    ``host`` and ``port`` are what that peer is told to dial; ``peer_path`` what it wrote into its
+    own a=path, empty while it has not spoken.
+    """
+
+    interface: Interface
+    host: str
+    port: int = 0
+    session_id: str = field(default_factory=lambda: secrets.token_hex(SESSION_ID_BYTES))
+    peer_path: tuple[str, ...] = ()
+
+    @property
+    def uri(self) -> str:
+        """The URI this peer is given for the other one (U_side), RFC 4975 section 6."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"msrp://{host}:{self.port}/{self.session_id};tcp"
+
+    def listen(self) -> LegOpen:
+        """What the engine needs to listen for this peer."""
+        address = str(self.interface.address)
+        return LegOpen(address, self.port, self.uri.encode(), octets(self.peer_path))
+
+
+Legs = dict[Side, Leg]
+
+
+class Ports:
+    """The port pools of all interfaces, and the opening of listeners on their ports."""
+
+    def __init__(
+        self,
+        dataplane: DataPlane,
+        pools: Mapping[Interface, PortPool],
+        clock: Callable[[], float],
+    ) -> None:
+        self._dataplane = dataplane
+        self._pools = pools
+        self._clock = clock
+
+    def open(
+        self, policy: Policy, legs: Legs, *, tos: int | None, idle_seconds: float | None
+    ) -> tuple[Session, Legs]:
+        """Lease a port per leg and listen on both.
+
+        A port that cannot be bound goes to quarantine and another is tried, until the pool is
+        empty. Raises CommandError ``Ran out of ports``, or ``Parallel session limit reached``
+        where descriptors are short; nothing stays leased then.
+        """
+        leased: Legs = {}
+        try:
+            for side in SIDES:
+                leased[side] = self._lease(legs[side])
+            while True:
+                try:
+                    return self._listen(policy, leased, tos, idle_seconds), leased
+                except OpenError as refused:
+                    if refused.errno in EXHAUSTED:
+                        raise CommandError(PARALLEL_LIMIT) from refused
+                    side = _side(refused)
+                    self._free(leased.pop(side))
+                    leased[side] = self._lease(legs[side])
+        except CommandError:
+            self.free(leased)
+            raise
+
+    def reopen(
+        self, policy: Policy, legs: Legs, *, tos: int | None, idle_seconds: float | None
+    ) -> Session:
+        """Listen again on ports that are still leased. Raises CommandError naming the port."""
+        try:
+            return self._listen(policy, legs, tos, idle_seconds)
+        except OpenError as refused:
+            if refused.errno in EXHAUSTED:
+                raise CommandError(PARALLEL_LIMIT) from refused
+            port = legs[_side(refused)].port
+            raise CommandError(f"port {port} cannot be reopened: {refused.strerror}") from refused
+
+    def free(self, legs: Legs) -> None:
+        """End the leases of these legs."""
+        for leg in legs.values():
+            self._free(leg)
+
+    def figures(self) -> list[dict[str, object]]:
+        """Per interface: how many ports there are, in use and at rest."""
+        return [
+            {
+                "interface": interface.name,
+                "address": str(interface.address),
+                "ports": pool.size,
+                "in-use": pool.leased,
+                "quarantined": pool.resting,
+            }
+            for interface, pool in self._pools.items()
+        ]
+
+    def _lease(self, leg: Leg) -> Leg:
+        return replace(leg, port=self._pools[leg.interface].lease(self._clock()))
+
+    def _free(self, leg: Leg) -> None:
+        self._pools[leg.interface].free(leg.port, self._clock())
+
+    def _listen(
+        self, policy: Policy, legs: Legs, tos: int | None, idle_seconds: float | None
+    ) -> Session:
+        a, b = (legs[side].listen() for side in SIDES)
+        return self._dataplane.open(policy, a, b, tos=tos, idle_seconds=idle_seconds)
+
+
+def octets(path: tuple[str, ...]) -> list[bytes]:
+    """A path as it stood in the SDP."""
+    return [uri.encode("utf-8", "surrogateescape") for uri in path]
+
+
+def _side(refused: OpenError) -> Side:
+    return "a" if refused.side == "a" else "b"
