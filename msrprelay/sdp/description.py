@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
+from itertools import pairwise
 
 from ..errors import SdpError
 from .edit import SectionEdit, edit_section
@@ -26,10 +26,6 @@ class Description:
     def section(self, index: int) -> MsrpSection | None:
         """The MSRP section that is the ``index``-th m= line."""
         return next((section for section in self.sections if section.index == index), None)
-
-    def digest(self) -> bytes:
-        """16 octets that are the same for the same body."""
-        return blake2b(self.body, digest_size=16).digest()
 
     def rewrite(self, edits: Mapping[int, SectionEdit]) -> bytes:
         """The body with the sections of these m= indices pointed at the relay.
@@ -67,9 +63,9 @@ def parse(body: bytes) -> Description:
 
 
 def _sections(lines: list[Line], starts: list[int]) -> Iterator[MsrpSection]:
-    stops = [*starts[1:], len(lines)]
-    common = parse_common(lines[: starts[0]] if starts else lines)
-    for index, (start, stop) in enumerate(zip(starts, stops, strict=True)):
+    bounds = [*starts, len(lines)]
+    common = parse_common(lines[: bounds[0]])
+    for index, (start, stop) in enumerate(pairwise(bounds)):
         media = parse_media(lines[start].text)
         if media.msrp:
             yield parse_section(index, start, lines[start:stop], media, common)
