@@ -65,6 +65,8 @@ impl Block {
         let longest = self.line + limits.line + 2;
         let bound = longest.min(limits.head);
         let window = &buf[..buf.len().min(bound)];
+        #[cfg(test)]
+        crate::steps::add(window.len() - self.looked);
         match memchr(b'\n', &window[self.looked..]) {
             Some(at) if window[self.line..self.looked + at].ends_with(b"\r") => {
                 Ok(Some(self.looked + at))

@@ -88,11 +88,15 @@ impl EndLine {
         let mut from = 0;
         while let Some(at) = FINDER.find(&buf[from..]) {
             let start = from + at;
+            #[cfg(test)]
+            crate::steps::add(at + self.octets());
             match compare(&self.text[..self.len], &buf[start..]) {
                 Match::No => from = start + CRLF,
                 found => return (start, found),
             }
         }
+        #[cfg(test)]
+        crate::steps::add(buf.len() - from);
         cut_opening(buf, from).map_or((buf.len(), Match::No), |start| (start, Match::Open))
     }
 }

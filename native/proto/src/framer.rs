@@ -215,3 +215,69 @@ fn behind(head: &Head, ending: Ending, block: &[u8]) -> State {
 fn gap(buf: &[u8]) -> usize {
     2 * buf.chunks_exact(2).take_while(|pair| pair == b"\r\n").count()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::steps;
+
+    const HEAD: &[u8] = b"MSRP lD000001 SEND\r\nContent-Type: a/b\r\n\r\n";
+    const END: &[u8] = b"\r\n-------lD000001$\r\n";
+
+    /// Octets looked at to frame `stream` when `portion` more arrive at a time, per octet of it.
+    fn steps_per_octet(stream: &[u8], portion: usize) -> usize {
+        let mut framer = Framer::new(Limits::default());
+        let mut at = 0;
+        steps::take();
+        for end in (0..stream.len()).step_by(portion).chain([stream.len()]) {
+            while let Ok(Some(event)) = framer.next(&stream[at..end]) {
+                at += event.len();
+            }
+        }
+        steps::take() / stream.len()
+    }
+
+    /// Bodies that cost a scanner the most, 256 KiB each.
+    fn bodies() -> Vec<Vec<u8>> {
+        [
+            &b"-"[..],
+            b"\r",
+            b"\r\n",
+            b"\r\n-------",
+            b"\r\n-------lD00000",
+            b"\r\n-------lD000002$\r\n",
+            b"\r\n-------lD000001$\r",
+            b"\r\n-------lD000001\r\n",
+        ]
+        .map(|unit| unit.repeat((256 << 10) / unit.len()))
+        .to_vec()
+    }
+
+    #[test]
+    fn hostile_bodies_cost_a_bounded_number_of_looks_per_octet() {
+        for body in bodies() {
+            let stream = [HEAD, &body, END].concat();
+            for (portion, most) in [(stream.len(), 4), (4096, 4), (1, 2 * END.len())] {
+                let steps = steps_per_octet(&stream, portion);
+                assert!(
+                    (1..=most).contains(&steps),
+                    "{steps} per octet, {:?}..",
+                    &body[..20].escape_ascii()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_header_line_that_does_not_end_is_looked_at_once() {
+        let long = [b"MSRP lD000001 SEND\r\nX: ", &[b'x'; 16_000][..]].concat();
+        for portion in [1, 7, long.len()] {
+            assert!(steps_per_octet(&long, portion) <= 1);
+        }
+    }
+
+    #[test]
+    fn the_state_of_a_direction_is_small() {
+        assert!(size_of::<Framer>() <= 256, "{}", size_of::<Framer>());
+    }
+}

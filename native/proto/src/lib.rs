@@ -20,6 +20,8 @@ mod rewrite;
 pub mod session;
 mod span;
 mod start_line;
+#[cfg(test)]
+mod steps;
 mod uri;
 
 pub use bind::{Answer, BindAnswer, bind_request};

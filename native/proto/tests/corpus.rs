@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Found, Framed, bytes, frame, json, number, splits};
+use common::{Found, Framed, bytes, frame, json, splits};
 use msrp_proto::{FailureReport, Head, Kind, path_uris};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
