@@ -386,6 +386,10 @@ impl Session {
                 self.abort(self.reason_or(CloseReason::CutChunk(side)));
             }
             Input::Fin { side, whole: true } => self.finish(side, now),
+            // It had said all it had to say, and closed its connection altogether.
+            Input::Broken(side, LegReason::Reset) if self.has_finished(side) => {
+                self.part(self.reason_or(CloseReason::Hangup(side)), now);
+            }
             Input::Broken(side, how) => {
                 // The reconnect window will start here: a lost leg then keeps session and ports.
                 self.notify_lost(side, how);
@@ -421,6 +425,14 @@ impl Session {
         if side != first {
             self.pass_fin(side);
             self.over(Output::Close, self.reason_or(CloseReason::Hangup(first)));
+        }
+    }
+
+    fn has_finished(&self, side: Side) -> bool {
+        match self.state {
+            State::HalfClosed { first, .. } => first == side,
+            State::Lingering { first, .. } => first == Some(side),
+            _ => false,
         }
     }
 

@@ -1,0 +1,219 @@
+//! What the owning thread shows of a session: written there, readable anywhere at any time.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use msrp_proto::session::{CloseReason, LegReason, Role, Side, Stage};
+
+use crate::ring::{Ring, RingEvent, RingWhat};
+
+/// A session at one moment.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Stage of its life.
+    pub stage: Stage,
+    /// Why it ends or ended.
+    pub reason: Option<CloseReason>,
+    /// Offerer's leg, answerer's leg.
+    pub legs: [LegReport; 2],
+}
+
+/// A leg at one moment.
+#[derive(Clone, Debug)]
+pub struct LegReport {
+    /// Who makes the connection; unknown before the answer.
+    pub role: Option<Role>,
+    /// How far it is.
+    pub state: LegState,
+    /// Where the relay listens for it.
+    pub local: SocketAddr,
+    /// The peer's end of its connection, also after its end.
+    pub peer: Option<SocketAddr>,
+    /// Bytes read from this peer.
+    pub bytes_in: u64,
+    /// Bytes written to this peer.
+    pub bytes_out: u64,
+    /// Aware: complete chunks of this peer that were forwarded.
+    pub chunks: u64,
+    /// Why its last connection ended.
+    pub reason: Option<LegReason>,
+}
+
+/// How far a leg is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub enum LegState {
+    /// No connection yet.
+    Listening,
+    /// The relay is connecting, or waits for the answer to its own bind SEND.
+    Dialling,
+    /// It has its connection and waits for the other leg.
+    Bound,
+    /// Bytes move.
+    Joined,
+    /// It is being ended.
+    Draining,
+    /// It has ended.
+    Closed,
+}
+
+impl LegState {
+    /// Every state once, in order of life.
+    pub const ALL: [Self; 6] =
+        [Self::Listening, Self::Dialling, Self::Bound, Self::Joined, Self::Draining, Self::Closed];
+
+    /// The code, lower case.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Listening => "listening",
+            Self::Dialling => "dialling",
+            Self::Bound => "bound",
+            Self::Joined => "joined",
+            Self::Draining => "draining",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// The shared side of one session.
+#[derive(Debug)]
+pub(crate) struct Board {
+    opened: Instant,
+    stage: AtomicU8,
+    reason: Mutex<Option<CloseReason>>,
+    pub(crate) legs: [LegBoard; 2],
+    ring: Option<Box<Ring>>,
+}
+
+/// The shared side of one leg.
+#[derive(Debug)]
+pub(crate) struct LegBoard {
+    state: AtomicU8,
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+    chunks: AtomicU64,
+    facts: Mutex<Facts>,
+}
+
+#[derive(Debug)]
+struct Facts {
+    role: Option<Role>,
+    local: SocketAddr,
+    peer: Option<SocketAddr>,
+    reason: Option<LegReason>,
+}
+
+impl Board {
+    pub(crate) fn new(local: [SocketAddr; 2], opened: Instant, ring: bool) -> Self {
+        Self {
+            opened,
+            stage: AtomicU8::new(0),
+            reason: Mutex::new(None),
+            legs: local.map(LegBoard::new),
+            ring: ring.then(Box::default),
+        }
+    }
+
+    pub(crate) fn leg(&self, side: Side) -> &LegBoard {
+        &self.legs[side.index()]
+    }
+
+    pub(crate) fn set_stage(&self, stage: Stage) {
+        self.stage.store(stage as u8, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_reason(&self, reason: CloseReason) {
+        *lock(&self.reason) = Some(reason);
+    }
+
+    pub(crate) fn event(&self, now: Instant, side: Option<Side>, what: RingWhat, n: u32) {
+        if let Some(ring) = &self.ring {
+            let at = now.saturating_duration_since(self.opened);
+            ring.write(RingEvent { at, side, what, n });
+        }
+    }
+
+    pub(crate) fn events(&self) -> Vec<RingEvent> {
+        self.ring.as_ref().map(|ring| ring.read()).unwrap_or_default()
+    }
+
+    pub(crate) fn report(&self) -> Report {
+        let stage = usize::from(self.stage.load(Ordering::Relaxed));
+        Report {
+            stage: Stage::ALL.get(stage).copied().unwrap_or(Stage::Closed),
+            reason: *lock(&self.reason),
+            legs: [self.legs[0].report(), self.legs[1].report()],
+        }
+    }
+}
+
+impl LegBoard {
+    fn new(local: SocketAddr) -> Self {
+        Self {
+            state: AtomicU8::new(0),
+            bytes_in: AtomicU64::new(0),
+            bytes_out: AtomicU64::new(0),
+            chunks: AtomicU64::new(0),
+            facts: Mutex::new(Facts { role: None, local, peer: None, reason: None }),
+        }
+    }
+
+    pub(crate) fn set_state(&self, state: LegState) {
+        self.state.store(state as u8, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_role(&self, role: Role) {
+        lock(&self.facts).role = Some(role);
+    }
+
+    /// A new connection: whatever ended the one before is history.
+    pub(crate) fn set_peer(&self, peer: SocketAddr) {
+        let mut facts = lock(&self.facts);
+        facts.peer = Some(peer);
+        facts.reason = None;
+    }
+
+    /// The first reason stays: what follows from it is not one.
+    pub(crate) fn set_reason(&self, reason: LegReason) {
+        lock(&self.facts).reason.get_or_insert(reason);
+    }
+
+    pub(crate) fn add_in(&self, bytes: usize) {
+        add(&self.bytes_in, bytes as u64);
+    }
+
+    pub(crate) fn add_out(&self, bytes: usize) {
+        add(&self.bytes_out, bytes as u64);
+    }
+
+    /// How many are new.
+    pub(crate) fn set_chunks(&self, chunks: u64) -> u64 {
+        chunks.saturating_sub(self.chunks.swap(chunks, Ordering::Relaxed))
+    }
+
+    fn report(&self) -> LegReport {
+        let facts = lock(&self.facts);
+        let state = usize::from(self.state.load(Ordering::Relaxed));
+        LegReport {
+            role: facts.role,
+            state: LegState::ALL.get(state).copied().unwrap_or(LegState::Closed),
+            local: facts.local,
+            peer: facts.peer,
+            bytes_in: self.bytes_in.load(Ordering::Relaxed),
+            bytes_out: self.bytes_out.load(Ordering::Relaxed),
+            chunks: self.chunks.load(Ordering::Relaxed),
+            reason: facts.reason,
+        }
+    }
+}
+
+/// One writer: no read-modify-write is needed.
+pub(crate) fn add(counter: &AtomicU64, n: u64) {
+    counter.store(counter.load(Ordering::Relaxed) + n, Ordering::Relaxed);
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

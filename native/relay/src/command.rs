@@ -1,0 +1,23 @@
+//! What the control plane tells the thread that owns a session.
+
+use std::time::Duration;
+
+use msrp_proto::session::{CloseReason, Side};
+
+use crate::pair::Opening;
+use crate::spec::{AnswerSpec, Target};
+
+/// One command; sessions are named by id.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// A session whose listeners are open.
+    Adopt(Box<Opening>),
+    /// Roles and paths.
+    Answer(u64, Box<AnswerSpec>),
+    /// A name has been resolved, or not.
+    SetTarget(u64, Side, Target),
+    /// End it.
+    Close(u64, CloseReason, Duration),
+    /// End the thread.
+    Stop,
+}

@@ -1,0 +1,181 @@
+//! One TCP connection of a session.
+
+use std::io::IoSlice;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use msrp_proto::session::{LegReason, Role};
+use rustix::io::Errno;
+
+use crate::poller::Readiness;
+use crate::sys::tcp;
+use crate::sys::tcp_info::{State, tcp_info};
+use crate::thread::Thread;
+
+/// A connection and what edge-triggered events have said of it.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    socket: OwnedFd,
+    /// How it came about.
+    pub(crate) origin: Role,
+    readable: bool,
+    writable: bool,
+    /// A short read does not prove the receive buffer empty: a FIN or an urgent mark stands there.
+    read_on: bool,
+    fin_sent: bool,
+    /// Bytes were sent since the sweep last saw everything acknowledged.
+    unacknowledged: bool,
+    /// The user timeout is off because the peer's window is closed.
+    patient: bool,
+}
+
+/// Outcome of a read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Received {
+    Bytes(usize),
+    Nothing,
+    Fin,
+    Broken(LegReason),
+}
+
+/// Outcome of a write.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Sent {
+    /// So many bytes; fewer than offered means that the socket is full.
+    Bytes(usize),
+    Broken(LegReason),
+}
+
+impl Leg {
+    pub(crate) fn new(socket: OwnedFd, origin: Role) -> Self {
+        Self {
+            socket,
+            origin,
+            readable: true,
+            writable: true,
+            read_on: false,
+            fin_sent: false,
+            unacknowledged: false,
+            patient: false,
+        }
+    }
+
+    pub(crate) fn note(&mut self, readiness: Readiness) {
+        self.readable |= readiness.readable;
+        self.writable |= readiness.writable;
+        self.read_on |= readiness.read_on;
+    }
+
+    pub(crate) fn is_readable(&self) -> bool {
+        self.readable
+    }
+
+    pub(crate) fn is_writable(&self) -> bool {
+        self.writable
+    }
+
+    /// The peer may have ended: FIN or worse was hinted at.
+    pub(crate) fn may_have_ended(&self) -> bool {
+        self.read_on
+    }
+
+    /// One read. When it says that nothing more is there, an event will tell.
+    pub(crate) fn recv(&mut self, buf: &mut [u8]) -> Received {
+        match tcp::recv(&self.socket, buf) {
+            Ok(0) => {
+                self.readable = false;
+                Received::Fin
+            }
+            Ok(n) => {
+                self.readable = self.read_on || n == buf.len();
+                Received::Bytes(n)
+            }
+            Err(Errno::AGAIN) => {
+                self.readable = false;
+                Received::Nothing
+            }
+            Err(error) => Received::Broken(broken_by(error)),
+        }
+    }
+
+    /// One write of everything in `slices`.
+    pub(crate) fn send(&mut self, slices: &[IoSlice<'_>]) -> Sent {
+        let offered: usize = slices.iter().map(|slice| slice.len()).sum();
+        let sent = match tcp::send(&self.socket, slices) {
+            Ok(n) => n,
+            Err(Errno::AGAIN) => 0,
+            Err(error) => return Sent::Broken(broken_by(error)),
+        };
+        self.writable = sent == offered;
+        self.unacknowledged |= sent > 0;
+        Sent::Bytes(sent)
+    }
+
+    /// FIN, once.
+    pub(crate) fn fin(&mut self) {
+        if !self.fin_sent {
+            self.fin_sent = true;
+            tcp::fin(&self.socket);
+        }
+    }
+
+    pub(crate) fn has_sent_fin(&self) -> bool {
+        self.fin_sent
+    }
+
+    /// Ends it with RST.
+    pub(crate) fn reset(self, thread: &Thread) {
+        thread.poller.remove(&self.socket);
+        tcp::reset(&self.socket);
+    }
+
+    /// Ends it after both directions have ended, or where the peer is gone.
+    pub(crate) fn close(self, thread: &Thread) {
+        thread.poller.remove(&self.socket);
+        // What was written leaves also without us; FIN was sent before, or is now.
+        tcp::fin(&self.socket);
+    }
+
+    /// How the peer has ended it, if it has; asks the kernel because events may be late.
+    pub(crate) fn ended(&self) -> Option<LegReason> {
+        match tcp_info(&self.socket).map(|info| info.state) {
+            Ok(State::Open | State::Opening) => None,
+            Ok(State::PeerClosed) => Some(LegReason::Fin),
+            Ok(State::Dead) | Err(_) => {
+                Some(tcp::take_error(&self.socket).map_or(LegReason::Reset, broken_by))
+            }
+        }
+    }
+
+    /// TCP_USER_TIMEOUT also counts while the peer keeps its window closed, and a slow reader is
+    /// alive: so it is switched off while nothing can be sent for want of window.
+    pub(crate) fn sweep(&mut self, thread: &Thread) {
+        if !self.unacknowledged {
+            return;
+        }
+        let Ok(info) = tcp_info(&self.socket) else { return };
+        self.unacknowledged = info.unacked > 0 || info.notsent > 0;
+        // Nothing in flight and yet something to send: the window has no room for a segment.
+        let closed = self.unacknowledged && (info.window == 0 || info.unacked == 0);
+        if closed != self.patient {
+            self.patient = closed;
+            let timeout = if closed { Default::default() } else { thread.config.user_timeout };
+            // An error can only mean a dead connection, which has its own event.
+            let _ = tcp::set_user_timeout(&self.socket, timeout);
+        }
+    }
+}
+
+impl AsFd for Leg {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+fn broken_by(error: Errno) -> LegReason {
+    match error {
+        Errno::TIMEDOUT | Errno::HOSTUNREACH | Errno::NETUNREACH | Errno::NETDOWN => {
+            LegReason::Timeout
+        }
+        _ => LegReason::Reset,
+    }
+}

@@ -1,0 +1,299 @@
+//! One leg's door: its listening port and the connections that have not shown who they are.
+
+use std::io::IoSlice;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Instant;
+
+use msrp_proto::session::Side;
+use msrp_proto::{Gate, Key, Verdict};
+use rustix::io::Errno;
+
+use crate::board::Board;
+use crate::poller::{Part, Source};
+use crate::ring::RingWhat;
+use crate::sys::tcp;
+use crate::thread::Thread;
+
+/// The port of one leg until it is bound, and who came to it.
+#[derive(Debug)]
+pub(crate) struct Door {
+    key: usize,
+    side: Side,
+    listener: Option<OwnedFd>,
+    callers: Vec<Option<Caller>>,
+}
+
+#[derive(Debug)]
+struct Caller {
+    socket: OwnedFd,
+    from: SocketAddr,
+    since: Instant,
+    until: Instant,
+    /// What was read so far.
+    seen: Vec<u8>,
+    /// `None` once refused: its answer is out, and its input is read away so that our close does
+    /// not destroy the answer on the way.
+    gate: Option<Gate>,
+}
+
+/// A caller that showed a valid first frame.
+#[derive(Debug)]
+pub(crate) struct Guest {
+    pub(crate) socket: OwnedFd,
+    pub(crate) from: SocketAddr,
+    /// Read already; belongs to the stream.
+    pub(crate) seen: Vec<u8>,
+    pub(crate) has_body: bool,
+}
+
+/// Connections accepted in one event before others get their turn.
+const ROUNDS: usize = 16;
+/// Read at the gate in steps of this: what is read too much has to be kept.
+const STEP: usize = 4096;
+
+impl Door {
+    pub(crate) fn new(key: usize, side: Side, listener: OwnedFd, thread: &mut Thread) -> Self {
+        let mut door = Self { key, side, listener: None, callers: Vec::new() };
+        door.open(listener, thread);
+        door
+    }
+
+    /// Watches this listener from now on.
+    pub(crate) fn open(&mut self, listener: OwnedFd, thread: &mut Thread) {
+        let source = Source::Pair(self.key, Part::Listener(self.side));
+        if thread.poller.add(&listener, source).is_err() {
+            thread.counters.refused("unwatched");
+        }
+        self.close_listener(thread);
+        self.listener = Some(listener);
+    }
+
+    pub(crate) fn close_listener(&mut self, thread: &Thread) {
+        if let Some(listener) = self.listener.take() {
+            thread.poller.remove(&listener);
+            tcp::stop_listening(&listener);
+        }
+    }
+
+    pub(crate) fn is_listening(&self) -> bool {
+        self.listener.is_some()
+    }
+
+    /// Nobody can come and nobody waits.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.listener.is_none() && self.callers.iter().all(Option::is_none)
+    }
+
+    /// Closes everything.
+    pub(crate) fn shut(&mut self, thread: &Thread) {
+        self.close_listener(thread);
+        for caller in self.callers.drain(..).flatten() {
+            caller.close(thread);
+        }
+    }
+
+    /// Takes the connections that wait in the kernel.
+    pub(crate) fn accept(&mut self, board: &Board, thread: &mut Thread) {
+        for _ in 0..ROUNDS {
+            let Some(listener) = &self.listener else { return };
+            match tcp::accept(listener) {
+                Ok((socket, from)) => self.admit(socket, from, board, thread),
+                Err(Errno::AGAIN | Errno::INVAL) => return,
+                Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
+                    thread.counters.accept_pauses(1);
+                    thread.starved.push((self.key, self.side));
+                    return;
+                }
+                // A connection that was gone before it could be accepted.
+                Err(_) => {}
+            }
+        }
+        // There may be more, and the edge is used up.
+        thread.runnable.push(self.key);
+    }
+
+    fn admit(&mut self, socket: OwnedFd, from: SocketAddr, board: &Board, thread: &mut Thread) {
+        thread.counters.accepted(1);
+        board.event(thread.now, Some(self.side), RingWhat::Accepted, from.port().into());
+        let place = self.free_place(board, thread);
+        let source = Source::Pair(self.key, Part::Caller(self.side, place as u8));
+        if thread.poller.add(&socket, source).is_err() {
+            return thread.counters.refused("unwatched");
+        }
+        self.callers[place] = Some(Caller {
+            socket,
+            from,
+            since: thread.now,
+            until: thread.now + thread.config.gate,
+            seen: Vec::new(),
+            gate: Some(Gate::new(thread.config.limits)),
+        });
+    }
+
+    /// A free place; where all are taken the oldest caller gives way, one already refused first.
+    fn free_place(&mut self, board: &Board, thread: &Thread) -> usize {
+        if let Some(free) = self.callers.iter().position(Option::is_none) {
+            return free;
+        }
+        if self.callers.len() < thread.config.unbound_per_port.clamp(1, 100) {
+            self.callers.push(None);
+            return self.callers.len() - 1;
+        }
+        let age = |place: &usize| {
+            self.callers[*place].as_ref().map(|caller| (caller.gate.is_some(), caller.since))
+        };
+        let oldest = (0..self.callers.len()).min_by_key(age).unwrap_or_default();
+        if let Some(caller) = self.callers[oldest].take() {
+            if caller.gate.is_some() {
+                self.count_refusal(&caller, "crowded", board, thread);
+            }
+            caller.close(thread);
+        }
+        oldest
+    }
+
+    /// Reads a caller's first frame. `key` is `None` while it is not known what the frame must
+    /// name: then nothing is read yet. `wanted` is false once the leg has its connection.
+    pub(crate) fn hear(
+        &mut self,
+        place: usize,
+        key: Option<&Key<'_>>,
+        wanted: bool,
+        board: &Board,
+        thread: &mut Thread,
+    ) -> Option<Guest> {
+        let mut caller = self.callers.get_mut(place)?.take()?;
+        if caller.gate.is_none() {
+            if caller.read_away(thread) {
+                self.callers[place] = Some(caller);
+            } else {
+                caller.close(thread);
+            }
+            return None;
+        }
+        let Some(key) = key else {
+            self.callers[place] = Some(caller);
+            return None;
+        };
+        match caller.judge(key) {
+            Judged::Waits => self.callers[place] = Some(caller),
+            Judged::Left => {
+                self.count_refusal(&caller, "left", board, thread);
+                caller.close(thread);
+            }
+            Judged::Valid { has_body } if wanted => {
+                let Caller { socket, from, seen, .. } = caller;
+                return Some(Guest { socket, from, seen, has_body });
+            }
+            Judged::Valid { .. } => {
+                let reply = caller.gate.as_ref().and_then(|gate| gate.session_bound(&caller.seen));
+                self.refuse(place, caller, reply, "already-bound", board, thread);
+            }
+            Judged::Refused { reply, cause } => {
+                self.refuse(place, caller, reply, cause, board, thread);
+            }
+        }
+        None
+    }
+
+    fn refuse(
+        &mut self,
+        place: usize,
+        mut caller: Caller,
+        reply: Option<Vec<u8>>,
+        cause: &'static str,
+        board: &Board,
+        thread: &mut Thread,
+    ) {
+        self.count_refusal(&caller, cause, board, thread);
+        if let Some(reply) = reply {
+            // A fresh connection takes a few hundred bytes, or its peer does not read at all.
+            let _ = tcp::send(&caller.socket, &[IoSlice::new(&reply)]);
+        }
+        tcp::fin(&caller.socket);
+        caller.gate = None;
+        caller.seen = Vec::new();
+        caller.until = caller.until.min(thread.now + thread.config.grace);
+        if caller.read_away(thread) {
+            self.callers[place] = Some(caller);
+        } else {
+            caller.close(thread);
+        }
+    }
+
+    fn count_refusal(&self, caller: &Caller, cause: &'static str, board: &Board, thread: &Thread) {
+        thread.counters.refused(cause);
+        let port = caller.from.port().into();
+        board.event(thread.now, Some(self.side), RingWhat::Refused, port);
+    }
+
+    /// Every place that is taken, to be heard again (the key has become known).
+    pub(crate) fn places(&self) -> usize {
+        self.callers.len()
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.callers.iter().flatten().map(|caller| caller.until).min()
+    }
+
+    /// Drops the callers whose time is over.
+    pub(crate) fn expire(&mut self, board: &Board, thread: &Thread) {
+        for place in 0..self.callers.len() {
+            let due = |caller: &mut Caller| caller.until <= thread.now;
+            if let Some(caller) = self.callers[place].take_if(due) {
+                if caller.gate.is_some() {
+                    self.count_refusal(&caller, "gate-timeout", board, thread);
+                }
+                caller.close(thread);
+            }
+        }
+    }
+}
+
+enum Judged {
+    Waits,
+    Left,
+    Valid { has_body: bool },
+    Refused { reply: Option<Vec<u8>>, cause: &'static str },
+}
+
+impl Caller {
+    /// Reads until the first header block is complete or nothing more is there.
+    fn judge(&mut self, key: &Key<'_>) -> Judged {
+        loop {
+            let start = self.seen.len();
+            self.seen.resize(start + STEP, 0);
+            let received = tcp::recv(&self.socket, &mut self.seen[start..]);
+            self.seen.truncate(start + received.unwrap_or(0));
+            match received {
+                Ok(0) => return Judged::Left,
+                Ok(_) => {}
+                Err(Errno::AGAIN) => return Judged::Waits,
+                Err(_) => return Judged::Left,
+            }
+            let Some(gate) = &mut self.gate else { return Judged::Left };
+            match gate.look(&self.seen, key) {
+                Verdict::NeedMore => {}
+                Verdict::Bind { has_body } => return Judged::Valid { has_body },
+                Verdict::Refuse { reply, cause } => {
+                    return Judged::Refused { reply, cause: cause.as_str() };
+                }
+            }
+        }
+    }
+
+    /// Throws input away; false when the peer has ended too, or floods.
+    fn read_away(&mut self, thread: &mut Thread) -> bool {
+        let mut buffer = thread.buffers.lease();
+        let mut reads = (0..ROUNDS).map(|_| tcp::recv(&self.socket, &mut buffer));
+        let end = reads.find(|read| !matches!(read, Ok(1..)));
+        thread.buffers.give_back(buffer);
+        matches!(end, Some(Err(Errno::AGAIN)))
+    }
+
+    fn close(self, thread: &Thread) {
+        thread.poller.remove(self.socket.as_fd());
+        tcp::fin(&self.socket);
+    }
+}

@@ -1,0 +1,5 @@
+//! System calls behind safe functions. The only place where `unsafe` may stand.
+#![allow(unsafe_code)]
+
+pub(crate) mod tcp;
+pub(crate) mod tcp_info;

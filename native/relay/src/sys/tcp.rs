@@ -1,0 +1,149 @@
+//! Sockets of legs and listeners, non-blocking and close-on-exec from birth.
+
+use std::io::{self, IoSlice};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType, ipproto, sockopt};
+
+use crate::config::{Config, Keepalive};
+
+/// What every socket of a session gets. Accepted sockets inherit it from their listener.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    pub(crate) buffer_cap: usize,
+    pub(crate) keepalive: Keepalive,
+    pub(crate) user_timeout: Duration,
+    pub(crate) tos: Option<u8>,
+}
+
+impl Options {
+    pub(crate) fn new(config: &Config, tos: Option<u8>) -> Self {
+        Self {
+            buffer_cap: config.buffer_cap,
+            keepalive: config.keepalive,
+            user_timeout: config.user_timeout,
+            tos,
+        }
+    }
+}
+
+/// Connections that may wait in the kernel to be accepted. Small: the relay accepts at once, and
+/// more than a few strangers on one port is a flood.
+const BACKLOG: i32 = 16;
+
+/// A listening socket. Options are set before listen(2): the buffer size decides the window scale
+/// that is announced in the SYN,ACK.
+pub(crate) fn listen(address: SocketAddr, options: &Options) -> io::Result<OwnedFd> {
+    let socket = socket(address, options)?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    net::bind(&socket, &address)?;
+    net::listen(&socket, BACKLOG)?;
+    Ok(socket)
+}
+
+/// Begins to connect, from `source` where the families agree. Writable means connected or failed.
+pub(crate) fn dial(to: SocketAddr, source: IpAddr, options: &Options) -> io::Result<OwnedFd> {
+    let socket = socket(to, options)?;
+    if source.is_ipv4() == to.is_ipv4() && !source.is_unspecified() {
+        net::bind(&socket, &SocketAddr::new(source, 0))?;
+    }
+    match net::connect(&socket, &to) {
+        Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Where a socket is bound; with port 0 the kernel chose one.
+pub(crate) fn local_address(socket: impl AsFd) -> Option<SocketAddr> {
+    SocketAddr::try_from(net::getsockname(socket).ok()?).ok()
+}
+
+fn socket(address: SocketAddr, options: &Options) -> io::Result<OwnedFd> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = net::socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
+    // The kernel doubles what it is asked for.
+    sockopt::set_socket_recv_buffer_size(&socket, options.buffer_cap / 2)?;
+    sockopt::set_socket_send_buffer_size(&socket, options.buffer_cap / 2)?;
+    // Without this an urgent byte leaves the stream, and the kernel's counters with it.
+    sockopt::set_socket_oobinline(&socket, true)?;
+    sockopt::set_tcp_nodelay(&socket, true)?;
+    sockopt::set_socket_keepalive(&socket, true)?;
+    sockopt::set_tcp_keepidle(&socket, options.keepalive.idle)?;
+    sockopt::set_tcp_keepintvl(&socket, options.keepalive.interval)?;
+    sockopt::set_tcp_keepcnt(&socket, options.keepalive.count)?;
+    set_user_timeout(&socket, options.user_timeout)?;
+    if address.is_ipv6() {
+        sockopt::set_ipv6_v6only(&socket, true)?;
+    }
+    match options.tos {
+        Some(tos) if address.is_ipv4() => sockopt::set_ip_tos(&socket, tos)?,
+        Some(tos) => sockopt::set_ipv6_tclass(&socket, tos.into())?,
+        None => {}
+    }
+    Ok(socket)
+}
+
+/// TCP_USER_TIMEOUT; zero leaves it to the kernel's own retry limits.
+pub(crate) fn set_user_timeout(socket: impl AsFd, timeout: Duration) -> io::Result<()> {
+    let millis = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
+    Ok(sockopt::set_tcp_user_timeout(socket, millis)?)
+}
+
+/// The next connection of a listener and where it comes from.
+pub(crate) fn accept(listener: impl AsFd) -> Result<(OwnedFd, SocketAddr), Errno> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let (socket, from) = net::acceptfrom_with(listener, flags)?;
+    let from = from.and_then(|from| SocketAddr::try_from(from).ok()).ok_or(Errno::CONNABORTED)?;
+    Ok((socket, from))
+}
+
+/// One recv(2); 0 = FIN.
+pub(crate) fn recv(socket: impl AsFd, buf: &mut [u8]) -> Result<usize, Errno> {
+    retry(|| net::recv(socket.as_fd(), &mut *buf, net::RecvFlags::empty()).map(|(_, n)| n))
+}
+
+/// One sendmsg(2) of all slices; may take fewer bytes than there are.
+pub(crate) fn send(socket: impl AsFd, slices: &[IoSlice<'_>]) -> Result<usize, Errno> {
+    let flags = net::SendFlags::NOSIGNAL;
+    retry(|| match slices {
+        [one] => net::send(socket.as_fd(), one, flags),
+        many => {
+            let mut control = net::SendAncillaryBuffer::default();
+            net::sendmsg(socket.as_fd(), many, &mut control, flags)
+        }
+    })
+}
+
+/// FIN. Works also while another process holds a duplicate, unlike close(2).
+pub(crate) fn fin(socket: impl AsFd) {
+    // Fails only on a connection that is gone already.
+    let _ = net::shutdown(socket, net::Shutdown::Write);
+}
+
+/// RST. Works also while another process holds a duplicate, unlike close(2) with SO_LINGER.
+pub(crate) fn reset(socket: impl AsFd) {
+    let _ = net::connect_unspec(socket);
+}
+
+/// Stops a listener and resets what waits in its queue, duplicates or not.
+pub(crate) fn stop_listening(listener: impl AsFd) {
+    let _ = net::shutdown(listener, net::Shutdown::Both);
+}
+
+/// The pending error of a socket, and clears it.
+pub(crate) fn take_error(socket: impl AsFd) -> Option<Errno> {
+    sockopt::socket_error(socket).unwrap_or_else(Err).err()
+}
+
+fn retry<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            other => return other,
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! What one engine thread has for all its sessions.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use msrp_proto::Pieces;
+use msrp_proto::session::{NoticeKind, Side};
+
+use crate::buffers::Buffers;
+use crate::config::Config;
+use crate::counters::ThreadCounters;
+use crate::notice::Notice;
+use crate::poller::Poller;
+use crate::queue::Queue;
+
+/// The tools of a thread; a session borrows them for the time of one event.
+#[derive(Debug)]
+pub(crate) struct Thread {
+    pub(crate) config: Arc<Config>,
+    pub(crate) poller: Poller,
+    pub(crate) buffers: Buffers,
+    /// Output of one read; its memory is reused.
+    pub(crate) pieces: Pieces,
+    pub(crate) counters: Arc<ThreadCounters>,
+    pub(crate) notices: Arc<Queue<Notice>>,
+    /// Read once per turn of the loop.
+    pub(crate) now: Instant,
+    /// Sessions that used up their rounds and have more to move.
+    pub(crate) runnable: Vec<usize>,
+    /// Listeners that could not accept for want of descriptors or memory.
+    pub(crate) starved: Vec<(usize, Side)>,
+}
+
+impl Thread {
+    pub(crate) fn notify(&self, session: u64, what: NoticeKind) {
+        self.notices.push(Notice { session, what });
+    }
+}

@@ -1,0 +1,189 @@
+//! One thread: its poller, its sessions, its timers.
+
+use std::collections::HashMap;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use msrp_proto::Pieces;
+use msrp_proto::session::{CloseReason, NoticeKind};
+use slab::Slab;
+
+use crate::buffers::Buffers;
+use crate::command::Command;
+use crate::config::Config;
+use crate::counters::ThreadCounters;
+use crate::notice::Notice;
+use crate::pair::{Opening, Pair};
+use crate::poller::{Events, Part, Poller, Readiness, Source};
+use crate::queue::Queue;
+use crate::thread::Thread;
+use crate::timers::Timers;
+
+/// A thread's whole state.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    thread: Thread,
+    commands: Arc<Queue<Command>>,
+    pairs: Slab<Pair>,
+    keys: HashMap<u64, usize>,
+    timers: Timers,
+    /// When to look after unacknowledged data again, see [`Pair::sweep`].
+    sweep: Instant,
+    /// When to try again to accept.
+    retry: Option<Instant>,
+}
+
+/// How long accepting pauses when descriptors or memory have run out.
+const RETRY: Duration = Duration::from_millis(100);
+
+impl Worker {
+    pub(crate) fn new(
+        config: Arc<Config>,
+        commands: Arc<Queue<Command>>,
+        notices: Arc<Queue<Notice>>,
+        counters: Arc<ThreadCounters>,
+    ) -> io::Result<Self> {
+        let poller = Poller::new()?;
+        poller.add(&*commands, Source::Commands)?;
+        let now = Instant::now();
+        let thread = Thread {
+            config,
+            poller,
+            buffers: Buffers::default(),
+            pieces: Pieces::default(),
+            counters,
+            notices,
+            now,
+            runnable: Vec::new(),
+            starved: Vec::new(),
+        };
+        Ok(Self {
+            thread,
+            commands,
+            pairs: Slab::new(),
+            keys: HashMap::new(),
+            timers: Timers::default(),
+            sweep: now,
+            retry: None,
+        })
+    }
+
+    /// Until [`Command::Stop`].
+    pub(crate) fn run(mut self) {
+        let mut events = Events::new();
+        let mut runnable = Vec::new();
+        while let Ok(()) = self.thread.poller.wait(self.wake(), self.thread.now, &mut events) {
+            self.thread.now = Instant::now();
+            let mut commanded = false;
+            for (source, readiness) in events.iter() {
+                match source {
+                    Source::Commands => commanded = true,
+                    Source::Pair(key, part) => self.event(key, part, readiness),
+                }
+            }
+            if commanded && !self.obey() {
+                return;
+            }
+            std::mem::swap(&mut runnable, &mut self.thread.runnable);
+            for key in runnable.drain(..) {
+                self.with(key, Pair::resume);
+            }
+            self.expire();
+        }
+    }
+
+    /// When to wake without an event; at once while sessions have more to move.
+    fn wake(&self) -> Option<Instant> {
+        if !self.thread.runnable.is_empty() {
+            return Some(self.thread.now);
+        }
+        let sweep = (!self.pairs.is_empty()).then_some(self.sweep);
+        self.timers.next().into_iter().chain(self.retry).chain(sweep).min()
+    }
+
+    fn event(&mut self, key: usize, part: Part, readiness: Readiness) {
+        self.with(key, |pair, thread| pair.event(part, readiness, thread));
+    }
+
+    /// Carries out the commands; false at the end.
+    fn obey(&mut self) -> bool {
+        for command in self.commands.drain() {
+            match command {
+                Command::Adopt(opening) => self.adopt(*opening),
+                Command::Answer(id, spec) => {
+                    self.with_id(id, |pair, thread| pair.answer(*spec, thread));
+                }
+                Command::SetTarget(id, side, target) => {
+                    self.with_id(id, |pair, thread| pair.set_target(side, target, thread));
+                }
+                Command::Close(id, reason, linger) => {
+                    self.with_id(id, |pair, thread| pair.close(reason, linger, thread));
+                }
+                Command::Stop => return false,
+            }
+        }
+        true
+    }
+
+    fn adopt(&mut self, opening: Opening) {
+        let id = opening.id;
+        let entry = self.pairs.vacant_entry();
+        let key = entry.key();
+        entry.insert(Pair::new(opening, key, &mut self.thread));
+        self.keys.insert(id, key);
+    }
+
+    fn with_id(&mut self, id: u64, act: impl FnOnce(&mut Pair, &mut Thread)) {
+        if let Some(&key) = self.keys.get(&id) {
+            self.with(key, act);
+        }
+    }
+
+    /// Lets something happen to one session. A panic ends that session and no other.
+    fn with(&mut self, key: usize, act: impl FnOnce(&mut Pair, &mut Thread)) {
+        let thread = &mut self.thread;
+        let Some(pair) = self.pairs.get_mut(key) else { return };
+        let mut calm = catch_unwind(AssertUnwindSafe(|| act(pair, thread))).is_ok();
+        if !calm {
+            thread.counters.panics(1);
+            calm = catch_unwind(AssertUnwindSafe(|| pair.fail(thread))).is_ok();
+        }
+        if calm && !pair.is_over() {
+            if let Some(at) = pair.arm(thread) {
+                self.timers.push(at, key);
+            }
+            return;
+        }
+        let id = pair.id();
+        if !calm {
+            thread.counters.closed(CloseReason::Internal);
+            thread.notify(id, NoticeKind::Closed(CloseReason::Internal));
+        }
+        self.pairs.remove(key);
+        self.keys.remove(&id);
+    }
+
+    fn expire(&mut self) {
+        let now = self.thread.now;
+        while let Some(key) = self.timers.pop(now) {
+            self.with(key, Pair::expire);
+        }
+        if self.sweep <= now {
+            self.sweep = now + self.thread.config.user_timeout / 4;
+            for (_, pair) in &mut self.pairs {
+                pair.sweep(&self.thread);
+            }
+        }
+        if self.retry.is_some_and(|at| at <= now) {
+            self.retry = None;
+            for (key, _) in std::mem::take(&mut self.thread.starved) {
+                self.with(key, Pair::resume);
+            }
+        }
+        if !self.thread.starved.is_empty() {
+            self.retry.get_or_insert(now + RETRY);
+        }
+    }
+}
