@@ -27,7 +27,7 @@ class Connection(asyncio.Protocol):
         self.closed = False
         self.fault: EndpointFault | None = None
         self._transport: asyncio.Transport | None = None
-        self._listeners = [listener] if listener else []
+        self.listeners: tuple[Callable[[Event], None], ...] = (listener,) if listener else ()
         self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._writable = True
 
@@ -40,11 +40,11 @@ class Connection(asyncio.Protocol):
     @contextlib.contextmanager
     def listening(self, listener: Callable[[Event], None]) -> Iterator[None]:
         """Call ``listener`` with every event while the block runs; a fault it raises ends all."""
-        self._listeners.append(listener)
+        self.listeners += (listener,)
         try:
             yield
         finally:
-            self._listeners.remove(listener)
+            self.listeners = tuple(one for one in self.listeners if one != listener)
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until ``condition`` holds; it is looked at whenever something has happened.
@@ -100,7 +100,7 @@ class Connection(asyncio.Protocol):
         for event in events:
             if isinstance(event, Failed):
                 raise event.fault
-            for listener in tuple(self._listeners):
+            for listener in self.listeners:
                 listener(event)
 
     def _wake(self) -> None:
