@@ -83,7 +83,7 @@ impl EndLine {
     /// Where the body may end: the first place that is, or with more bytes could turn out to be,
     /// CRLF and the end-line. [`Match::No`] comes with the end of `buf`.
     ///
-    /// A failed candidate is left two octets behind its start, for the next may begin inside it.
+    /// The next candidate may begin inside a failed one, but not inside its [`OPENING`].
     pub(crate) fn search(&self, buf: &[u8]) -> (usize, Match) {
         let mut from = 0;
         while let Some(at) = FINDER.find(&buf[from..]) {
@@ -91,7 +91,7 @@ impl EndLine {
             #[cfg(test)]
             crate::steps::add(at + self.octets());
             match compare(&self.text[..self.len], &buf[start..]) {
-                Match::No => from = start + CRLF,
+                Match::No => from = start + OPENING.len(),
                 found => return (start, found),
             }
         }

@@ -295,6 +295,21 @@ fn a_large_body_is_not_copied() {
 }
 
 #[test]
+fn what_is_swallowed_behind_a_large_body_stays_out() {
+    let large = format!(
+        "MSRP k77Q SEND\r\nTo-Path: {U_A}\r\nFrom-Path: {A}\r\nContent-Type: a/b\r\n\r\n{}\r\n\
+         -------k77Q$\r\n",
+        "x".repeat(9000)
+    );
+    let wrong = chunk("REPORT", "msrp://x:1/y;tcp", A, "");
+    let next = chunk("REPORT", U_A, A, "");
+    for between in ["\r\n\r\n", &wrong] {
+        let together = forwarded(a_to_b(), &[&large, between, &next].concat());
+        assert_eq!(together, forwarded(a_to_b(), &large) + &forwarded(a_to_b(), &next));
+    }
+}
+
+#[test]
 fn nothing_is_allocated_once_the_scratch_has_grown() {
     let stream = chunk("SEND", U_A, A, "Message-ID: m\r\n").repeat(20);
     let (mut out, mut reply) = (Pieces::default(), Vec::new());
