@@ -1,4 +1,8 @@
-"""What to do about an offer, an answer, a delete: plain values, decided by the negotiation."""
+"""What to do about an offer, an answer, a delete: plain values, decided by the negotiation.
+
+A section (its ports) is held while it is live or a pending offer asks for it. Where a decision has
+``released``, these are the m= indices that nothing holds any more once it is carried out.
+"""
 
 from __future__ import annotations
 
@@ -49,8 +53,8 @@ class Refused:
 class Offered:
     """Prepare what is NEW, reply with the rewritten offer, then ``Negotiation.apply``.
 
-    Bytes go on as committed until the answer. ``released`` are sections that only the offer
-    replaced by this one had asked for; ``initial`` says that nothing is committed yet.
+    Bytes go on as committed until the answer. NEW means not live: an offer that this one replaces
+    may have prepared it already. ``initial`` says that nothing is committed yet.
     """
 
     side: Side
@@ -67,13 +71,15 @@ class Committed:
     """Carry the section changes out, reply with the rewritten answer, then ``Negotiation.apply``.
 
     ``again`` marks an answer after the answer (a late 200, another fork under ``tag``). A section
-    is CLOSED if either side gave it port 0; it may be NEW ``again`` if the fork before refused it.
+    is CLOSED if either side gave it port 0; its ports are still held if the other side has an offer
+    pending that wants it. It may be NEW ``again`` if the fork before had refused it.
     """
 
     offerer: Side
     tag: str
     again: bool
     sections: tuple[SectionChange, ...]
+    released: tuple[int, ...]
     exchange: Exchange = field(repr=False)
     message: Message = field(repr=False)
     revision: int = field(repr=False)
@@ -81,7 +87,7 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class RolledBack:
-    """The pending offer of ``side`` is gone; release the sections that only it had asked for."""
+    """The pending offer of ``side`` is gone; everything goes on as committed."""
 
     side: Side
     released: tuple[int, ...]

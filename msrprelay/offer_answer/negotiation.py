@@ -84,7 +84,9 @@ class Negotiation:
             to_tag=to_tag,
             initial=self.committed is None,
             sections=tuple(offer_changes(self.committed, side, description)),
-            released=self._only_pending(side, kept=live_sections(description)),
+            released=self._released(
+                self._live(), live_sections(description), self._asked(other(side))
+            ),
             message=message,
             revision=self._revision,
         )
@@ -120,6 +122,7 @@ class Negotiation:
             tag=to_tag,
             again=pending is None,
             sections=tuple(exchange_changes(self.committed, exchange)),
+            released=self._released(exchange.live, self._asked(other(offerer))),
             exchange=exchange,
             message=message,
             revision=self._revision,
@@ -196,16 +199,17 @@ class Negotiation:
             return None
         return self.committed.of(offerer)
 
-    def _only_pending(self, side: Side, kept: Iterable[int] = ()) -> tuple[int, ...]:
-        """Sections that nothing but the pending offer of ``side`` asks for."""
-        needed = set(kept) | self._asked(other(side))
-        if self.committed is not None:
-            needed |= self.committed.live
-        return tuple(sorted(self._asked(side) - needed))
+    def _released(self, *kept: Iterable[int]) -> tuple[int, ...]:
+        """The sections that something holds now, and nothing will."""
+        held = self._live() | self._asked("a") | self._asked("b")
+        return tuple(sorted(held.difference(*kept)))
 
-    def _asked(self, side: Side) -> set[int]:
+    def _live(self) -> frozenset[int]:
+        return frozenset() if self.committed is None else self.committed.live
+
+    def _asked(self, side: Side) -> frozenset[int]:
         message = self._pending.get(side)
-        return set() if message is None else set(live_sections(message.description))
+        return frozenset() if message is None else frozenset(live_sections(message.description))
 
     def _pending_under(self, tag: str | None) -> Side | None:
         return next((side for side, m in self._pending.items() if m.tag == tag), None)
@@ -230,7 +234,7 @@ class Negotiation:
     def _roll_back(self, side: Side, reason: str) -> RolledBack | Ended:
         if self.committed is None and len(self._pending) == 1:
             return self._end(reason)
-        released = self._only_pending(side)
+        released = self._released(self._live(), self._asked(other(side)))
         del self._pending[side]
         self._revision += 1
         return RolledBack(side, released)
