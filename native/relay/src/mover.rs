@@ -175,7 +175,7 @@ impl Direction {
             return Ok(input.len());
         };
         let decided = rewriter.push(input, pieces, &mut back.own)?;
-        if rewriter.between_chunks() {
+        if rewriter.in_forwarded_chunk().is_none() {
             append(pieces, &mut self.own);
         }
         Ok(decided)
@@ -272,7 +272,7 @@ impl Direction {
 
     /// The receiver is inside a chunk: a FIN now would look like its end.
     pub(crate) fn cuts_chunk(&self) -> bool {
-        self.rewriter.as_ref().is_some_and(|rewriter| !rewriter.between_chunks())
+        self.rewriter.as_ref().is_some_and(|rewriter| rewriter.in_forwarded_chunk().is_some())
     }
 
     fn is_full(&self) -> bool {
@@ -281,8 +281,7 @@ impl Direction {
 
     /// Since when the sender has been in the middle of a chunk although we are willing to read it.
     pub(crate) fn stalled_since(&self) -> Option<Instant> {
-        self.rewriter.as_ref()?;
-        let inside = self.cuts_chunk() || !self.carry.is_empty();
+        let inside = !self.rewriter.as_ref()?.between_chunks() || !self.carry.is_empty();
         (inside && self.unsent.is_none() && self.state == Flow::Open).then_some(self.moved)
     }
 
