@@ -10,20 +10,18 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import structlog
 
+from ..commands import Commands, Delete, Origin, Reply, SdpRequest
 from ..errors import CommandError
 from ..log import Throttle
-from .commands import Commands, Reply
 from .flags import KNOWN, word, words
 from .requests import (
-    Answer,
-    Delete,
     Fields,
-    List,
-    Offer,
-    Origin,
-    Query,
-    SdpRequest,
-    Terminate,
+    parse_answer,
+    parse_delete,
+    parse_list,
+    parse_offer,
+    parse_query,
+    parse_terminate,
 )
 
 log = structlog.get_logger(__name__)
@@ -56,19 +54,19 @@ def nothing(fields: Fields, origin: Origin) -> None:
 
 
 NG: Mapping[str, Command[Any]] = {
-    "answer": Command(Answer.parse, lambda to, request: to.answer(request)),
-    "delete": Command(Delete.parse, lambda to, request: to.delete(request)),
-    "list": Command(List.parse, lambda to, request: to.list(request)),
-    "offer": Command(Offer.parse, lambda to, request: to.offer(request)),
+    "answer": Command(parse_answer, lambda to, request: to.answer(request)),
+    "delete": Command(parse_delete, lambda to, request: to.delete(request)),
+    "list": Command(parse_list, lambda to, request: to.list(request)),
+    "offer": Command(parse_offer, lambda to, request: to.offer(request)),
     "ping": Command(nothing, lambda to, _: to.ping()),
-    "query": Command(Query.parse, lambda to, request: to.query(request)),
+    "query": Command(parse_query, lambda to, request: to.query(request)),
     "statistics": Command(nothing, lambda to, _: to.statistics()),
 }
 # What only an operator's socket offers besides.
 JSON_RPC: Mapping[str, Command[Any]] = {
     **NG,
     "limits": Command(nothing, lambda to, _: to.limits()),
-    "terminate": Command(Terminate.parse, lambda to, request: to.terminate(request)),
+    "terminate": Command(parse_terminate, lambda to, request: to.terminate(request)),
 }
 
 

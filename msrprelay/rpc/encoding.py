@@ -10,11 +10,11 @@ from typing import Literal
 
 import msgspec
 
+from ..commands import Reply
 from ..errors import CommandError
 from .bencode import BencodeError, Value
 from .bencode import decode as decode_bencode
 from .bencode import encode as encode_bencode
-from .commands import Reply
 from .requests import Fields
 
 Encoding = Literal["bencode", "json"]

@@ -11,9 +11,10 @@ from typing import TypeAlias
 
 import msgspec
 
+from ..commands import Origin
 from .dispatcher import INTERNAL_ERROR, JSON_RPC, Dispatcher
 from .encoding import from_json, to_json
-from .requests import Fields, Origin
+from .requests import Fields
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600

@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from ..commands import Origin
 from . import unix
 from .jsonrpc import INVALID_REQUEST, Fault, JsonRpcResponder
-from .requests import Origin
 
 log = structlog.get_logger(__name__)
 

@@ -6,18 +6,20 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from typing import cast
 
 import structlog
 
+from ..commands import Origin
 from ..errors import CommandError
 from ..log import Throttle
 from .dispatcher import Dispatcher, refusal
 from .encoding import decode, encode, encoding_of
 from .reply_cache import Key, ReplyCache, digest
-from .requests import Origin
 
 log = structlog.get_logger(__name__)
 
@@ -120,8 +122,9 @@ class NgUdpServer:
         loop = asyncio.get_running_loop()
         try:
             for address in self._addresses:
+                # Bound here, not by the loop: uvloop's error does not say why it could not be.
                 transport, _ = await loop.create_datagram_endpoint(
-                    lambda: _Socket(self._responder, loop.time), local_addr=address
+                    lambda: _Socket(self._responder, loop.time), sock=bound_socket(address)
                 )
                 self._transports.append(transport)
         except OSError:
@@ -135,6 +138,18 @@ class NgUdpServer:
         self._transports.clear()
 
 
+def bound_socket(address: tuple[str, int]) -> socket.socket:
+    """A UDP socket bound to ``address``; raises OSError with the address in it."""
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    try:
+        sock.bind(address)
+    except OSError as error:
+        sock.close()
+        raise OSError(error.errno, f"{error.strerror}: {address[0]} port {address[1]}") from None
+    return sock
+
+
 class _Socket(asyncio.DatagramProtocol):
     def __init__(self, responder: NgResponder, clock: Callable[[], float]) -> None:
         self._responder = responder
@@ -142,8 +157,8 @@ class _Socket(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        # uvloop's transports do not inherit from asyncio's.
+        self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         origin = Origin("udp", addr[0], addr[1])

@@ -1,16 +1,27 @@
-"""Typed requests: what a command asks, parsed once at the edge.
+"""From the fields of a message to a typed request, parsed once at the edge.
 
 Keys are read as rtpengine reads them (space and underscore mean ``-``); what the relay does not
 know is ignored, and so are values for audio. A wrong value of one of the relay's own keys is
-refused by its name: it can only be a mistake in the SIP server's script.
+refused by its name: it can only be a mistake in the SIP server's script. All raise CommandError,
+with rtpengine's words where it has some.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, NamedTuple, Self, TypeVar, cast
+from typing import TypeVar, cast
 
+from ..commands import (
+    Answer,
+    Delete,
+    List,
+    Offer,
+    Origin,
+    Query,
+    SdpRequest,
+    Terminate,
+    Transport,
+)
 from ..errors import CommandError
 from .bencode import Value
 from .flags import dashed, expand, word, words
@@ -18,197 +29,98 @@ from .flags import dashed, expand, word, words
 Fields = Mapping[str, Value]
 T = TypeVar("T", bound=str)
 
-PathPolicy = Literal["aware", "cema", "sessmatch"]
-SetupWord = Literal["active", "passive", "actpass"]
-AddressFamily = Literal["IP4", "IP6"]
-Transport = Literal["TCP/MSRP", "TCP/TLS/MSRP"]
-SourceRule = Literal["any", "sdp", "sip"]
+
+def parse_offer(raw: Fields, origin: Origin) -> Offer:
+    """Read an ``offer``."""
+    return sdp_request(Offer, raw, origin)
 
 
-class Origin(NamedTuple):
-    """Who asked, for the log and the reply cache; never an identity of a call.
-
-    Each SIP worker process has a socket of its own, so one call comes from several ports.
-    """
-
-    transport: str
-    address: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"{self.transport}:{self.address}:{self.port}"
+def parse_answer(raw: Fields, origin: Origin) -> Answer:
+    """Read an ``answer``: as an offer, but the answerer's tag is needed."""
+    request = sdp_request(Answer, raw, origin)
+    if request.to_tag is None:
+        raise CommandError("No to-tag in message")
+    return request
 
 
-@dataclass(frozen=True, slots=True)
-class SdpRequest:
-    """What ``offer`` and ``answer`` have in common; None is "not said"."""
-
-    origin: Origin
-    call_id: str
-    from_tag: str
-    sdp: bytes
-    to_tag: str | None
-    via_branch: str | None
-    flags: frozenset[str]
-    replace: frozenset[str]
-    # Names of interfaces: the side the message came from, and the one it goes to.
-    from_interface: str | None
-    to_interface: str | None
-    # Told to the recipient instead of the interface's own address.
-    media_address: str | None
-    address_family: AddressFamily | None
-    transport_protocol: Transport | None
-    # The SIP source as (family word, address).
-    received_from: tuple[str, str] | None
-    # 0-255; None leaves the sockets as they are.
-    tos: int | None
-    label: str | None
-    metadata: str | None
-    drop_traffic: Literal["start", "stop"] | None
-    # False: the message's MSRP sections pass untouched, without state.
-    relay: bool
-    policy: PathPolicy | None
-    # The a=setup written into the SDP that this message returns.
-    setup: SetupWord | None
-    source: SourceRule
-    # Seconds; 0 is never.
-    idle: int | None
-    emergency: bool
-
-    @classmethod
-    def parse(cls, raw: Fields, origin: Origin) -> Self:
-        """Read the fields of a message; raises CommandError with rtpengine's words."""
-        fields = normal(raw)
-        sdp = fields.get("sdp")
-        if not isinstance(sdp, bytes) or not sdp:
-            raise CommandError("No SDP body in message")
-        call_id = needed(fields, "call-id")
-        from_tag = needed(fields, "from-tag")
-        from_interface, to_interface = sides(fields)
-        return cls(
-            origin=origin,
-            call_id=call_id,
-            from_tag=from_tag,
-            sdp=sdp,
-            to_tag=text(fields, "to-tag"),
-            via_branch=text(fields, "via-branch"),
-            flags=word_set(fields, "flags"),
-            replace=word_set(fields, "replace"),
-            from_interface=from_interface,
-            to_interface=to_interface,
-            media_address=text(fields, "media-address"),
-            address_family=one_of(fields, "address-family", ("IP4", "IP6")),
-            transport_protocol=msrp_transport(fields),
-            received_from=address_pair(fields, "received-from"),
-            tos=type_of_service(fields),
-            label=text(fields, "set-label") or text(fields, "label") or text(fields, "from-label"),
-            metadata=text(fields, "metadata"),
-            drop_traffic=one_of(fields, "drop-traffic", ("start", "stop")),
-            relay=one_of(fields, "msrp", ("relay", "pass")) != "pass",
-            policy=one_of(fields, "msrp-path", ("aware", "cema", "sessmatch")),
-            setup=one_of(fields, "msrp-setup", ("active", "passive", "actpass")),
-            source=one_of(fields, "msrp-source", ("any", "sdp", "sip")) or "any",
-            idle=whole(fields, "msrp-idle"),
-            emergency=one_of(fields, "msrp-priority", ("emergency",)) is not None,
-        )
+S = TypeVar("S", bound=SdpRequest)
 
 
-@dataclass(frozen=True, slots=True)
-class Offer(SdpRequest):
-    """``offer``: rewrite an offer towards the relay; with a known ``to_tag`` a re-offer."""
+def sdp_request(kind: type[S], raw: Fields, origin: Origin) -> S:
+    """Read what offers and answers have in common."""
+    fields = normal(raw)
+    sdp = fields.get("sdp")
+    if not isinstance(sdp, bytes) or not sdp:
+        raise CommandError("No SDP body in message")
+    call_id = needed(fields, "call-id")
+    from_tag = needed(fields, "from-tag")
+    from_interface, to_interface = sides(fields)
+    return kind(
+        origin=origin,
+        call_id=call_id,
+        from_tag=from_tag,
+        sdp=sdp,
+        to_tag=text(fields, "to-tag"),
+        via_branch=text(fields, "via-branch"),
+        flags=word_set(fields, "flags"),
+        replace=word_set(fields, "replace"),
+        from_interface=from_interface,
+        to_interface=to_interface,
+        media_address=text(fields, "media-address"),
+        address_family=one_of(fields, "address-family", ("IP4", "IP6")),
+        transport_protocol=msrp_transport(fields),
+        received_from=address_pair(fields, "received-from"),
+        tos=type_of_service(fields),
+        label=text(fields, "set-label") or text(fields, "label") or text(fields, "from-label"),
+        metadata=text(fields, "metadata"),
+        drop_traffic=one_of(fields, "drop-traffic", ("start", "stop")),
+        relay=one_of(fields, "msrp", ("relay", "pass")) != "pass",
+        policy=one_of(fields, "msrp-path", ("aware", "cema", "sessmatch")),
+        setup=one_of(fields, "msrp-setup", ("active", "passive", "actpass")),
+        source=one_of(fields, "msrp-source", ("any", "sdp", "sip")) or "any",
+        idle=whole(fields, "msrp-idle"),
+        emergency=one_of(fields, "msrp-priority", ("emergency",)) is not None,
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Answer(SdpRequest):
-    """``answer``: rewrite the answer to the pending offer of ``from_tag``, and commit both."""
-
-    @classmethod
-    def parse(cls, raw: Fields, origin: Origin) -> Self:
-        """As an offer, but the answerer's tag is needed."""
-        # Spelled out: zero-argument super() does not work in a class that slots=True rebuilds.
-        request = super(Answer, cls).parse(raw, origin)
-        if request.to_tag is None:
-            raise CommandError("No to-tag in message")
-        return request
-
-
-@dataclass(frozen=True, slots=True)
-class Delete:
-    """``delete``: end a call, one branch of it, or a pending re-offer of ``from_tag``."""
-
-    origin: Origin
-    call_id: str
-    from_tag: str | None
-    to_tag: str | None
-    via_branch: str | None
-    flags: frozenset[str]
-    # Seconds; None is the configured delay.
-    delay: int | None
-
-    @classmethod
-    def parse(cls, raw: Fields, origin: Origin) -> Self:
-        """Read the fields of a message; raises CommandError with rtpengine's words."""
-        fields = normal(raw)
-        return cls(
-            origin=origin,
-            call_id=needed(fields, "call-id"),
-            from_tag=text(fields, "from-tag"),
-            to_tag=text(fields, "to-tag"),
-            via_branch=text(fields, "via-branch"),
-            flags=word_set(fields, "flags"),
-            delay=whole(fields, "delete-delay"),
-        )
+def parse_delete(raw: Fields, origin: Origin) -> Delete:
+    """Read a ``delete``."""
+    fields = normal(raw)
+    return Delete(
+        origin=origin,
+        call_id=needed(fields, "call-id"),
+        from_tag=text(fields, "from-tag"),
+        to_tag=text(fields, "to-tag"),
+        via_branch=text(fields, "via-branch"),
+        flags=word_set(fields, "flags"),
+        delay=whole(fields, "delete-delay"),
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """``query``: everything about one call."""
-
-    origin: Origin
-    call_id: str
-    from_tag: str | None
-    to_tag: str | None
-
-    @classmethod
-    def parse(cls, raw: Fields, origin: Origin) -> Self:
-        """Read the fields of a message; raises CommandError with rtpengine's words."""
-        fields = normal(raw)
-        return cls(
-            origin,
-            needed(fields, "call-id"),
-            text(fields, "from-tag"),
-            text(fields, "to-tag"),
-        )
+def parse_query(raw: Fields, origin: Origin) -> Query:
+    """Read a ``query``; ``msrp-ended`` also finds calls that have ended."""
+    fields = normal(raw)
+    return Query(
+        origin=origin,
+        call_id=needed(fields, "call-id"),
+        from_tag=text(fields, "from-tag"),
+        to_tag=text(fields, "to-tag"),
+        ended=bool(whole(fields, "msrp-ended")),
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class List:
-    """``list``: the call-ids, at most ``limit`` of them."""
-
-    origin: Origin
-    limit: int
-
-    @classmethod
-    def parse(cls, raw: Fields, origin: Origin) -> Self:
-        """Read the fields of a message; rtpengine's limit is 32 unless another is asked for."""
-        limit = whole(normal(raw), "limit")
-        return cls(origin, 32 if limit is None else limit)
+def parse_list(raw: Fields, origin: Origin) -> List:
+    """Read a ``list``; rtpengine's limit is 32 unless another is asked for."""
+    limit = whole(normal(raw), "limit")
+    return List(origin, 32 if limit is None else limit)
 
 
-@dataclass(frozen=True, slots=True)
-class Terminate:
-    """``terminate``: the operator ends a call at once, or all of them (``call_id`` None)."""
-
-    origin: Origin
-    call_id: str | None
-
-    @classmethod
-    def parse(cls, raw: Fields, origin: Origin) -> Self:
-        """Read the fields of a message; all calls end only if ``all`` says so."""
-        fields = normal(raw)
-        if whole(fields, "all"):
-            return cls(origin, None)
-        return cls(origin, needed(fields, "call-id"))
+def parse_terminate(raw: Fields, origin: Origin) -> Terminate:
+    """Read a ``terminate``; all calls end only if ``all`` says so."""
+    fields = normal(raw)
+    if whole(fields, "all"):
+        return Terminate(origin, None)
+    return Terminate(origin, needed(fields, "call-id"))
 
 
 def normal(raw: Fields) -> dict[str, Value]:

@@ -1,0 +1,237 @@
+"""Requests are read as rtpengine's clients mean them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rpc_recordings import REQUESTS, Recorded, request
+
+from msrprelay.errors import CommandError
+from msrprelay.rpc import bencode
+from msrprelay.rpc.encoding import decode
+from msrprelay.rpc.requests import (
+    Answer,
+    Delete,
+    Fields,
+    List,
+    Offer,
+    Origin,
+    Query,
+    Terminate,
+)
+
+ORIGIN = Origin("udp", "127.0.0.1", 5000)
+KINDS: dict[str, type[Offer] | type[Answer] | type[Delete]] = {
+    "offer": Offer,
+    "answer": Answer,
+    "delete": Delete,
+}
+LEAST: dict[str, bencode.Value] = {"call-id": b"c", "from-tag": b"f", "to-tag": b"t", "sdp": b"v=0"}
+
+
+def offer(**fields: bencode.Value) -> Offer:
+    dashed = {key.replace("_", "-"): value for key, value in fields.items()}
+    return Offer.parse({**LEAST, **dashed}, ORIGIN)
+
+
+@pytest.mark.parametrize(
+    "one", [one for one in REQUESTS if one.command != "ping"], ids=lambda one: one.id
+)
+def test_every_recorded_request_is_understood(one: Recorded) -> None:
+    fields = decode(one.body)
+    parsed = KINDS[one.command].parse(fields, ORIGIN)
+    assert parsed.call_id.encode() == fields["call-id"]
+    assert one.call_id in ("", parsed.call_id)
+    assert (parsed.from_tag or "").encode() == fields["from-tag"]
+    assert (parsed.to_tag or "").encode() == fields.get("to-tag", b"")
+    if isinstance(parsed, (Offer, Answer)):
+        assert parsed.sdp == fields["sdp"]
+        assert parsed.relay
+
+
+def test_the_request_with_all_flags_is_read_to_the_last() -> None:
+    parsed = Offer.parse(decode(request("kamailio", 23).body), ORIGIN)
+    assert parsed.via_branch == "z9hG4bK62bae97ea3"
+    assert parsed.flags == {
+        "trust-address",
+        "loop-protect",
+        "port-latching",
+        "strict-source",
+        "no-redis-update",
+    }
+    assert parsed.replace == {"origin", "session-connection"}
+    assert (parsed.from_interface, parsed.to_interface) == ("pub", "priv")
+    assert (parsed.media_address, parsed.address_family) == ("192.0.2.7", "IP4")
+    assert parsed.transport_protocol == "TCP/MSRP"
+    assert parsed.received_from == ("IP4", "127.0.0.1")
+    assert (parsed.tos, parsed.label, parsed.drop_traffic) == (184, "foo", "start")
+
+
+def test_the_delay_is_read_from_either_spelling() -> None:
+    assert Delete.parse(decode(request("kamailio", 33).body), ORIGIN).delay == 7
+
+
+@pytest.mark.parametrize(
+    ("kind", "missing", "reason"),
+    [
+        pytest.param(Offer, "sdp", "No SDP body in message", id="offer-sdp"),
+        pytest.param(Offer, "call-id", "No call-id in message", id="offer-call-id"),
+        pytest.param(Offer, "from-tag", "No from-tag in message", id="offer-from-tag"),
+        pytest.param(Answer, "sdp", "No SDP body in message", id="answer-sdp"),
+        pytest.param(Answer, "to-tag", "No to-tag in message", id="answer-to-tag"),
+        pytest.param(Delete, "call-id", "No call-id in message", id="delete-call-id"),
+        pytest.param(Query, "call-id", "No call-id in message", id="query-call-id"),
+        pytest.param(Terminate, "call-id", "No call-id in message", id="terminate-call-id"),
+    ],
+)
+@pytest.mark.parametrize("how", ["absent", "empty", "list"])
+def test_what_is_missing_is_named_in_rtpengines_words(
+    kind: type[Offer], missing: str, reason: str, how: str
+) -> None:
+    fields = {key: value for key, value in LEAST.items() if key != missing}
+    if how != "absent":
+        fields[missing] = b"" if how == "empty" else [b"x"]
+    with pytest.raises(CommandError) as refused:
+        kind.parse(fields, ORIGIN)
+    assert refused.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    ["delete-delay", "delete delay", "delete_delay"],
+    ids=["dash", "space", "underscore"],
+)
+def test_keys_are_spelled_three_ways(spelling: str) -> None:
+    assert Delete.parse({"call-id": b"c", spelling: b"7"}, ORIGIN).delay == 7
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "field", "expected"),
+    [
+        pytest.param("msrp", b"pass", "relay", False, id="pass"),
+        pytest.param("msrp", b"relay", "relay", True, id="relay"),
+        pytest.param("msrp-path", b"sessmatch", "policy", "sessmatch", id="policy"),
+        pytest.param("msrp-setup", b"passive", "setup", "passive", id="setup"),
+        pytest.param("msrp-source", b"sip", "source", "sip", id="source"),
+        pytest.param("msrp-idle", b"600", "idle", 600, id="idle-digits"),
+        pytest.param("msrp-idle", 600, "idle", 600, id="idle-number"),
+        pytest.param("msrp-priority", b"emergency", "emergency", True, id="emergency"),
+        pytest.param("TOS", -1, "tos", None, id="tos-keep"),
+        pytest.param("TOS", 256, "tos", 0, id="tos-default"),
+        pytest.param("tos", b"184", "tos", 184, id="tos-digits"),
+        pytest.param("transport-protocol", b"RTP/AVP", "transport_protocol", None, id="for-audio"),
+        pytest.param("from-interface", b"a", "from_interface", "a", id="from-interface"),
+        pytest.param("interface", b"a", "to_interface", "a", id="interface"),
+        pytest.param("direction", [b"a"], "to_interface", None, id="half-a-direction"),
+        pytest.param("from-label", b"x", "label", "x", id="label"),
+        pytest.param("metadata", {"a": b"b"}, "metadata", None, id="odd-metadata"),
+        pytest.param("received-from", [b"IP4"], "received_from", None, id="odd-source"),
+        pytest.param("flags", b"fatal", "flags", frozenset({"fatal"}), id="one-flag"),
+        pytest.param(
+            "flags", [b"SIP source_address"], "flags", {"SIP-source-address"}, id="spelling"
+        ),
+        pytest.param("flags", [[b"x"], 3, {}], "flags", {"3"}, id="odd-flags"),
+        pytest.param("ICE", b"remove", "flags", frozenset(), id="not-for-us"),
+    ],
+)
+def test_reads_one_key(key: str, value: bencode.Value, field: str, expected: object) -> None:
+    parsed = Offer.parse({**LEAST, key: value}, ORIGIN)
+    assert getattr(parsed, field) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("msrp", b"off"),
+        ("msrp-path", b"awar"),
+        ("msrp-setup", b"holdconn"),
+        ("msrp-source", b"tcp"),
+        ("msrp-idle", b"-1"),
+        ("msrp-idle", b"9" * 5000),
+        ("msrp-priority", b"low"),
+        ("address-family", b"IP5"),
+    ],
+)
+def test_a_wrong_value_of_our_own_key_is_refused_by_its_name(key: str, value: bytes) -> None:
+    with pytest.raises(CommandError, match=f"^{key}: "):
+        Offer.parse({**LEAST, key: value}, ORIGIN)
+
+
+def test_the_raw_flags_of_newer_kamailio_say_the_same_as_the_keys_of_older() -> None:
+    old = Offer.parse(decode(request("kamailio", 23).body), ORIGIN)
+    bundle = (
+        b"replace-origin replace-session-connection trust-address ICE=remove direction=pub "
+        b"direction=priv media-address=192.0.2.7 address-family=IP4 label=caller TOS=184 "
+        b"drop-traffic=start transport-protocol=TCP/MSRP msrp=relay loop-protect port-latching "
+        b"strict-source no-redis-update record-call=off set-label=foo interface=priv"
+    )
+    fields: Fields = {
+        "call-id": b"flags-35d8d7",
+        "from-tag": b"Ae1a09f",
+        "via-branch": b"z9hG4bK62bae97ea3",
+        "received-from": [b"IP4", b"127.0.0.1"],
+        "sdp": old.sdp,
+        "rtpp_flags": bundle,
+    }
+    assert Offer.parse(fields, ORIGIN) == old
+
+
+@pytest.mark.parametrize(
+    ("bundle", "field", "expected"),
+    [
+        pytest.param(b"flags=[fatal reset]", "flags", {"debug", "fatal", "reset"}, id="list"),
+        pytest.param(b"  fatal   reset ", "flags", {"debug", "fatal", "reset"}, id="spaces"),
+        pytest.param(b"codec=[strip=[a b] c] fatal", "flags", {"debug", "fatal"}, id="nested"),
+        pytest.param(b"codec=[strip fatal", "flags", {"debug"}, id="bracket-left-open"),
+        pytest.param(b"] fatal", "flags", {"debug", "]", "fatal"}, id="bracket-never-opened"),
+        pytest.param(b"replace=[origin]", "replace", {"origin"}, id="replace"),
+        pytest.param(b"direction=[pub priv]", "to_interface", "priv", id="direction"),
+        pytest.param(b"internal external", "from_interface", "internal", id="bare-direction"),
+        pytest.param(b"from-tag=other", "from_tag", "other", id="wins-over-the-key"),
+        pytest.param(b"msrp-path=cema", "policy", "cema", id="our-key"),
+        pytest.param(b"", "flags", {"debug"}, id="empty"),
+    ],
+)
+def test_takes_the_flag_string_apart(bundle: bytes, field: str, expected: object) -> None:
+    parsed = offer(flags=[b"debug"], rtpp_flags=bundle)
+    assert getattr(parsed, field) == expected
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(None, 32), (b"7", 7), (0, 0)])
+def test_a_list_has_rtpengines_limit(limit: bencode.Value | None, expected: int) -> None:
+    fields: Fields = {} if limit is None else {"limit": limit}
+    assert List.parse(fields, ORIGIN).limit == expected
+
+
+def test_all_calls_end_only_if_that_is_said() -> None:
+    assert Terminate.parse({"all": 1}, ORIGIN).call_id is None
+    assert Terminate.parse({"call-id": b"c"}, ORIGIN).call_id == "c"
+
+
+KEYS = (
+    "sdp call-id from-tag to-tag flags direction TOS msrp rtpp-flags replace received-from limit "
+    "all delete_delay msrp_idle metadata supports"
+)
+keys = st.sampled_from(KEYS.split())
+odd_values = st.recursive(
+    st.binary(max_size=12) | st.integers(-5, 10**18),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(
+    kind=st.sampled_from([Offer, Answer, Delete, Query, List, Terminate]),
+    fields=st.dictionaries(keys, odd_values),
+)
+def test_any_fields_are_read_or_refused(kind: type[Offer], fields: Fields) -> None:
+    with suppress(CommandError):
+        kind.parse(fields, ORIGIN)
+
+
+@given(bundle=st.text(alphabet="ab=[] -_\xff", max_size=60).map(lambda text: text.encode()))
+def test_any_flag_string_is_read(bundle: bytes) -> None:
+    offer(rtpp_flags=bundle)
