@@ -18,7 +18,7 @@ from setuptools.command.build_ext import build_ext
 
 # Compiled in pure-Python mode: the same files also run as they are.
 HOT_MODULES = [
-    "msrprelay/offer_answer.py",
+    "msrprelay/offer_answer/*.py",
     "msrprelay/rpc/bencode.py",
     "msrprelay/sdp/*.py",
     "msrprelay/uri.py",
@@ -40,6 +40,11 @@ class BuildExt(build_ext):
         if not isinstance(ext, Crate):
             super().build_extension(ext)
             return
+        # In a virtual environment that is not activated, maturin stands beside the interpreter.
+        beside = str(Path(sys.executable).parent)
+        maturin = shutil.which("maturin") or shutil.which("maturin", path=beside)
+        if maturin is None:
+            sys.exit("msrprelay: maturin is needed: pip install maturin")
         if shutil.which("cargo") is None:
             sys.exit("msrprelay: a Rust toolchain is needed: install it from https://rustup.rs")
         target = Path(self.get_ext_fullpath(ext.name))
@@ -47,7 +52,7 @@ class BuildExt(build_ext):
         with tempfile.TemporaryDirectory() as out:
             options = ["-i", sys.executable, "-m", ext.manifest, "-o", out]
             # "off": the wheel maturin makes is only a carrier, its platform tag is never seen.
-            command = ["maturin", "build", "--release", "--locked", "--compatibility", "off"]
+            command = [maturin, "build", "--release", "--locked", "--compatibility", "off"]
             subprocess.run([*command, *options], check=True)
             (wheel,) = Path(out).glob("*.whl")
             with zipfile.ZipFile(wheel) as archive:

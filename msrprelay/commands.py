@@ -126,8 +126,8 @@ Reply: TypeAlias = dict[str, object]
 class Commands(Protocol):
     """What the relay can be asked; all on one thread, none waits.
 
-    A reply without ``result`` means ``ok``. A refusal is a CommandError (LoadLimit where another
-    relay should be tried); any other exception is a bug, which costs that one reply.
+    A reply without ``result`` means ``ok``. A refusal is a CommandError (with a load reason where
+    another relay should be tried); any other exception is a bug, which costs that one reply.
     """
 
     def offer(self, request: Offer) -> Reply:

@@ -150,7 +150,7 @@ def _body(chunk: _Open, end_length: int) -> bytes | None:
     if not chunk.head.has_body:
         return None
     typed = any(name.lower() == "content-type" for name, _ in chunk.head.headers)
-    if not chunk.body and end_length == bare_end_line and not typed:
+    if not chunk.body_length and end_length == bare_end_line and not typed:
         return None
     return b"".join(chunk.body)
 

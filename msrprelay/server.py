@@ -46,7 +46,8 @@ def run(config: Config, reread: Reread) -> int:
     applies what can be changed while running.
     """
     try:
-        return asyncio.run(serve(config, reread), loop_factory=uvloop.new_event_loop)  # type: ignore[call-arg]
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(serve(config, reread))
     except OSError as error:
         log.error("cannot start", reason=str(error))
         return 1

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msrprelay.commands import Answer, Delete, List, Offer, Query, Reply, Terminate
 from msrprelay.config import limit_rows, load
 from msrprelay.errors import CommandError
-from msrprelay.rpc.commands import Reply
-from msrprelay.rpc.requests import Answer, Delete, List, Offer, Query, Terminate
 
 CONFIG = load("", {"interface": ["127.0.0.1"]})
 

@@ -1,0 +1,243 @@
+"""An engine, a clock and SDPs for the tests of the table of calls."""
+
+from __future__ import annotations
+
+import errno
+import heapq
+import itertools
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from ipaddress import ip_address
+from typing import Any
+
+from msrprelay.commands import Answer, Delete, List, Offer, Origin, Query, Terminate
+from msrprelay.dataplane import LegAnswer, LegOpen, Notice, OpenError
+from msrprelay.dial import Address, DialPolicy
+from msrprelay.interfaces import Interface, Interfaces
+from msrprelay.ports import PortPool
+from msrprelay.sessions import Ports, Rules, Sessions
+
+ORIGIN = Origin("test", "", 0)
+RELAY = Interface.parse("pub/192.0.2.10")
+RELAY6 = Interface.parse("pub/2001:db8::10")
+
+
+class Clock:
+    """A scheduler whose time passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._queue: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self._cancelled: set[int] = set()
+        self.spawned: list[Awaitable[None]] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_at(self, when: float, callback: Callable[[], None]) -> Callable[[], None]:
+        number = next(self._order)
+        heapq.heappush(self._queue, (when, number, callback))
+        return lambda: self._cancelled.add(number)
+
+    def spawn(self, work: Awaitable[None]) -> None:
+        self.spawned.append(work)
+
+    def pass_time(self, seconds: float) -> None:
+        until = self.now + seconds
+        while self._queue and self._queue[0][0] <= until:
+            when, number, callback = heapq.heappop(self._queue)
+            self.now = max(self.now, when)
+            if number not in self._cancelled:
+                callback()
+        self.now = until
+
+
+class FakeSession:
+    """What the control plane did to one session of the engine."""
+
+    def __init__(self, plane: FakePlane, number: int, policy: str, legs: list[LegOpen]) -> None:
+        self.id = number
+        self.policy = policy
+        self.legs = legs
+        self.answers: list[tuple[LegAnswer, LegAnswer]] = []
+        self.dialled: list[tuple[str, list[tuple[str, int]] | None]] = []
+        self.closing: tuple[str, float] | None = None
+        self._plane = plane
+
+    def answer(self, a: LegAnswer, b: LegAnswer) -> None:
+        self.answers.append((a, b))
+
+    def dial(self, side: str, addresses: list[tuple[str, int]] | None) -> None:
+        self.dialled.append((side, addresses))
+
+    def close(self, reason: str, linger_seconds: float) -> None:
+        self.closing = (reason, linger_seconds)
+        self._plane.closing.append(self)
+
+    def report(self) -> dict[str, Any]:
+        leg = {
+            "role": "",
+            "state": "listening",
+            "local-address": "192.0.2.10",
+            "peer-address": "",
+            "peer-port": 0,
+            "bytes-in": 10,
+            "bytes-out": 20,
+            "chunks": 1,
+            "reason": "",
+        }
+        legs = [
+            {**leg, "side": side, "local-port": each.port}
+            for side, each in zip("ab", self.legs, strict=True)
+        ]
+        return {"state": "offered", "reason": "", "sentence": "", "legs": legs}
+
+    def events(self) -> list[tuple[int, str, str, int]]:
+        return [(5, "a", "accepted", 1)]
+
+
+class FakePlane:
+    """An engine that listens nowhere. ``taken`` ports cannot be bound."""
+
+    def __init__(self) -> None:
+        self.opened: list[FakeSession] = []
+        self.closing: list[FakeSession] = []
+        self.taken: set[int] = set()
+        self.errno = errno.EADDRINUSE
+
+    def open(
+        self, policy: str, a: LegOpen, b: LegOpen, *, tos: int | None, idle_seconds: float | None
+    ) -> FakeSession:
+        for side, leg in (("a", a), ("b", b)):
+            if leg.port in self.taken:
+                error = OpenError(self.errno, "taken")
+                error.side = side
+                raise error
+        self.opened.append(FakeSession(self, len(self.opened) + 1, policy, [a, b]))
+        return self.opened[-1]
+
+
+class Lab:
+    """A table of calls with a fake engine and a virtual clock."""
+
+    def __init__(self, *, ports: int = 8, max_sessions: int = 100, **rules: Any) -> None:
+        self.clock = Clock()
+        self.plane = FakePlane()
+        self.addresses: list[Address] = []
+        pools = {
+            interface: PortPool(range(20000, 20000 + ports), quarantine=60.0, seed=1)
+            for interface in (RELAY, RELAY6)
+        }
+        self.pool = pools[RELAY]
+        self.sessions = Sessions(
+            replace(RULES, **rules),
+            Ports(self.plane, pools, self.clock.time),  # type: ignore[arg-type]
+            self.clock,
+            self.resolve,
+            max_sessions=max_sessions,
+        )
+
+    async def resolve(self, host: str, port: int) -> list[Address]:
+        return self.addresses
+
+    def settle(self, reason: str = "deleted") -> None:
+        """The engine closes what it was told to close."""
+        for session in self.plane.closing:
+            self.close(session, reason)
+        self.plane.closing.clear()
+
+    def close(self, session: FakeSession, reason: str) -> None:
+        self.sessions.notice(Notice(session.id, "closed", None, reason))
+
+
+RULES = Rules(
+    interfaces=Interfaces([RELAY, RELAY6]),
+    dialling=DialPolicy(own=frozenset({ip_address("192.0.2.10")})),
+    policies={},
+    offer_timeout=200.0,
+    delete_delay=5.0,
+    reconnect_window=30.0,
+    idle=None,
+    final=None,
+    sections_per_call=2,
+)
+
+SAID: dict[str, Any] = {
+    "origin": ORIGIN,
+    "call_id": "call-1",
+    "from_tag": "alice",
+    "to_tag": None,
+    "via_branch": None,
+    "flags": frozenset(),
+    "replace": frozenset(),
+    "from_interface": None,
+    "to_interface": None,
+    "media_address": None,
+    "address_family": None,
+    "transport_protocol": None,
+    "received_from": None,
+    "tos": None,
+    "label": None,
+    "metadata": None,
+    "drop_traffic": None,
+    "relay": True,
+    "policy": None,
+    "setup": None,
+    "source": "any",
+    "idle": None,
+    "emergency": False,
+}
+
+
+def sdp(
+    host: str = "198.51.100.7",
+    port: int = 7654,
+    *,
+    setup: str | None = "active",
+    session_id: str = "aliceid",
+    extra: str = "",
+    proto: str = "TCP/MSRP",
+    sections: int = 1,
+) -> bytes:
+    """An SDP with MSRP sections of one endpoint."""
+    family = "IP6" if ":" in host else "IP4"
+    inside = f"[{host}]" if ":" in host else host
+    scheme = "msrps" if "TLS" in proto else "msrp"
+    section = (
+        f"m=message {port} {proto} *\r\n"
+        "a=accept-types:text/plain\r\n"
+        f"a=path:{scheme}://{inside}:{port or 9}/{session_id};tcp\r\n"
+        + (f"a=setup:{setup}\r\n" if setup else "")
+        + extra
+    )
+    head = f"v=0\r\no=- 1 1 IN {family} {host}\r\ns=-\r\nc=IN {family} {host}\r\nt=0 0\r\n"
+    return (head + section * sections).encode()
+
+
+BOB = sdp("203.0.113.9", 9000, session_id="bobid")
+
+
+def offer(body: bytes = sdp(), **said: Any) -> Offer:
+    return Offer(**{**SAID, "sdp": body, **said})
+
+
+def answer(body: bytes = BOB, **said: Any) -> Answer:
+    return Answer(**{**SAID, "sdp": body, "to_tag": "bob", **said})
+
+
+def delete(**said: Any) -> Delete:
+    fields = {"call_id": "call-1", "from_tag": "alice", "to_tag": None, "via_branch": None}
+    return Delete(**{"origin": ORIGIN, "flags": frozenset(), "delay": None, **fields, **said})
+
+
+def query(call_id: str = "call-1", *, ended: bool = False) -> Query:
+    return Query(ORIGIN, call_id, None, None, ended)
+
+
+def listing(limit: int = 32) -> List:
+    return List(ORIGIN, limit)
+
+
+def terminate(call_id: str | None) -> Terminate:
+    return Terminate(ORIGIN, call_id)

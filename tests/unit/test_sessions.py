@@ -1,0 +1,551 @@
+"""What offers, answers and deletes do to calls, ports and the engine's sessions."""
+
+from __future__ import annotations
+
+import errno
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+
+from msrprelay.commands import Reply
+from msrprelay.errors import CommandError
+from msrprelay.sdp import MsrpSection, parse
+
+from session_fakes import (
+    BOB,
+    Lab,
+    answer,
+    delete,
+    listing,
+    offer,
+    query,
+    sdp,
+    terminate,
+)
+
+AUDIO = b"v=0\r\no=- 1 1 IN IP4 1.1.1.1\r\ns=-\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
+PASSIVE_BOB = sdp("203.0.113.9", 9000, session_id="bobid", setup="passive")
+
+
+def section(reply: Reply, index: int = 0) -> MsrpSection:
+    body = reply["sdp"]
+    assert isinstance(body, bytes)
+    return parse(body).sections[index]
+
+
+def refusal(lab: Lab, *requests: Any) -> str:
+    """The reason with which the last of these requests is refused."""
+    for request in requests[:-1]:
+        send(lab, request)
+    with pytest.raises(CommandError) as refused:
+        send(lab, requests[-1])
+    return refused.value.reason
+
+
+def send(lab: Lab, request: Any) -> Reply:
+    command = type(request).__name__.lower()
+    reply: Reply = getattr(lab.sessions, command)(request)
+    return reply
+
+
+# The basic call.
+
+
+def test_both_active_peers_are_told_to_dial_the_relay() -> None:
+    lab = Lab()
+    offered = section(send(lab, offer()))
+    answered = section(send(lab, answer()))
+    a, b = lab.plane.opened[0].legs
+    assert (offered.port, offered.setup, offered.connection) == (
+        b.port,
+        "actpass",
+        ("IP4", "192.0.2.10"),
+    )
+    assert offered.path == (b.own_uri.decode(),)
+    assert (answered.port, answered.setup) == (a.port, "passive")
+    assert answered.path == (a.own_uri.decode(),)
+    ((leg_a, leg_b),) = lab.plane.opened[0].answers
+    assert (leg_a.role, leg_b.role) == ("accept", "accept")
+    assert leg_a.peer_path == [b"msrp://198.51.100.7:7654/aliceid;tcp"]
+    assert leg_b.peer_path == [b"msrp://203.0.113.9:9000/bobid;tcp"]
+
+
+@pytest.mark.parametrize(
+    ("offered", "answered", "roles", "told"),
+    [
+        pytest.param("active", "active", ("accept", "accept"), "passive", id="active-active"),
+        pytest.param("active", "passive", ("accept", "dial"), "passive", id="active-passive"),
+        pytest.param("passive", "active", ("dial", "accept"), "active", id="passive-active"),
+        pytest.param("actpass", "active", ("accept", "accept"), "passive", id="actpass-active"),
+        pytest.param("passive", "passive", ("dial", "dial"), "active", id="passive-passive"),
+        pytest.param(None, None, ("accept", "dial"), "passive", id="none-none"),
+        pytest.param("holdconn", "holdconn", ("accept", "dial"), "passive", id="holdconn"),
+    ],
+)
+def test_roles_follow_both_sdps(
+    offered: str | None, answered: str | None, roles: tuple[str, str], told: str
+) -> None:
+    lab = Lab()
+    send(lab, offer(sdp(setup=offered)))
+    reply = send(lab, answer(sdp("203.0.113.9", 9000, session_id="bobid", setup=answered)))
+    ((a, b),) = lab.plane.opened[0].answers
+    assert (a.role, b.role) == roles
+    assert section(reply).setup == told
+
+
+def test_a_passive_peer_is_dialled_at_its_path() -> None:
+    lab = Lab()
+    send(lab, offer())
+    send(lab, answer(PASSIVE_BOB))
+    ((_, b),) = lab.plane.opened[0].answers
+    assert b.target == [("203.0.113.9", 9000)]
+
+
+def test_a_target_that_must_not_be_dialled_is_a_warning_not_an_error() -> None:
+    lab = Lab()
+    send(lab, offer())
+    reply = send(lab, answer(sdp("127.0.0.1", 9000, setup="passive")))
+    ((_, b),) = lab.plane.opened[0].answers
+    assert b.target == "denied"
+    assert "dial-denied" in str(reply["warning"])
+
+
+@pytest.mark.parametrize(
+    ("addresses", "dialled"),
+    [
+        pytest.param(["203.0.113.5", "127.0.0.1"], [("203.0.113.5", 9000)], id="only-allowed"),
+        pytest.param(["127.0.0.1"], None, id="all-denied"),
+        pytest.param([], None, id="no-such-name"),
+    ],
+)
+async def test_a_name_is_resolved_after_the_reply(
+    addresses: list[str], dialled: list[tuple[str, int]] | None
+) -> None:
+    lab = Lab()
+    lab.addresses = [ip_address(each) for each in addresses]
+    send(lab, offer())
+    send(lab, answer(sdp("bob.example", 9000, setup="passive")))
+    session = lab.plane.opened[0]
+    assert (session.answers[0][1].target, session.dialled) == ("pending", [])
+    (work,) = lab.clock.spawned
+    await work
+    assert session.dialled == [("b", dialled)]
+
+
+def test_the_leg_speaks_its_peers_address_family() -> None:
+    lab = Lab()
+    reply = send(lab, offer(sdp("2001:db8::7")))
+    assert section(reply).connection == ("IP6", "2001:db8::10")
+
+
+def test_the_address_family_of_the_recipient_can_be_asked_for() -> None:
+    lab = Lab()
+    assert section(send(lab, offer(address_family="IP6"))).connection == ("IP6", "2001:db8::10")
+    a, b = lab.plane.opened[0].legs
+    assert (a.address, b.address) == ("192.0.2.10", "2001:db8::10")
+
+
+def test_a_media_address_is_told_to_the_recipient() -> None:
+    reply = send(Lab(), offer(media_address="203.0.113.77"))
+    assert section(reply).connection == ("IP4", "203.0.113.77")
+    assert section(reply).path[0].startswith("msrp://203.0.113.77:")
+
+
+# Nothing to do.
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(
+            b"v=0\r\no=- 1 1 IN IP4 1.1.1.1\r\ns=-\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n",
+            id="audio-only",
+        ),
+        pytest.param(sdp(port=0), id="port-0"),
+        pytest.param(sdp(proto="TCP/TLS/MSRP"), id="tls"),
+    ],
+)
+def test_a_call_without_a_live_section_passes_and_leaves_no_state(body: bytes) -> None:
+    lab = Lab()
+    assert send(lab, offer(body))["sdp"] == body
+    assert send(lab, answer(body))["sdp"] == body
+    assert send(lab, listing()) == {"calls": []}
+
+
+def test_a_tls_section_says_that_it_is_not_relayed() -> None:
+    assert "TCP/TLS/MSRP" in str(send(Lab(), offer(sdp(proto="TCP/TLS/MSRP")))["warning"])
+
+
+def test_msrp_pass_leaves_the_message_alone() -> None:
+    lab = Lab()
+    assert send(lab, offer(relay=False))["sdp"] == sdp()
+    assert lab.plane.opened == []
+
+
+# Refusals.
+
+
+def test_an_answer_of_an_unknown_call_is_refused() -> None:
+    assert refusal(Lab(), answer()) == "Unknown call-id"
+
+
+def test_what_is_no_sdp_is_refused_in_rtpengines_words() -> None:
+    assert refusal(Lab(), offer(b"hello")) == "Failed to parse SDP"
+
+
+def test_an_empty_pool_says_so_and_leaves_nothing_leased() -> None:
+    lab = Lab(ports=3)
+    assert refusal(lab, offer(), offer(call_id="call-2")) == "Ran out of ports"
+    assert (lab.pool.leased, send(lab, listing())) == (2, {"calls": ["call-1"]})
+
+
+def test_a_port_that_cannot_be_bound_is_replaced() -> None:
+    lab = Lab(ports=4)
+    lab.plane.taken = {20000, 20003}
+    send(lab, offer())
+    assert {leg.port for leg in lab.plane.opened[0].legs} == {20001, 20002}
+    assert lab.pool.leased == 2
+
+
+def test_want_of_descriptors_is_a_load_limit() -> None:
+    lab = Lab()
+    lab.plane.taken = set(range(20000, 20008))
+    lab.plane.errno = errno.EMFILE
+    assert refusal(lab, offer()) == "Parallel session limit reached"
+    assert lab.pool.leased == 0
+
+
+def test_the_number_of_sessions_is_bounded_but_not_for_re_offers() -> None:
+    lab = Lab(max_sessions=1)
+    send(lab, offer())
+    send(lab, answer())
+    assert refusal(lab, offer(call_id="call-2")) == "Parallel session limit reached"
+    send(lab, offer(to_tag="bob"))
+
+
+def test_the_sections_of_a_call_are_bounded() -> None:
+    lab = Lab()
+    assert "2 MSRP sections" in refusal(lab, offer(sdp(sections=3)))
+    lab.settle()
+    assert lab.pool.leased == 0
+
+
+def test_an_unknown_interface_is_refused() -> None:
+    assert refusal(Lab(), offer(to_interface="nope")) == "Unknown interface"
+
+
+@pytest.mark.parametrize("policy", ["cema", "sessmatch"])
+def test_two_passive_ends_need_the_aware_policy(policy: str) -> None:
+    lab = Lab()
+    offered = offer(sdp(setup="passive", extra="a=msrp-cema\r\n"), policy=policy)
+    assert "both ends are passive" in refusal(lab, offered, answer(PASSIVE_BOB))
+
+
+# Policies.
+
+
+def test_cema_needs_an_offer_that_carries_it() -> None:
+    lab = Lab()
+    send(lab, offer(policy="cema"))
+    assert lab.plane.opened[0].policy == "aware"
+
+
+def test_cema_leaves_the_path_and_moves_c_and_m() -> None:
+    lab = Lab()
+    body = sdp(extra="a=msrp-cema\r\n")
+    reply = section(send(lab, offer(body, policy="cema")))
+    assert reply.path == parse(body).sections[0].path
+    assert (reply.port, reply.cema) == (lab.plane.opened[0].legs[1].port, True)
+
+
+@pytest.mark.parametrize(
+    ("setup", "works"),
+    [pytest.param("passive", True, id="it-waits"), pytest.param("active", False, id="it-dials")],
+)
+def test_an_answer_without_cema_works_only_where_it_waits(setup: str, works: bool) -> None:
+    lab = Lab()
+    send(lab, offer(sdp(extra="a=msrp-cema\r\n"), policy="cema"))
+    request = answer(sdp("203.0.113.9", 9000, session_id="bobid", setup=setup))
+    if works:
+        send(lab, request)
+    else:
+        assert "offer again with aware" in refusal(lab, request)
+
+
+def test_the_default_policy_is_the_interfaces() -> None:
+    lab = Lab(policies={"pub": "sessmatch"})
+    send(lab, offer())
+    assert lab.plane.opened[0].policy == "sessmatch"
+
+
+# Repeats, re-offers, forks.
+
+
+def test_a_repeated_offer_and_answer_give_the_same_bodies() -> None:
+    lab = Lab()
+    assert send(lab, offer()) == send(lab, offer())
+    assert send(lab, answer()) == send(lab, answer())
+    assert len(lab.plane.opened) == 1
+    assert len(lab.plane.opened[0].answers) == 1
+
+
+def test_ports_stay_for_the_whole_call() -> None:
+    lab = Lab()
+    first = section(send(lab, offer()))
+    send(lab, answer())
+    again = send(lab, offer(sdp(session_id="another"), to_tag="bob"))
+    assert section(again).port == first.port
+    assert section(again).path == first.path
+
+
+def test_a_re_offer_does_not_touch_the_session_before_its_answer() -> None:
+    lab = Lab()
+    send(lab, offer())
+    send(lab, answer())
+    send(lab, offer(sdp(session_id="another"), to_tag="bob"))
+    assert len(lab.plane.opened[0].answers) == 1
+    send(lab, answer())
+    assert len(lab.plane.opened[0].answers) == 2
+
+
+def test_a_refresh_without_a_change_never_reaches_the_engine() -> None:
+    lab = Lab()
+    send(lab, offer())
+    send(lab, answer())
+    refresh = sdp(setup="actpass").replace(b"o=- 1 1", b"o=- 1 2")
+    send(lab, offer(refresh, to_tag="bob"))
+    send(lab, answer())
+    assert len(lab.plane.opened[0].answers) == 1
+
+
+def test_a_re_offer_of_the_other_side_keeps_the_sides() -> None:
+    lab = Lab()
+    send(lab, offer())
+    send(lab, answer())
+    reply = send(lab, offer(BOB, from_tag="bob", to_tag="alice"))
+    assert section(reply).port == lab.plane.opened[0].legs[0].port
+
+
+def test_branches_with_a_via_branch_have_ports_of_their_own() -> None:
+    lab = Lab()
+    one = section(send(lab, offer(via_branch="z1")))
+    two = section(send(lab, offer(via_branch="z2")))
+    assert one.port != two.port
+    send(lab, answer(via_branch="z2"))
+    assert [len(session.answers) for session in lab.plane.opened] == [0, 1]
+
+
+def test_forks_without_a_via_branch_share_their_ports() -> None:
+    lab = Lab()
+    assert send(lab, offer()) == send(lab, offer())
+    send(lab, answer(to_tag="bob"))
+    send(lab, answer(sdp("203.0.113.10", 9001, session_id="carolid"), to_tag="carol"))
+    assert len(lab.plane.opened) == 1
+    assert [b.peer_path for _, b in lab.plane.opened[0].answers] == [
+        [b"msrp://203.0.113.9:9000/bobid;tcp"],
+        [b"msrp://203.0.113.10:9001/carolid;tcp"],
+    ]
+
+
+def test_an_answer_with_port_0_closes_the_section() -> None:
+    lab = Lab()
+    send(lab, offer())
+    rejected = sdp("203.0.113.9", 0, session_id="bobid")
+    assert send(lab, answer(rejected))["sdp"] == rejected
+    assert lab.plane.opened[0].closing is not None
+
+
+# Deletes.
+
+
+def test_a_delete_lets_bytes_drain_and_frees_the_ports_when_all_is_closed() -> None:
+    lab = Lab()
+    send(lab, offer())
+    send(lab, answer())
+    reply = send(lab, delete())
+    assert lab.plane.opened[0].closing == ("deleted", 5.0)
+    assert (lab.pool.leased, send(lab, listing())) == (2, {"calls": []})
+    assert reply["totals"] == {
+        "RTP": {"bytes": 20, "packets": 2, "errors": 0},
+        "RTCP": {"bytes": 0, "packets": 0, "errors": 0},
+    }
+    lab.settle()
+    assert (lab.pool.leased, lab.pool.resting) == (0, 2)
+
+
+def test_a_delete_may_name_its_delay() -> None:
+    lab = Lab()
+    send(lab, offer())
+    send(lab, delete(delay=0))
+    assert lab.plane.opened[0].closing == ("deleted", 0.0)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(delete(call_id="nobody"), id="unknown-call"),
+        pytest.param(delete(from_tag="mallory"), id="unknown-tag"),
+    ],
+)
+def test_a_delete_that_finds_nothing_is_ok_with_a_warning(request_: Any) -> None:
+    lab = Lab()
+    send(lab, offer())
+    reply = send(lab, request_)
+    assert reply == {"warning": "Call-ID not found or tags didn't match"}
+
+
+def test_a_fatal_delete_that_finds_nothing_is_an_error() -> None:
+    assert "not found" in refusal(Lab(), delete(flags=frozenset({"fatal"})))
+
+
+def test_the_failure_route_delete_rolls_back_and_the_next_one_ends() -> None:
+    lab = Lab()
+    send(lab, offer())
+    send(lab, answer())
+    send(lab, offer(sdp(session_id="another"), to_tag="bob"))
+    assert send(lab, delete())["warning"] == "pending offer rolled back"
+    assert lab.plane.opened[0].closing is None
+    send(lab, delete())
+    assert lab.plane.opened[0].closing == ("deleted", 5.0)
+
+
+def test_a_condemned_call_ends_with_its_legs() -> None:
+    lab = Lab()
+    send(lab, offer())
+    send(lab, answer())
+    send(lab, offer(sdp(session_id="another"), to_tag="bob"))
+    send(lab, delete())
+    lab.close(lab.plane.opened[0], "hangup")
+    lab.clock.pass_time(0.0)
+    assert send(lab, listing()) == {"calls": []}
+    assert lab.pool.leased == 0
+
+
+def test_a_delete_of_one_branch_leaves_the_others() -> None:
+    lab = Lab()
+    send(lab, offer(via_branch="z1"))
+    send(lab, offer(via_branch="z2"))
+    send(lab, delete(via_branch="z1"))
+    assert [session.closing is not None for session in lab.plane.opened] == [True, False]
+    assert send(lab, listing()) == {"calls": ["call-1"]}
+
+
+# What happens by itself.
+
+
+def test_an_unanswered_offer_ends_after_its_time() -> None:
+    lab = Lab()
+    send(lab, offer())
+    lab.clock.pass_time(199.9)
+    assert send(lab, listing()) == {"calls": ["call-1"]}
+    lab.clock.pass_time(0.2)
+    assert send(lab, listing()) == {"calls": []}
+    assert lab.plane.opened[0].closing == ("offer-timeout", 0.0)
+    lab.settle("offer-timeout")
+    assert lab.pool.leased == 0
+
+
+def test_an_unanswered_re_offer_is_dropped_and_the_call_lives() -> None:
+    lab = Lab()
+    send(lab, offer())
+    send(lab, answer())
+    send(lab, offer(sdp(session_id="another"), to_tag="bob"))
+    lab.clock.pass_time(201.0)
+    assert send(lab, listing()) == {"calls": ["call-1"]}
+    assert lab.plane.opened[0].closing is None
+
+
+def test_a_call_whose_legs_are_lost_ends_after_the_reconnect_window() -> None:
+    lab = Lab()
+    send(lab, offer())
+    send(lab, answer())
+    lab.close(lab.plane.opened[0], "peer-reset")
+    lab.clock.pass_time(29.9)
+    assert send(lab, listing()) == {"calls": ["call-1"]}
+    lab.clock.pass_time(0.2)
+    assert send(lab, listing()) == {"calls": []}
+    assert lab.pool.leased == 0
+    assert send(lab, query(ended=True))["ended"] == "peer-reset"
+
+
+def test_a_re_offer_brings_a_lost_session_back_on_its_ports() -> None:
+    lab = Lab()
+    before = section(send(lab, offer()))
+    send(lab, answer())
+    lab.close(lab.plane.opened[0], "peer-reset")
+    after = section(send(lab, offer(sdp(session_id="another"), to_tag="bob")))
+    assert (after.port, after.path) == (before.port, before.path)
+    assert len(lab.plane.opened) == 2
+    send(lab, answer())
+    assert len(lab.plane.opened[1].answers) == 1
+    lab.clock.pass_time(100.0)
+    assert send(lab, listing()) == {"calls": ["call-1"]}
+
+
+def test_the_longest_life_of_a_call_can_be_limited() -> None:
+    lab = Lab(final=3600.0)
+    send(lab, offer())
+    send(lab, answer())
+    lab.clock.pass_time(3601.0)
+    assert lab.plane.opened[0].closing == ("final-timeout", 0.0)
+
+
+# The operator.
+
+
+def test_terminate_ends_one_call_or_all() -> None:
+    lab = Lab()
+    for call_id in ("call-1", "call-2", "call-3"):
+        send(lab, offer(call_id=call_id))
+    assert send(lab, terminate("call-2")) == {"terminated": 1}
+    assert send(lab, terminate(None)) == {"terminated": 2}
+    assert {session.closing for session in lab.plane.opened} == {("terminated", 0.0)}
+    assert refusal(lab, terminate("call-2")) == "Unknown call-id"
+
+
+def test_draining_refuses_new_calls_and_tells_when_the_last_has_gone() -> None:
+    lab = Lab()
+    gone: list[bool] = []
+    send(lab, offer())
+    lab.sessions.drain(lambda: gone.append(True))
+    assert refusal(lab, offer(call_id="call-2")) == "Parallel session limit reached"
+    send(lab, answer())
+    send(lab, delete())
+    assert gone == []
+    lab.settle()
+    assert gone == [True]
+
+
+def test_query_tells_a_call_in_rtpengines_layout_and_in_ours() -> None:
+    lab = Lab()
+    send(lab, offer(label="caller"))
+    send(lab, answer())
+    reply: Any = send(lab, query())
+    assert set(reply["tags"]) == {"alice", "bob"}
+    assert reply["tags"]["alice"]["in dialogue with"] == "bob"
+    assert reply["tags"]["alice"]["label"] == "caller"
+    stream = reply["tags"]["alice"]["medias"][0]["streams"][0]
+    assert stream["local port"] == lab.plane.opened[0].legs[0].port
+    (detail,) = reply["msrp"]["sessions"]
+    assert (detail["section"], detail["branch"], detail["policy"]) == (0, "", "aware")
+    assert detail["events"] == [{"at": 5, "side": "a", "what": "accepted", "n": 1}]
+
+
+def test_query_of_an_unknown_call_is_refused() -> None:
+    lab = Lab()
+    send(lab, offer())
+    send(lab, delete())
+    assert refusal(lab, query()) == "Unknown call-id"
+    assert send(lab, query(ended=True))["ended"] == "deleted"
+
+
+def test_ended_calls_are_forgotten_in_the_end() -> None:
+    lab = Lab()
+    for number in range(300):
+        send(lab, offer(call_id=f"call-{number}"))
+        send(lab, delete(call_id=f"call-{number}", delay=0))
+        lab.settle()
+        lab.clock.pass_time(61.0)
+    assert send(lab, query("call-299", ended=True))["ended"] == "deleted"
+    assert refusal(lab, query("call-0", ended=True)) == "Unknown call-id"
