@@ -14,6 +14,7 @@ import select
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Self
 
 CLONE_NEWNET = 0x40000000
 STOP_SECONDS = 5.0
+READ_SIZE = 65536
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _serial = itertools.count()
@@ -110,7 +112,10 @@ class Namespace:
         environment: Mapping[str, str] | None = None,
         stderr: int | None = None,
     ) -> subprocess.Popen[str]:
-        """Starts a process here with its output as a text pipe; the lab's end stops it at last."""
+        """Starts a process here with its output as a text pipe; the lab's end stops it at last.
+
+        `environment` and `stderr` as for `subprocess.Popen`.
+        """
         process = subprocess.Popen(
             ["ip", "netns", "exec", self.name, *command],
             stdin=subprocess.DEVNULL,
@@ -123,9 +128,10 @@ class Namespace:
         return process
 
     def stop_processes(self) -> None:
-        """Stops whatever was spawned here and still runs."""
+        """Stops whatever was spawned here; what it printed explains a failed test."""
         while self._processes:
-            stop(self._processes.pop())
+            process = self._processes.pop()
+            print(f"--- {self.role}: {process.args!r}\n{stop(process)}")
 
     @contextlib.contextmanager
     def _entered(self) -> Iterator[None]:
@@ -167,25 +173,28 @@ class NetworkRefused(RuntimeError):
     """`ip` refused; says the command and its complaint."""
 
 
-def stop(process: subprocess.Popen[str]) -> None:
-    """Ends a process and reaps it: SIGTERM, and SIGKILL where that took too long."""
+def stop(process: subprocess.Popen[str]) -> str:
+    """Ends a process and reaps it: SIGTERM, SIGKILL where that took too long. What it printed."""
     process.terminate()
     try:
-        process.communicate(timeout=STOP_SECONDS)
+        return process.communicate(timeout=STOP_SECONDS)[0]
     except subprocess.TimeoutExpired:
         process.kill()
-        process.communicate()
+        return process.communicate()[0]
 
 
-def first_line(process: subprocess.Popen[str], seconds: float) -> str:
-    """Waits for the first line a spawned process prints, its sign that it is ready."""
+def await_output(process: subprocess.Popen[str], text: str, seconds: float) -> None:
+    """Waits until a spawned process has printed `text`, its sign that it is ready."""
     assert process.stdout is not None
-    if not select.select([process.stdout], [], [], seconds)[0]:
-        raise TimeoutError(f"{process.args!r} printed nothing in {seconds} s")
-    line = str(process.stdout.readline())
-    if not line:
-        raise RuntimeError(f"{process.args!r} ended with status {process.wait()}")
-    return line
+    printed, deadline = b"", time.monotonic() + seconds
+    while text.encode() not in printed:
+        left = max(deadline - time.monotonic(), 0)
+        if not select.select([process.stdout], [], [], left)[0]:
+            raise TimeoutError(f"no {text!r} in {seconds} s from {process.args!r}: {printed!r}")
+        data = os.read(process.stdout.fileno(), READ_SIZE)
+        if not data:
+            raise RuntimeError(f"{process.args!r} ended ({process.wait()}): {printed.decode()}")
+        printed += data
 
 
 def _ip(*arguments: str) -> None:

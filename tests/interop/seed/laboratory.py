@@ -53,12 +53,14 @@ class Network:
 
     clients: tuple[Namespace, Namespace]
     middle: Namespace
+    scratch: Path
+    """A directory for what the middle needs on disk."""
 
     @staticmethod
-    def build(lab: Lab) -> Network:
+    def build(lab: Lab, scratch: Path) -> Network:
         middle = lab.namespace("middle")
         middle.sysctl("net.ipv4.ip_forward", 1)
-        return Network((_client(lab, middle, 0), _client(lab, middle, 1)), middle)
+        return Network((_client(lab, middle, 0), _client(lab, middle, 1)), middle, scratch)
 
     def paws_drops(self) -> list[int]:
         """TcpExtPAWSEstab of both clients: segments rejected for their old timestamp."""

@@ -8,13 +8,14 @@ rejected everything it was sent (RFC 7323 section 5.3, rule R1) and said MSRPBin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from ..namespaces import Lab
 from .call import Call, dialled, timestamp
 from .laboratory import Network, Side, address_pairs
-from .middles import Middle, SocketRelay, Splicer
+from .middles import Middle, MsrpRelay, SocketRelay, Splicer
 
 # With an honest coin, one call in 2^23 sees only one order of the clocks in so many pairs.
 PAIRS = 24
@@ -25,8 +26,8 @@ DEAF_BIND_SECONDS = 2.0
 
 
 @pytest.fixture
-def network(lab: Lab) -> Network:
-    return Network.build(lab)
+def network(lab: Lab, tmp_path: Path) -> Network:
+    return Network.build(lab, tmp_path)
 
 
 def both_orders(
@@ -40,7 +41,10 @@ def both_orders(
     arguments = ["--manner", manner, "--messages", str(MESSAGES)]
     arguments += ["--bind-seconds", str(bind_seconds), *(["--strict"] if middle.strict else [])]
     for clients in address_pairs(PAIRS):
-        with dialled(network, clients, middle.admit(clients), arguments) as call:
+        with (
+            middle.call(clients) as targets,
+            dialled(network, clients, targets, arguments) as call,
+        ):
             higher = call.higher_clock()
             if higher in wanted:
                 yield higher, call
@@ -53,7 +57,7 @@ def both_orders(
 
 
 @pytest.mark.parametrize("manner", ["rfc", "blink2011"])
-@pytest.mark.parametrize("kind", [SocketRelay], ids=["plain-relay"])
+@pytest.mark.parametrize("kind", [SocketRelay, MsrpRelay], ids=["plain-relay", "msrprelay"])
 def test_every_message_is_answered_whoever_has_the_higher_clock(
     network: Network, kind: Callable[[Network], Middle], manner: str
 ) -> None:
