@@ -12,10 +12,19 @@ from __future__ import annotations
 
 from .changes import Change, Exchange, SectionChange, Side, live_sections, other
 from .decisions import Committed, Ended, Message, Offered, Refused, Repeat, RolledBack
-from .negotiation import OFFER_TIMEOUT, Negotiation
+from .negotiation import (
+    OFFER_TIMEOUT,
+    UNKNOWN_CALL,
+    UNKNOWN_DIALOGUE,
+    UNMATCHED,
+    Negotiation,
+)
 
 __all__ = [
     "OFFER_TIMEOUT",
+    "UNKNOWN_CALL",
+    "UNKNOWN_DIALOGUE",
+    "UNMATCHED",
     "Change",
     "Committed",
     "Ended",
