@@ -11,6 +11,7 @@ from ..sdp import MsrpSection, Policy
 from .legs import Leg, Legs
 
 NEEDS_AWARE = "msrp-path: the answer does not follow the offer's policy, offer again with aware"
+NEEDS_SETUP = "a=setup: missing, but a=msrp-cema needs it (RFC 6714 section 4.2): use aware"
 BOTH_PASSIVE = "a=setup: both ends are passive, which only msrp-path=aware can join"
 
 
@@ -64,6 +65,9 @@ def choose_roles(
     roles = relay_role_offerer(offered.setup, setup), relay_role_answerer(answered.setup)
     if policy != "aware" and roles == (Role.DIAL, Role.DIAL):
         raise CommandError(BOTH_PASSIVE)
+    if policy == "cema" and any(side.cema and side.setup is None for side in (offered, answered)):
+        # Without it the ends would match c=/m= by other rules than those they dial by.
+        raise CommandError(NEEDS_SETUP)
     if policy == "cema" and not answered.cema and not _splices(answered, roles[1], setup):
         raise CommandError(NEEDS_AWARE)
     return setup, *roles

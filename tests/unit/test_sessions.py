@@ -259,6 +259,13 @@ def test_cema_leaves_the_path_and_moves_c_and_m() -> None:
     assert (reply.port, reply.cema) == (lab.plane.opened[0].legs[1].port, True)
 
 
+def test_cema_without_a_setup_is_refused_at_the_answer() -> None:
+    lab = Lab()
+    cema = "a=msrp-cema\r\n"
+    send(lab, offer(sdp(setup=None, extra=cema), policy="cema"))
+    assert "a=setup: missing" in refusal(lab, answer(sdp("203.0.113.9", 9000, extra=cema)))
+
+
 @pytest.mark.parametrize(
     ("setup", "works"),
     [pytest.param("passive", True, id="it-waits"), pytest.param("active", False, id="it-dials")],
