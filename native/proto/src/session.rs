@@ -387,7 +387,7 @@ impl Session {
             }
             Input::Fin { side, whole: true } => self.finish(side, now),
             // It had said all it had to say, and closed its connection altogether.
-            Input::Broken(side, LegReason::Reset) if self.has_finished(side) => {
+            Input::Broken(side, _) if self.has_finished(side) => {
                 self.part(self.reason_or(CloseReason::Hangup(side)), now);
             }
             Input::Broken(side, how) => {

@@ -22,6 +22,9 @@ pub(crate) struct Leg {
     /// A short read does not prove the receive buffer empty: a FIN or an urgent mark stands there.
     read_on: bool,
     fin_sent: bool,
+    /// The peer closed altogether: what it sent before its FIN can still be read, what is for it
+    /// goes nowhere.
+    deaf: bool,
     /// Bytes were sent since the sweep last saw everything acknowledged.
     unacknowledged: bool,
     /// The user timeout is off because the peer's window is closed.
@@ -42,6 +45,8 @@ pub(crate) enum Received {
 pub(crate) enum Sent {
     /// So many bytes; fewer than offered means that the socket is full.
     Bytes(usize),
+    /// The peer no longer takes anything; all of it is dropped.
+    Nowhere,
     Broken(LegReason),
 }
 
@@ -54,6 +59,7 @@ impl Leg {
             writable: true,
             read_on: false,
             fin_sent: false,
+            deaf: false,
             unacknowledged: false,
             patient: false,
         }
@@ -103,6 +109,10 @@ impl Leg {
         let sent = match tcp::send(&self.socket, slices) {
             Ok(n) => n,
             Err(Errno::AGAIN) => 0,
+            Err(Errno::PIPE) => {
+                self.deaf = true;
+                return Sent::Nowhere;
+            }
             Err(error) => return Sent::Broken(broken_by(error)),
         };
         self.writable = sent == offered;
@@ -136,13 +146,18 @@ impl Leg {
     }
 
     /// How the peer has ended it, if it has; asks the kernel because events may be late.
-    pub(crate) fn ended(&self) -> Option<LegReason> {
+    pub(crate) fn ended(&mut self) -> Option<LegReason> {
         match tcp_info(&self.socket).map(|info| info.state) {
-            Ok(State::Open | State::Opening) => None,
-            Ok(State::PeerClosed) => Some(LegReason::Fin),
-            Ok(State::Dead) | Err(_) => {
-                Some(tcp::take_error(&self.socket).map_or(LegReason::Reset, broken_by))
-            }
+            Ok(State::Open | State::Opening) => return None,
+            Ok(State::PeerClosed) => return Some(LegReason::Fin),
+            Ok(State::Dead) | Err(_) => {}
+        }
+        // EPIPE stands for an RST that came behind the peer's FIN: it closed, and was sent more.
+        let error = tcp::take_error(&self.socket);
+        self.deaf |= error == Some(Errno::PIPE);
+        match (self.deaf, error) {
+            (true, _) => Some(LegReason::Fin),
+            (false, error) => Some(error.map_or(LegReason::Reset, broken_by)),
         }
     }
 

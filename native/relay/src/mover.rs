@@ -231,6 +231,7 @@ impl Direction {
                         return Some(Moved::Waits);
                     }
                 }
+                Sent::Nowhere => break,
                 Sent::Broken(how) => {
                     turn.thread.buffers.give_back(unsent.buffer);
                     return Some(Moved::Broken(self.from.other(), how));

@@ -258,7 +258,7 @@ impl Pair {
         leg.note(readiness);
         if readiness.error && !self.parting {
             // Also where backpressure keeps us from reading it: the other peer must learn of it.
-            let ended = self.end(side).leg.as_ref().and_then(Leg::ended);
+            let ended = self.end(side).leg.as_mut().and_then(Leg::ended);
             if let Some(how) = ended.filter(|how| *how != LegReason::Fin) {
                 return self.lost(side, how, thread);
             }

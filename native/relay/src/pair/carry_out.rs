@@ -88,6 +88,8 @@ impl Pair {
         self.board.event(thread.now, Some(side), RingWhat::OwnBind, 0);
         match leg.send(&[std::io::IoSlice::new(&request)]) {
             Sent::Bytes(n) => self.board.leg(side).add_out(n),
+            // Its end is noticed where the answer is awaited.
+            Sent::Nowhere => {}
             Sent::Broken(how) => self.lost(side, how, thread),
         }
     }

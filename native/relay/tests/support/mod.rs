@@ -246,8 +246,10 @@ impl Peer {
     pub fn expect(&mut self, bytes: &[u8]) {
         let mut got = vec![0; bytes.len()];
         let read = self.stream.read_exact(&mut got);
-        assert!(read.is_ok(), "{read:?} instead of {}", String::from_utf8_lossy(bytes));
-        assert_eq!(String::from_utf8_lossy(&got), String::from_utf8_lossy(bytes));
+        let shown =
+            |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(1000)]).into_owned();
+        assert!(read.is_ok(), "{read:?} instead of {}", shown(bytes));
+        assert!(got == bytes, "got {} instead of {}", shown(&got), shown(bytes));
     }
 
     /// One whole frame, whatever it says.
