@@ -227,6 +227,7 @@ impl Pairing {
     }
 
     pub(super) fn lost(&mut self, side: Side, how: LegReason, out: &mut VecDeque<Output>) {
+        let listener_is_closed = !self.wants(side);
         match self.legs[side.index()] {
             Leg::Bound { opening: Opening::Bare | Opening::Body, .. } => {
                 self.legs[side.index()] = Leg::Waiting;
@@ -234,7 +235,8 @@ impl Pairing {
             Leg::Connected | Leg::Bound { opening: Opening::Silent, .. } => self.dial_over(side),
             Leg::Waiting | Leg::Dialling | Leg::Binding { .. } => return,
         }
-        out.extend([Output::CancelDial(side), Output::Drop(side), Output::Listen(side)]);
+        out.extend([Output::CancelDial(side), Output::Drop(side)]);
+        out.extend(listener_is_closed.then_some(Output::Listen(side)));
         out.push_back(Output::Notify(NoticeKind::LegLost(side, how)));
     }
 
