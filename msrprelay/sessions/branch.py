@@ -104,17 +104,16 @@ class Branch:
             raise CommandError(decision.reason)
         if isinstance(decision, Repeat):
             return Rewritten(decision.reply)
-        closing = [c.index for c in decision.sections if c.change is Change.CLOSED]
         plans = list(self._plans(decision, request))
         edits = {s.index: s.edit(decision.offerer, plan.setup) for s, _, plan in plans}
         body = description.rewrite(edits)
         self.negotiation.apply(decision, body)
         unresolved = [name for s, change, plan in plans for name in s.answer(change, plan)]
-        self.release(closing)
+        self.release(decision.released)
         warnings = [warning for *_, plan in plans for warning in plan.warnings]
         return Rewritten(body, tuple(warnings), tuple(unresolved))
 
-    def release(self, indices: tuple[int, ...] | list[int]) -> None:
+    def release(self, indices: tuple[int, ...]) -> None:
         """End the sections that nobody asks for any more."""
         for index in indices:
             section = self.sections.pop(index, None)
