@@ -61,6 +61,6 @@ fn two_hundred_sessions_on_two_threads_leave_nothing_behind() {
     assert_eq!(descriptors(), started);
     let ended: u64 = engine.relay.counters().closed.values().sum();
     assert_eq!(ended, 200);
-    drop(engine);
+    drop((calls, engine));
     assert_eq!(descriptors(), before);
 }
