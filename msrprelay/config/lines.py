@@ -21,12 +21,18 @@ def lines_of(text: str) -> dict[str, int]:
         if not quote:
             if header := _TABLE.match(line):
                 table = dotted(header[1])
-                found.setdefault(table, number)
+                note(found, table, number)
             elif key := _KEY.match(line):
-                full = f"{table}.{dotted(key[1])}" if table else dotted(key[1])
-                found.setdefault(full, number)
+                note(found, f"{table}.{dotted(key[1])}" if table else dotted(key[1]), number)
         quote = still_open(line, quote)
     return found
+
+
+def note(found: dict[str, int], full: str, number: int) -> None:
+    """A key stands on that line, and so do the tables in its name, unless they stood before."""
+    while full:
+        found.setdefault(full, number)
+        full = full.rpartition(".")[0]
 
 
 def dotted(key: str) -> str:

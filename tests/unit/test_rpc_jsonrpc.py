@@ -1,0 +1,355 @@
+"""JSON-RPC 2.0, its codes, and the socket it is served on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import stat
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+from hypothesis import given
+from hypothesis import strategies as st
+from rpc_fakes import FakeCommands
+from structlog.testing import capture_logs
+
+from msrprelay.commands import Origin
+from msrprelay.errors import CommandError
+from msrprelay.rpc.dispatcher import Dispatcher
+from msrprelay.rpc.jsonrpc import JsonRpcResponder
+from msrprelay.rpc.jsonrpc_server import JsonRpcServer
+
+ORIGIN = Origin("unix", "pid 1 uid 0 gid 0", 0)
+Run = Callable[[Coroutine[Any, Any, None]], None]
+
+
+@pytest.fixture
+def commands() -> FakeCommands:
+    return FakeCommands()
+
+
+@pytest.fixture
+def responder(commands: FakeCommands) -> JsonRpcResponder:
+    return JsonRpcResponder(Dispatcher(commands))
+
+
+def call(method: str, number: object = 1, **params: object) -> dict[str, object]:
+    named = {key.replace("_", "-"): value for key, value in params.items()}
+    return {"jsonrpc": "2.0", "method": method, "params": named, "id": number}
+
+
+def answer(responder: JsonRpcResponder, document: object) -> Any:
+    text = document if isinstance(document, bytes) else json.dumps(document).encode()
+    reply = responder.answer(text, ORIGIN)
+    return None if reply is None else json.loads(reply)
+
+
+OFFER = call("offer", call_id="c", from_tag="f", sdp="v=0\r\n")
+
+
+@pytest.mark.parametrize(
+    ("request_", "result"),
+    [
+        pytest.param(call("ping"), {"result": "pong"}, id="ping"),
+        pytest.param({"jsonrpc": "2.0", "method": "ping", "id": 1}, {"result": "pong"}, id="bare"),
+        pytest.param(OFFER, {"sdp": "v=0\r\n", "result": "ok"}, id="offer"),
+        pytest.param(
+            call("delete", call_id="x"),
+            {"warning": "Call-ID not found or tags didn't match", "result": "ok"},
+            id="delete",
+        ),
+        pytest.param(call("list"), {"calls": [], "result": "ok"}, id="list"),
+    ],
+)
+def test_the_result_is_the_ng_reply(
+    responder: JsonRpcResponder, request_: object, result: object
+) -> None:
+    assert answer(responder, request_) == {"jsonrpc": "2.0", "id": 1, "result": result}
+
+
+@pytest.mark.parametrize("number", ["a", 7, -1.5, None, 2**70], ids=repr)
+def test_the_id_comes_back(responder: JsonRpcResponder, number: object) -> None:
+    assert answer(responder, call("ping", number))["id"] == number
+
+
+@pytest.mark.parametrize(
+    ("document", "code", "number"),
+    [
+        pytest.param(b"", -32700, None, id="empty"),
+        pytest.param(b"\n", -32700, None, id="blank"),
+        pytest.param(b"{", -32700, None, id="cut-off"),
+        pytest.param(b'{"id": NaN}', -32700, None, id="no-json"),
+        pytest.param(b"\xff", -32700, None, id="no-utf-8"),
+        pytest.param(b"[" * 100_000, -32700, None, id="nested-without-end"),
+        pytest.param([], -32600, None, id="empty-batch"),
+        pytest.param([1] * 1001, -32600, None, id="batch-too-large"),
+        pytest.param(3, -32600, None, id="number"),
+        pytest.param({"method": "ping", "id": 4}, -32600, 4, id="no-version"),
+        pytest.param({"jsonrpc": "1.0", "method": "ping", "id": 4}, -32600, 4, id="old-version"),
+        pytest.param({"jsonrpc": "2.0", "id": 4}, -32600, 4, id="no-method"),
+        pytest.param({"jsonrpc": "2.0", "method": 3, "id": 4}, -32600, 4, id="odd-method"),
+        pytest.param(call("ping", {"a": 1}), -32600, None, id="odd-id"),
+        pytest.param(call("ping", True), -32600, None, id="id-true"),
+        pytest.param(call("start recording", 4), -32601, 4, id="unknown-method"),
+        pytest.param(call("", 4), -32601, 4, id="empty-method"),
+        pytest.param({**call("ping", 4), "params": [1]}, -32602, 4, id="params-by-place"),
+        pytest.param({**call("ping", 4), "params": "x"}, -32602, 4, id="odd-params"),
+        pytest.param(
+            {**call("ping", 4), "params": json.loads("[" * 50 + "]" * 50)}, -32602, 4, id="deep"
+        ),
+        pytest.param(call("offer", 4), -32000, 4, id="refused-by-parsing"),
+        pytest.param(call("query", 4, call_id="x"), -32000, 4, id="refused-by-the-sessions"),
+    ],
+)
+def test_errors_have_the_codes_of_the_standard(
+    responder: JsonRpcResponder, document: object, code: int, number: object
+) -> None:
+    reply = answer(responder, document)
+    assert (reply["error"]["code"], reply["id"], reply["jsonrpc"]) == (code, number, "2.0")
+    assert responder.counts == {code: 1}
+
+
+def test_a_refusal_carries_the_error_reason(responder: JsonRpcResponder) -> None:
+    error = answer(responder, call("query", call_id="x"))["error"]
+    assert error == {"code": -32000, "message": "Unknown call-id"}
+
+
+def test_load_is_a_result_only_for_those_who_know_it(
+    responder: JsonRpcResponder, commands: FakeCommands
+) -> None:
+    commands.fail = lambda: CommandError("Parallel session limit reached")
+    fields = {"call_id": "c", "from_tag": "f", "sdp": "v=0"}
+    knows = answer(responder, call("offer", supports=["load limit"], **fields))
+    assert knows["result"] == {
+        "result": "load limit",
+        "message": "Parallel session limit reached",
+    }
+    assert answer(responder, call("offer", **fields))["error"]["code"] == -32000
+
+
+def test_a_bug_of_ours_is_an_internal_error(
+    responder: JsonRpcResponder, commands: FakeCommands
+) -> None:
+    commands.fail = lambda: ZeroDivisionError("of ours")
+    with capture_logs():
+        error = answer(responder, call("ping"))["error"]
+    assert error == {"code": -32603, "message": "Internal error"}
+
+
+def test_a_notification_is_obeyed_in_silence(
+    responder: JsonRpcResponder, commands: FakeCommands
+) -> None:
+    silent = {key: value for key, value in OFFER.items() if key != "id"}
+    assert answer(responder, silent) is None
+    assert answer(responder, [silent, silent]) is None
+    assert commands.calls == ["c"]
+    assert len(commands.asked) == 3
+    assert answer(responder, {**silent, "method": "nonsense"}) is None
+
+
+def test_a_batch_is_answered_in_one_text(responder: JsonRpcResponder) -> None:
+    silent = {key: value for key, value in OFFER.items() if key != "id"}
+    replies = answer(responder, [call("ping", 1), silent, 3, call("list", 2)])
+    assert [(reply["id"], "result" in reply) for reply in replies] == [
+        (1, True),
+        (None, False),
+        (2, True),
+    ]
+
+
+def test_what_json_cannot_hold_is_shown_escaped(
+    responder: JsonRpcResponder, commands: FakeCommands
+) -> None:
+    commands.calls = ["caf\udce9", "è", "\x1b[2J"]
+    assert answer(responder, call("list"))["result"]["calls"] == ["caf\\xe9", "è", "\x1b[2J"]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
+requests = st.fixed_dictionaries(
+    {"jsonrpc": st.just("2.0")},
+    optional={
+        "method": st.sampled_from(["ping", "offer", "list", "delete", "x"]) | json_values,
+        "params": json_values
+        | st.dictionaries(st.sampled_from(["call-id", "sdp", "limit", "flags"]), json_values),
+        "id": json_values,
+    },
+)
+
+
+@given(
+    document=st.binary(max_size=60) | (requests | json_values | st.lists(requests)).map(json.dumps)
+)
+def test_any_text_is_answered_or_a_notification(document: bytes | str) -> None:
+    text = document if isinstance(document, bytes) else document.encode()
+    reply = JsonRpcResponder(Dispatcher(FakeCommands())).answer(text, ORIGIN)
+    if reply is not None:
+        assert b"\n" not in reply
+        for one in [parsed] if isinstance(parsed := json.loads(reply), dict) else parsed:
+            assert ("result" in one) != ("error" in one)
+
+
+# --- on the socket -----------------------------------------------------------------------------
+
+
+@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Iterator[Run]:
+    with asyncio.Runner(loop_factory=request.param) as runner:
+        yield runner.run
+
+
+@asynccontextmanager
+async def serving(path: Path, **limits: int) -> AsyncIterator[JsonRpcServer]:
+    server = JsonRpcServer(JsonRpcResponder(Dispatcher(FakeCommands())), path, **limits)
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.close()
+
+
+async def exchange(path: Path, sent: bytes, *, then_close: bool = True) -> bytes:
+    """Everything the server says to ``sent``, until it closes."""
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(sent)
+    if then_close:
+        writer.write_eof()
+    try:
+        async with asyncio.timeout(20):
+            return await reader.read()
+    finally:
+        writer.close()
+
+
+PING = b'{"jsonrpc":"2.0","method":"ping","id":%d}'
+PONG = b'{"jsonrpc":"2.0","id":%d,"result":{"result":"pong"}}\n'
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        pytest.param(PING % 1 + b"\n", PONG % 1, id="one-line"),
+        pytest.param(PING % 1 + b"\r\n" + PING % 2 + b"\n", PONG % 1 + PONG % 2, id="two-lines"),
+        pytest.param(PING % 1, PONG % 1, id="last-line-without-its-end"),
+        pytest.param(b"", b"", id="nothing"),
+    ],
+)
+def test_answers_each_line_in_order(run: Run, tmp_path: Path, sent: bytes, expected: bytes) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path / "ctl.sock"):
+            assert await exchange(tmp_path / "ctl.sock", sent) == expected
+
+    run(scenario())
+
+
+def test_a_line_without_end_is_refused_and_the_connection_closed(run: Run, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path / "s", longest_line=1000):
+            reply = await exchange(tmp_path / "s", b"x" * 5000, then_close=False)
+            assert json.loads(reply)["error"] == {
+                "code": -32600,
+                "message": "Invalid Request: a line has at most 1000 bytes",
+            }
+            assert await exchange(tmp_path / "s", PING % 1) == PONG % 1
+
+    run(scenario())
+
+
+def test_a_connection_too_many_is_closed_and_the_others_stay(run: Run, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path / "s", most_connections=2):
+            held = [await asyncio.open_unix_connection(tmp_path / "s") for _ in range(2)]
+            for reader, writer in held:
+                writer.write(PING % 1 + b"\n")
+                assert await reader.readline() == PONG % 1
+            assert await exchange(tmp_path / "s", b"", then_close=False) == b""
+            for reader, writer in held:
+                writer.write(PING % 2 + b"\n")
+                assert await reader.readline() == PONG % 2
+                writer.close()
+
+    run(scenario())
+
+
+def test_open_connections_end_with_the_server(run: Run, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path / "s") as server:
+            reader, writer = await asyncio.open_unix_connection(tmp_path / "s")
+            writer.write(PING % 1 + b"\n")
+            assert await reader.readline() == PONG % 1
+            await server.close()
+            async with asyncio.timeout(20):
+                assert await reader.read() == b""
+            writer.close()
+        assert not (tmp_path / "s").exists()
+
+    run(scenario())
+
+
+def test_who_connects_is_logged(run: Run, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path / "s"):
+            await exchange(tmp_path / "s", PING % 1)
+
+    with capture_logs() as lines:
+        run(scenario())
+    told = [(line["pid"], line["uid"]) for line in lines if line["event"] == "control connection"]
+    assert told == [(os.getpid(), os.getuid())]
+
+
+def test_the_socket_is_for_owner_and_group(run: Run, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path / "s"):
+            assert stat.filemode((tmp_path / "s").stat().st_mode) == "srw-rw----"
+
+    run(scenario())
+
+
+def test_a_dead_processs_socket_is_replaced(run: Run, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(os.fspath(tmp_path / "s"))
+
+    async def scenario() -> None:
+        async with serving(tmp_path / "s"):
+            assert await exchange(tmp_path / "s", PING % 1) == PONG % 1
+
+    run(scenario())
+
+
+def test_a_living_processs_socket_is_not_replaced(run: Run, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path / "s"):
+            with pytest.raises(FileExistsError, match="in use"):
+                async with serving(tmp_path / "s"):
+                    pass
+            assert await exchange(tmp_path / "s", PING % 1) == PONG % 1
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("kind", ["file", "directory", "link"])
+def test_what_is_no_socket_is_not_replaced(run: Run, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "s"
+    if kind == "file":
+        path.write_text("precious")
+    elif kind == "directory":
+        path.mkdir()
+    else:
+        path.symlink_to(tmp_path / "elsewhere")
+
+    async def scenario() -> None:
+        with pytest.raises(FileExistsError, match="not a socket"):
+            async with serving(path):
+                pass
+
+    run(scenario())
+    assert os.path.lexists(path)
