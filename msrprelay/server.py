@@ -128,6 +128,10 @@ class RelayProcess:
         try:
             if self.control is not None:
                 await self.control.start()
+        except OSError as error:
+            await self.stop()
+            raise OSError(f"control {self.config.control}: {error}") from error
+        try:
             await self.ng.start()
         except OSError:
             await self.stop()

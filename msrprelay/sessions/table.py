@@ -172,6 +172,11 @@ class Sessions:
     def drain(self, drained: Callable[[], None]) -> None:
         """Take no new calls; call back once the last one has ended."""
         self._drained = drained
+        for call in list(self._calls.values()):
+            # Nobody is waited for who has gone already.
+            if call.expires is not None:
+                call.expires = self._scheduler.time()
+                self._arm(call)
         self._tell_drained()
 
     def end_all(self, reason: str) -> None:
@@ -294,6 +299,7 @@ class Sessions:
         if len(self._ended) > REMEMBERED_CALLS:
             self._ended.popitem(last=False)
         log.info("call ended", call_id=call.call_id, reason=reason)
+        self._tell_drained()
 
     def _closed(self, call: Call, section: Section, notice: Notice) -> None:
         section.reason = notice.reason
@@ -303,7 +309,7 @@ class Sessions:
         elif call.ended is None and all(each.over for each in call.sections()):
             # Nothing is relayed any more. A re-offer may bring it back; a delete may never come.
             condemned = any(branch.negotiation.condemned for branch in call.branches.values())
-            window = 0.0 if condemned else self._rules.reconnect_window
+            window = 0.0 if condemned or self.draining else self._rules.reconnect_window
             call.expires = self._scheduler.time() + window
             self._arm(call)
 

@@ -524,6 +524,21 @@ def test_draining_refuses_new_calls_and_tells_when_the_last_has_gone() -> None:
     assert gone == [True]
 
 
+def test_draining_does_not_wait_for_peers_that_have_gone() -> None:
+    lab = Lab()
+    gone: list[bool] = []
+    for call_id in ("call-1", "call-2"):
+        send(lab, offer(call_id=call_id))
+        send(lab, answer(call_id=call_id))
+    lab.close(lab.plane.opened[0], "hangup")
+    lab.sessions.drain(lambda: gone.append(True))
+    lab.clock.pass_time(0.0)
+    assert gone == []
+    lab.close(lab.plane.opened[1], "hangup")
+    lab.clock.pass_time(0.0)
+    assert gone == [True]
+
+
 def test_query_tells_a_call_in_rtpengines_layout_and_in_ours() -> None:
     lab = Lab()
     send(lab, offer(label="caller"))
