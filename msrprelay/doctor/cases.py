@@ -1,0 +1,213 @@
+"""Cases: the dialogs and connections that belong to one call, through a B2BUA or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from ..errors import UriError
+from ..uri import Uri
+from .legs import Leg, Pair, pair_legs
+from .media import Media
+from .sip import Dialog
+from .tcp import Endpoint
+from .tracker import MSRP_PORTS, Link, Protocol, Tracker
+
+BEFORE_SECONDS, AFTER_SECONDS = 5.0, 40.0
+"""How long before a call's first and after its last message a connection may still be its own."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call: its dialogs in order of time, its MSRP connections, the legs among them.
+
+    ``start`` and ``end`` are those of the capture, in seconds since 1970.
+    """
+
+    dialogs: tuple[Dialog, ...]
+    links: tuple[Link, ...]
+    pairs: tuple[Pair, ...]
+    start: float
+    end: float
+    tcp_captured: bool = True
+    too_big_to: frozenset[str] = field(default_factory=frozenset)
+
+    @cached_property
+    def media(self) -> list[Media]:
+        """Every session description of the call, by packet."""
+        found = [media for dialog in self.dialogs for media in dialog.media]
+        return sorted(found, key=lambda media: media.number)
+
+    @cached_property
+    def middle(self) -> frozenset[str]:
+        """Hosts that stand between the parties."""
+        relays = {leg.relay_end.host for pair in self.pairs for leg in (pair.a, pair.b)}
+        if len(self.dialogs) > 1:
+            relays |= {dialog.callee.host for dialog in self.dialogs[:-1]}
+        return frozenset(relays)
+
+    @cached_property
+    def roles(self) -> dict[str, str]:
+        """Host → what it is in this call."""
+        found = {host: "relay" for host in self.middle}
+        if self.dialogs:
+            found.setdefault(self.dialogs[-1].callee.host, "callee")
+            found.setdefault(self.dialogs[0].caller.host, "caller")
+        return found
+
+    def name(self, host: str) -> str:
+        """``host`` with its role in this call, for a sentence."""
+        role = self.roles.get(host)
+        return f"{role} {host}" if role else host
+
+    def offset(self, time: float) -> str:
+        """``time`` as seconds since the capture began."""
+        return f"{time - self.start:.3f} s"
+
+    def owned(self, host: str) -> list[Media]:
+        """Descriptions that ``host`` sent, or that name it as their address."""
+        return [
+            media
+            for media in self.media
+            if media.message.src.host == host
+            or (media.address is not None and media.address.host == host)
+        ]
+
+    def leg(self, link: Link) -> Leg | None:
+        """The leg that ``link`` is, if it is one of a pair."""
+        legs = (leg for pair in self.pairs for leg in (pair.a, pair.b))
+        return next((leg for leg in legs if leg.link is link), None)
+
+    def other_leg(self, link: Link) -> Leg | None:
+        """The leg on the far side of the middlebox."""
+        ways = (way for pair in self.pairs for way in pair.ways)
+        return next((other for one, other in ways if one.link is link), None)
+
+
+def build_cases(tracker: Tracker) -> list[Case]:
+    """Sort everything seen into cases, in order of their first packet."""
+    dialogs = list(tracker.dialogs.by_call_id.values())
+    links = [link for link in tracker.all_links if not _hopeless(link)]
+    groups = _Groups([*dialogs, *links])
+    _join_dialogs(dialogs, groups)
+    reached = _join_links(dialogs, links, groups)
+    pairs = pair_legs([link for link in links if _relevant(link, reached)])
+    for pair in pairs:
+        groups.join(pair.a.link, pair.b.link)
+    wanted = [d for d in dialogs] + [x for x in links if _relevant(x, reached) or _paired(x, pairs)]
+    return [_case(members, pairs, tracker) for members in groups.of(wanted)]
+
+
+def lone_case(thing: Dialog | Link, tracker: Tracker) -> Case:
+    """A case of one dialog or connection alone, for what had to give way."""
+    return _case([thing], [], tracker)
+
+
+def _case(members: list[Dialog | Link], pairs: list[Pair], tracker: Tracker) -> Case:
+    links = [thing for thing in members if isinstance(thing, Link)]
+    known = {id(link) for link in links}
+    return Case(
+        tuple(sorted((t for t in members if isinstance(t, Dialog)), key=lambda d: d.start)),
+        tuple(sorted(links, key=lambda link: link.tcp.first_number)),
+        tuple(pair for pair in pairs if id(pair.a.link) in known),
+        tracker.start,
+        tracker.last,
+        tracker.tcp_packets > 0,
+        frozenset(tracker.too_big_hosts),
+    )
+
+
+def _hopeless(link: Link) -> bool:
+    """A SIP connection is no media; its messages are in the dialogs."""
+    return link.protocol is Protocol.SIP
+
+
+def _relevant(link: Link, reached: set[int]) -> bool:
+    if link.protocol is Protocol.MSRP or id(link) in reached:
+        return True
+    return link.protocol is Protocol.TLS and link.tcp.ends[1].port in MSRP_PORTS
+
+
+def _paired(link: Link, pairs: list[Pair]) -> bool:
+    return any(link in (pair.a.link, pair.b.link) for pair in pairs)
+
+
+def _join_dialogs(dialogs: list[Dialog], groups: _Groups) -> None:
+    """Two dialogs that name the same session-id at the same time are legs of one call."""
+    by_session: dict[str, list[Dialog]] = {}
+    for dialog in dialogs:
+        for name in {name for media in dialog.media for name in media.session_ids}:
+            for other in by_session.setdefault(name, []):
+                if _overlap(dialog, other):
+                    groups.join(dialog, other)
+            by_session[name].append(dialog)
+
+
+def _overlap(one: Dialog, other: Dialog) -> bool:
+    return one.start <= other.last + AFTER_SECONDS and other.start <= one.last + AFTER_SECONDS
+
+
+def _join_links(dialogs: list[Dialog], links: list[Link], groups: _Groups) -> set[int]:
+    """Join connections with the call that named their address or session; give those joined."""
+    by_address: dict[Endpoint, list[Dialog]] = {}
+    by_session: dict[str, list[Dialog]] = {}
+    for dialog in dialogs:
+        for media in dialog.media:
+            for end in media.addresses:
+                by_address.setdefault(end, []).append(dialog)
+            for name in media.session_ids:
+                by_session.setdefault(name, []).append(dialog)
+    reached: set[int] = set()
+    for link in links:
+        candidates = [d for end in link.tcp.ends for d in by_address.get(end, [])]
+        candidates += [d for name in _sessions(link) for d in by_session.get(name, [])]
+        timely = [d for d in candidates if _during(link, d)]
+        if timely:
+            groups.join(link, max(timely, key=lambda d: d.start))
+            reached.add(id(link))
+    return reached
+
+
+def _during(link: Link, dialog: Dialog) -> bool:
+    late = dialog.ended is not None and link.tcp.start > dialog.ended + AFTER_SECONDS
+    return dialog.start - BEFORE_SECONDS <= link.tcp.start and not late
+
+
+def _sessions(link: Link) -> Iterable[str]:
+    for transaction in link.msrp.transactions[:4]:
+        for text in transaction.to_path[:1] + transaction.from_path[:1]:
+            uri = read_uri(text)
+            if uri is not None and uri.session_id:
+                yield uri.session_id
+
+
+def read_uri(text: str) -> Uri | None:
+    """``text`` as an MSRP URI; None if it is none."""
+    try:
+        return Uri.parse(text)
+    except UriError:
+        return None
+
+
+class _Groups:
+    """Union of things by identity."""
+
+    def __init__(self, things: list[Dialog | Link]) -> None:
+        self._parent = {id(thing): id(thing) for thing in things}
+
+    def join(self, one: Dialog | Link, other: Dialog | Link) -> None:
+        self._parent[self._root(id(one))] = self._root(id(other))
+
+    def of(self, things: list[Dialog | Link]) -> list[list[Dialog | Link]]:
+        """The groups among ``things``, in their order."""
+        found: dict[int, list[Dialog | Link]] = {}
+        for thing in things:
+            found.setdefault(self._root(id(thing)), []).append(thing)
+        return list(found.values())
+
+    def _root(self, key: int) -> int:
+        while self._parent[key] != key:
+            self._parent[key] = self._parent[self._parent[key]]
+            key = self._parent[key]
+        return key

@@ -1,0 +1,136 @@
+"""The first bytes on an MSRP connection: who must speak, and as what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...uri import address
+from ..cases import Case
+from ..finding import Hit, Level, rule
+from ..media import Exchange, Media
+from ..sip import Dialog
+from ..tracker import Link, Protocol
+
+BIND_SECONDS = 5.0
+"""TCP up this long without a byte of the active side."""
+
+DIAL_SECONDS = 5.0
+"""SDP agreed this long without a SYN."""
+
+
+@rule(
+    "M03",
+    Level.LINK,
+    "No bind SEND",
+    "Close and release the port after the bind timer (Blink: 10 s).",
+)
+def no_bind(link: Link, case: Case) -> Iterator[Hit]:
+    """The active side must send at once (RFC 4975 section 5.4)."""
+    up = link.tcp.established
+    if up is None or link.tcp.directions[0].data_segments or link.tcp.directions[1].rsts:
+        return
+    if link.tcp.last - up > BIND_SECONDS or (not link.tcp.closed and case.end - up > BIND_SECONDS):
+        yield Hit(
+            [link.tcp.directions[0].syns[0].number, link.tcp.directions[1].syns[0].number],
+            f"The {case.name(link.tcp.ends[0].host)} connected to {link.tcp.ends[1]} and sent no "
+            f"byte in {max(link.tcp.last, up + BIND_SECONDS) - up:.1f} s. The active side must "
+            "send at once; an idle client looks like an attack to a relay.",
+        )
+
+
+@rule("M04", Level.DIALOG, "Nobody dials", "See the roles (S06b) and the firewall.")
+def nobody_dials(dialog: Dialog, case: Case) -> Iterator[Hit]:
+    """Offer and answer agreed, and no SYN to any address they name."""
+    for exchange in dialog.exchanges[:1]:
+        wanted = _agreed(exchange)
+        ends = {end for link in case.links for end in link.tcp.ends}
+        if not wanted or exchange.answer is None or wanted & ends or _bound(exchange, case):
+            continue
+        until = dialog.ended if dialog.ended is not None else case.end
+        if until - exchange.answer.message.time <= DIAL_SECONDS:
+            continue
+        unseen = "" if case.tcp_captured else " (The capture holds no TCP at all: was it filtered?)"
+        yield Hit(
+            [exchange.offer.number, exchange.answer.number],
+            f"Offer and answer agreed, and in {until - exchange.answer.message.time:.1f} s nobody "
+            f"dialled {' or '.join(sorted(map(str, wanted)))}: both wait.{unseen}",
+        )
+
+
+def _agreed(exchange: Exchange) -> set[object]:
+    """The addresses that might be dialled, if both sides have a live MSRP section."""
+    answer = exchange.answer
+    if answer is None or exchange.offer.section is None or answer.section is None:
+        return set()
+    return {*exchange.offer.addresses, *answer.addresses}
+
+
+def _bound(exchange: Exchange, case: Case) -> bool:
+    """Whether a connection of the call carries its session: addresses may differ behind NAT."""
+    answer = exchange.answer
+    names = exchange.offer.session_ids | (answer.session_ids if answer else set())
+    paths = (p for link in case.links for t in link.msrp.transactions[:8] for p in t.to_path)
+    return any(name in path for path in paths for name in names)
+
+
+@rule(
+    "M14",
+    Level.LINK,
+    "Not MSRP on an MSRP port",
+    "Make the proto in the m= line and the wire agree: TCP/TLS/MSRP with msrps, or neither.",
+)
+def not_msrp(link: Link, case: Case) -> Iterator[Hit]:
+    """The first bytes must be ``MSRP ``, or a TLS record where TLS was agreed."""
+    number = link.tcp.directions[link.first_side].first_data
+    media = _media_at(link, case)
+    if not link.first_bytes or media is None or media.section is None or number is None:
+        return
+    who = case.name(link.tcp.ends[link.first_side].host)
+    if media.section.tls and link.protocol is Protocol.MSRP:
+        yield Hit([number[0]], f"The {who} speaks plain MSRP on a TCP/TLS/MSRP address.")
+    elif not media.section.tls and link.protocol is Protocol.TLS:
+        yield Hit([number[0]], f"TLS client on a plain port: the {who} sends a TLS record.")
+    elif link.protocol in (Protocol.OTHER, Protocol.SIP):
+        yield Hit([number[0]], f"The {who} sends {link.first_bytes!r}, which is not MSRP.")
+
+
+def _media_at(link: Link, case: Case) -> Media | None:
+    """The description that named one of the connection's addresses."""
+    ends = set(link.tcp.ends)
+    return next((media for media in case.media if media.addresses & ends), None)
+
+
+@rule(
+    "M15",
+    Level.CASE,
+    "Second bind on a session",
+    "Re-dial or hijack: answer 506 to the later connection.",
+)
+def second_bind(case: Case, _: Case) -> Iterator[Hit]:
+    """Two live connections to the same address for the same To-Path (RFC 4975 section 7.3)."""
+    bound: dict[tuple[str, object], Link] = {}
+    for link in case.links:
+        first = next((t for t in link.msrp.transactions if t.side == 0 and t.to_path), None)
+        if first is None:
+            continue
+        before = bound.setdefault((first.to_path[0], link.tcp.ends[1]), link)
+        if before is link:
+            continue
+        if before.tcp.last > first.begin.time and not _gone(before, first.begin.time):
+            yield Hit(
+                [before.tcp.first_number, first.begin.number],
+                f"{link.tcp.ends[0]} binds {first.to_path[0]} a second time while "
+                f"{before.tcp.ends[0]} still holds it.",
+            )
+
+
+def _gone(link: Link, time: float) -> bool:
+    ends = [d.fins[0][1] for d in link.tcp.directions if d.fins]
+    ends += [d.rsts[0][1] for d in link.tcp.directions if d.rsts]
+    return any(end <= time for end in ends)
+
+
+def private(host: str) -> bool:
+    """Whether ``host`` is an RFC 1918 address (or IPv6 unique local)."""
+    found = address(host)
+    return found is not None and found.is_private and not found.is_loopback

@@ -1,0 +1,125 @@
+"""Chunks that are cut, longer than they say, or never end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..cases import Case
+from ..finding import Hit, Level, rule
+from ..msrp import ANSWER_SECONDS, Loss, Transaction
+from ..tracker import Link
+
+CHUNK_SECONDS = 30.0
+
+
+@rule(
+    "M06",
+    Level.LINK,
+    "Byte-Range and body disagree",
+    "Sender bug, or a relay that split a chunk without rewriting Byte-Range.",
+)
+def range_mismatch(link: Link, case: Case) -> Iterator[Hit]:
+    """RFC 4975 section 7.1.1: end - start + 1 octets, none beyond the total."""
+    for chunk in link.msrp.transactions:
+        found = chunk.byte_range
+        if found is None or chunk.flag in ("", "#"):
+            continue
+        if chunk.range_length is not None and chunk.range_length != chunk.body_length:
+            yield Hit(
+                [chunk.begin.number],
+                f"{chunk.method} {chunk.tid} promises {chunk.range_length:,} bytes "
+                f"({found.start}-{found.end}) and carries {chunk.body_length:,}.",
+            )
+        elif found.total is not None and found.start + chunk.body_length - 1 > found.total:
+            yield Hit(
+                [chunk.begin.number],
+                f"{chunk.method} {chunk.tid} ends at byte "
+                f"{found.start + chunk.body_length - 1:,} of a message of {found.total:,}.",
+            )
+
+
+@rule(
+    "M06b",
+    Level.LINK,
+    "Gap or overlap in a message",
+    "Chunks of a message are sent in order: look for a lost or a repeated chunk.",
+)
+def range_gap(link: Link, case: Case) -> Iterator[Hit]:
+    """The next chunk of a Message-ID continues where the last one ended."""
+    for gap in link.msrp.gaps:
+        what = "missing" if gap.start > gap.expected else "duplicated"
+        low, high = sorted((gap.expected, gap.start))
+        yield Hit([gap.at.number], f"Message {gap.message_id}: bytes {low}-{high - 1} {what}.")
+
+
+@rule(
+    "M07",
+    Level.LINK,
+    "Framing lost",
+    "The sender must choose another transaction id (RFC 4975 section 7.1); a relay should take "
+    "Byte-Range as a hint only.",
+)
+def framing_lost(link: Link, case: Case) -> Iterator[Hit]:
+    """The bytes after an end-line, or inside a chunk, are no MSRP."""
+    for side, loss in link.msrp.losses:
+        who = case.name(link.tcp.ends[side].host)
+        cut = loss.cut
+        if cut is not None and _cut_short(cut, loss):
+            yield Hit(
+                [cut.begin.number, loss.at.number],
+                f"The end-line of {cut.tid} occurs inside the body: the message of the {who} is "
+                f"cut after {cut.body_length:,} of {cut.range_length or 0:,} bytes, and what "
+                f"follows ({loss.next_bytes!r}) is no MSRP.",
+            )
+        else:
+            yield Hit(
+                [loss.at.number],
+                f"The stream of the {who} is not MSRP from packet {loss.at.number} on "
+                f"({loss.code}): {loss.next_bytes!r}.",
+            )
+
+
+def _cut_short(cut: Transaction, loss: Loss) -> bool:
+    promised = cut.range_length
+    return promised is not None and cut.body_length < promised and cut.flag != "#"
+
+
+@rule(
+    "M08",
+    Level.LINK,
+    "Chunk never finished",
+    "Relay: on FIN without an end-line close the chunk to the peer with '#', or close.",
+)
+def never_finished(link: Link, case: Case) -> Iterator[Hit]:
+    """Start line and headers, no end-line by the end of the stream or for 30 s."""
+    for side in (0, 1):
+        direction = link.tcp.directions[side]
+        found = link.msrp.unfinished(side)
+        if found is None or link.msrp.halves[side].lost or direction.unacked:
+            continue
+        chunk, begin = found
+        over = bool(direction.fins or direction.rsts) or case.end - link.tcp.last > CHUNK_SECONDS
+        if over:
+            yield Hit(
+                [begin.number],
+                f"The {case.name(link.tcp.ends[side].host)} stopped inside chunk {chunk.tid}: "
+                f"{chunk.body_length:,} bytes of its body came, the end-line never did.",
+            )
+
+
+@rule(
+    "M08b",
+    Level.LINK,
+    "Message never completed",
+    "Look for the answer to its last chunk (M01).",
+)
+def never_completed(link: Link, case: Case) -> Iterator[Hit]:
+    """The last chunk said ``+`` and nothing more came for 30 s."""
+    for side in (0, 1):
+        for name, at in link.msrp.open_messages(side):
+            if case.end - at.time > ANSWER_SECONDS or link.tcp.directions[side].fins:
+                yield Hit(
+                    [at.number],
+                    f"Message {name} of the {case.name(link.tcp.ends[side].host)} was never "
+                    "completed: its last chunk said '+'. The sender waits for an answer, or died.",
+                )

@@ -1,0 +1,83 @@
+"""One direction of a TCP connection as a byte stream, in bounded memory."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+PENDING_BYTES = 1 << 18
+"""Bytes held per direction behind a hole before the hole is given up as not captured."""
+
+
+class Piece(NamedTuple):
+    """Bytes of packet ``number`` that continue the stream at ``offset``.
+
+    ``hole`` says that bytes before them are missing from the capture.
+    """
+
+    offset: int
+    data: bytes
+    hole: bool
+    number: int
+    time: float
+
+
+class Reassembler:
+    """Puts segments in order; offsets count from the first byte after the SYN."""
+
+    __slots__ = ("_pending", "_pending_bytes", "next")
+
+    def __init__(self) -> None:
+        self.next = 0
+        self._pending: dict[int, tuple[bytes, int, float]] = {}
+        self._pending_bytes = 0
+
+    def add(self, offset: int, data: bytes, number: int, time: float) -> list[Piece]:
+        """Take a segment; give the bytes that are now in order (none, or several pieces)."""
+        if offset > self.next:
+            self._hold(offset, data, number, time)
+            return self._skip_hole() if self._pending_bytes > PENDING_BYTES else []
+        ready = self._take(offset, data, number, time, hole=False)
+        if ready and self._pending:
+            ready += self._drain()
+        return ready
+
+    def flush(self) -> list[Piece]:
+        """What still waits behind holes, at the end of the capture."""
+        pieces: list[Piece] = []
+        while self._pending:
+            pieces += self._skip_hole()
+        return pieces
+
+    def _hold(self, offset: int, data: bytes, number: int, time: float) -> None:
+        known = self._pending.get(offset)
+        if known is None or len(known[0]) < len(data):
+            self._pending_bytes += len(data) - (len(known[0]) if known else 0)
+            self._pending[offset] = (data, number, time)
+
+    def _take(
+        self, offset: int, data: bytes, number: int, time: float, *, hole: bool
+    ) -> list[Piece]:
+        fresh = data[self.next - offset :]
+        if not fresh:
+            return []
+        start = self.next
+        self.next += len(fresh)
+        return [Piece(start, fresh, hole, number, time)]
+
+    def _drain(self) -> list[Piece]:
+        ready: list[Piece] = []
+        for offset in sorted(self._pending):
+            if offset > self.next:
+                break
+            data, number, time = self._pending.pop(offset)
+            self._pending_bytes -= len(data)
+            ready += self._take(offset, data, number, time, hole=False)
+        return ready
+
+    def _skip_hole(self) -> list[Piece]:
+        offset = min(self._pending)
+        data, number, time = self._pending.pop(offset)
+        self._pending_bytes -= len(data)
+        hole = offset > self.next
+        self.next = max(self.next, offset)
+        return self._take(offset, data, number, time, hole=hole) + self._drain()

@@ -1,0 +1,357 @@
+"""TCP connections as the rules see them: facts per direction, no opinions.
+
+Side 0 sent the first SYN. Offsets count data bytes from the first one after the SYN, so that 0
+is ISN+1 on the wire; they never wrap.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+from .packets import ACK, CHECKSUM_BAD, FIN, RST, SYN, TcpPacket, address
+from .paws import Paws
+from .sequence import distance, unwrap
+from .streams import Piece, Reassembler
+from .tcp_options import NONE, Options, parse_options
+
+KEPT_NUMBERS = 40
+"""Packet numbers kept per kind of event; more would not help a reader."""
+
+STORM_ACKS, STORM_SECONDS = 200, 1.0
+IDLE_SECONDS = 300.0
+FULL_SIZE_SLACK = 40
+"""Bytes of options by which a full segment's payload may fall short of the MSS."""
+
+STUCK = 16
+"""Full-size segments whose repeats are counted per direction."""
+
+DIGEST_BYTES = 21
+"""Enough of a payload to tell MSRP chunks apart: ``MSRP `` and the transaction id."""
+
+
+class Endpoint(NamedTuple):
+    """A host's address and port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Segment(NamedTuple):
+    """One segment, as kept for the ladder, the plots and the rules that compare legs."""
+
+    number: int
+    time: float
+    side: int
+    flags: int
+    seq: int
+    ack: int | None
+    length: int
+    window: int
+    tsval: int | None
+    tsecr: int | None
+    repeat: bool
+    rejected: bool
+    digest: int
+
+
+class Syn(NamedTuple):
+    """A SYN or SYN-ACK and what it offers."""
+
+    number: int
+    time: float
+    window: int
+    options: Options
+
+
+class ZeroWindow(NamedTuple):
+    """A time in which a side's window was closed; ``end`` None if it never opened again."""
+
+    number: int
+    start: float
+    end: float | None
+
+
+class SackOutside(NamedTuple):
+    """A SACK block that names bytes ``low`` to ``high`` when only ``sent`` had been sent."""
+
+    number: int
+    low: int
+    high: int
+    sent: int
+
+
+class Idle(NamedTuple):
+    """The last silence of at least IDLE_SECONDS, and the packets around it."""
+
+    before: int
+    after: int
+    seconds: float
+
+
+class Direction:
+    """What one side sent, and what came back for it."""
+
+    def __init__(self) -> None:
+        self.isn: int | None = None
+        self.syns: list[Syn] = []
+        self.next = 0
+        self.acked = 0
+        self.ack_seen = False
+        self.sent = self.data_segments = self.pure_acks = 0
+        self.first: tuple[int, int] | None = None
+        self.first_data: tuple[int, float] | None = None
+        self.handshake_ack: int | None = None
+        self.repeats: list[int] = []
+        self.repeat_count = 0
+        self.dup_acks: list[int] = []
+        self.dup_ack_count = 0
+        self.stuck: dict[int, list[int]] = {}
+        self.tsvals: tuple[int, int] | None = None
+        self.strange_tsecr: list[tuple[int, int]] = []
+        self.sack_outside: list[SackOutside] = []
+        self.zero_windows: list[ZeroWindow] = []
+        self.bad_checksums: list[int] = []
+        self.fins: list[tuple[int, float]] = []
+        self.rsts: list[tuple[int, float, int]] = []
+        self.ttl: int | None = None
+        self.scale = 0
+        self.paws = Paws()
+        self.stream = Reassembler()
+        self._last: tuple[int, int] | None = None
+
+    @property
+    def options(self) -> Options:
+        """The options of its last SYN or SYN-ACK; empty if none was captured."""
+        return self.syns[-1].options if self.syns else NONE
+
+    @property
+    def unacked(self) -> int:
+        """Bytes sent and never acknowledged."""
+        return max(self.next - self.acked, 0)
+
+    def offset(self, seq: int) -> int:
+        """The stream offset of a sequence number."""
+        return 0 if self.isn is None else unwrap(seq, self.isn + 1, self.next)
+
+
+class Connection:
+    """One TCP connection: two directions, and what the packets of both say about it."""
+
+    def __init__(self, packet: TcpPacket, client: Endpoint, server: Endpoint) -> None:
+        self.ends = (client, server)
+        self.directions = (Direction(), Direction())
+        self.start = self.last = packet.time
+        self.first_number = self.last_number = packet.number
+        self.segments: list[Segment] = []
+        self.segments_dropped = 0
+        self.idle: Idle | None = None
+        self.since_idle: list[Segment] = []
+        self.storm: tuple[int, int] | None = None
+        self._acks: deque[tuple[float, int]] = deque(maxlen=STORM_ACKS + 1)
+        forward = Endpoint(address(packet.src), packet.sport) == client
+        self._client_key = (packet.src, packet.sport) if forward else (packet.dst, packet.dport)
+
+    def __str__(self) -> str:
+        return f"{self.ends[0]} → {self.ends[1]}"
+
+    @property
+    def established(self) -> float | None:
+        """When the server's SYN-ACK was seen; None without one."""
+        syns = self.directions[1].syns
+        return syns[0].time if syns and self.directions[0].syns else None
+
+    @property
+    def closed(self) -> bool:
+        """Whether both sides sent FIN, or one RST."""
+        one, two = self.directions
+        return bool((one.fins and two.fins) or one.rsts or two.rsts)
+
+    def side_of(self, packet: TcpPacket) -> int:
+        """Which side sent ``packet``."""
+        return 0 if (packet.src, packet.sport) == self._client_key else 1
+
+    def observe(self, packet: TcpPacket, keep: bool) -> tuple[int, list[Piece]]:
+        """Take a packet; give its side and the stream bytes that are now in order.
+
+        ``keep`` says whether there is room to remember the segment itself.
+        """
+        side = self.side_of(packet)
+        ours, theirs = self.directions[side], self.directions[1 - side]
+        options = parse_options(packet.options)
+        self._note_silence(packet)
+        if packet.flags & SYN:
+            _note_syn(ours, theirs, packet, options)
+        segment = self._segment(side, ours, theirs, packet, options)
+        if keep:
+            self.segments.append(segment)
+        else:
+            self.segments_dropped += 1
+        _note_events(ours, theirs, packet, segment, options)
+        self._note_storm(segment)
+        if self.idle is not None and len(self.since_idle) < KEPT_NUMBERS:
+            self.since_idle.append(segment)
+        self.last, self.last_number = packet.time, packet.number
+        return side, _stream(ours, packet, segment)
+
+    def _segment(
+        self, side: int, ours: Direction, theirs: Direction, packet: TcpPacket, options: Options
+    ) -> Segment:
+        if ours.isn is None:
+            # The capture began later: what comes first counts as the first byte.
+            ours.isn = (packet.seq - 1) & 0xFFFFFFFF
+        seq = ours.offset(packet.seq + 1 if packet.flags & SYN else packet.seq)
+        ack = None
+        if packet.flags & ACK:
+            if theirs.isn is None:
+                theirs.isn = (packet.ack - 1) & 0xFFFFFFFF
+            ack = theirs.offset(packet.ack)
+        probe = packet.length <= 1 and seq == ours.next - 1
+        repeat = packet.length > 0 and seq + packet.length <= ours.next and not probe
+        plain = not packet.flags & (SYN | RST)
+        rejected = plain and theirs.paws.arrive(
+            options.tsval, seq, packet.length, ours.acked, packet.number
+        )
+        return Segment(
+            packet.number,
+            packet.time,
+            side,
+            packet.flags,
+            seq,
+            ack,
+            packet.length,
+            packet.window if packet.flags & SYN else packet.window << ours.scale,
+            options.tsval,
+            options.tsecr,
+            repeat,
+            rejected,
+            hash(packet.payload[:DIGEST_BYTES]) if packet.length else 0,
+        )
+
+    def _note_silence(self, packet: TcpPacket) -> None:
+        seconds = packet.time - self.last
+        if seconds >= IDLE_SECONDS:
+            self.idle = Idle(self.last_number, packet.number, seconds)
+            self.since_idle = []
+
+    def _note_storm(self, segment: Segment) -> None:
+        if segment.length or segment.flags & (SYN | FIN | RST):
+            self._acks.clear()
+            return
+        self._acks.append((segment.time, segment.number))
+        if self.storm is None and len(self._acks) > STORM_ACKS:
+            first_time, first = self._acks[0]
+            if segment.time - first_time <= STORM_SECONDS:
+                self.storm = (first, segment.number)
+
+
+def _note_syn(ours: Direction, theirs: Direction, packet: TcpPacket, options: Options) -> None:
+    if len(ours.syns) < KEPT_NUMBERS:
+        ours.syns.append(Syn(packet.number, packet.time, packet.window, options))
+    if ours.isn is None or ours.data_segments == 0:
+        ours.isn = packet.seq
+    if theirs.paws.announced is None:
+        theirs.paws.open(options.tsval, packet.number)
+    # RFC 7323 section 2.2: windows are scaled only if both SYNs carried the option.
+    if theirs.syns and options.scale is not None and theirs.options.scale is not None:
+        ours.scale, theirs.scale = options.scale, theirs.options.scale
+
+
+def _note_events(
+    ours: Direction, theirs: Direction, packet: TcpPacket, segment: Segment, options: Options
+) -> None:
+    flags = packet.flags
+    ours.sent += 1
+    if ours.ttl is None:
+        ours.ttl = packet.ttl
+    if ours.first is None and not flags & (SYN | RST):
+        ours.first = (packet.number, segment.seq)
+    if segment.length:
+        _note_data(ours, segment)
+    elif not flags & (SYN | FIN | RST):
+        _note_pure_ack(ours, packet, segment)
+    ours._last = None if flags & SYN or segment.ack is None else (segment.seq, segment.ack)
+    ours.next = max(ours.next, segment.seq + segment.length)
+    if flags & FIN and len(ours.fins) < KEPT_NUMBERS:
+        ours.fins.append((packet.number, packet.time))
+    if flags & RST and len(ours.rsts) < KEPT_NUMBERS:
+        ours.rsts.append((packet.number, packet.time, packet.ttl))
+    if packet.checksum == CHECKSUM_BAD and segment.length and len(ours.bad_checksums) < 40:
+        ours.bad_checksums.append(packet.number)
+    if segment.ack is not None:
+        _note_ack(ours, theirs, segment, options)
+    _note_window(ours, segment)
+    _note_clock(ours, theirs, segment)
+
+
+def _note_data(ours: Direction, segment: Segment) -> None:
+    ours.data_segments += 1
+    if ours.first_data is None:
+        ours.first_data = (segment.number, segment.time)
+    if not segment.repeat:
+        return
+    ours.repeat_count += 1
+    if len(ours.repeats) < KEPT_NUMBERS:
+        ours.repeats.append(segment.number)
+    mss = ours.options.mss
+    full = mss is not None and segment.length >= mss - FULL_SIZE_SLACK
+    if full and (segment.seq in ours.stuck or len(ours.stuck) < STUCK):
+        ours.stuck.setdefault(segment.seq, []).append(segment.number)
+
+
+def _note_pure_ack(ours: Direction, packet: TcpPacket, segment: Segment) -> None:
+    ours.pure_acks += 1
+    at_start = segment.seq == 0 and segment.ack == 0 and ours.data_segments == 0
+    if at_start and ours.syns and ours.handshake_ack is None:
+        ours.handshake_ack = packet.number
+    if ours._last == (segment.seq, segment.ack):
+        ours.dup_ack_count += 1
+        if len(ours.dup_acks) < KEPT_NUMBERS:
+            ours.dup_acks.append(packet.number)
+
+
+def _note_ack(ours: Direction, theirs: Direction, segment: Segment, options: Options) -> None:
+    ack = segment.ack or 0
+    # An ACK of bytes that were never sent, FIN aside, proves nothing about delivery.
+    if ack <= theirs.next + 1:
+        theirs.acked = max(theirs.acked, min(ack, theirs.next))
+        theirs.ack_seen = True
+    for left, right in options.sack:
+        low, high = theirs.offset(left), theirs.offset(right)
+        beyond = theirs.next + (1 if theirs.fins else 0)
+        if (low < 0 or high > beyond) and len(ours.sack_outside) < KEPT_NUMBERS:
+            ours.sack_outside.append(SackOutside(segment.number, low, high, theirs.next))
+
+
+def _note_window(ours: Direction, segment: Segment) -> None:
+    if segment.flags & (SYN | RST):
+        return
+    open_end = bool(ours.zero_windows) and ours.zero_windows[-1].end is None
+    if segment.window == 0 and not open_end and len(ours.zero_windows) < KEPT_NUMBERS:
+        ours.zero_windows.append(ZeroWindow(segment.number, segment.time, None))
+    elif segment.window > 0 and open_end:
+        ours.zero_windows[-1] = ours.zero_windows[-1]._replace(end=segment.time)
+
+
+def _note_clock(ours: Direction, theirs: Direction, segment: Segment) -> None:
+    tsval, tsecr = segment.tsval, segment.tsecr
+    if tsval is not None:
+        low, high = ours.tsvals or (tsval, tsval)
+        low = tsval if distance(tsval, low) < 0 else low
+        high = tsval if distance(tsval, high) > 0 else high
+        ours.tsvals = (low, high)
+    if not tsecr or segment.ack is None or theirs.tsvals is None:
+        return
+    low, high = theirs.tsvals
+    strange = distance(tsecr, low) < 0 or distance(tsecr, high) > 0
+    if strange and len(ours.strange_tsecr) < KEPT_NUMBERS:
+        ours.strange_tsecr.append((segment.number, tsecr))
+
+
+def _stream(ours: Direction, packet: TcpPacket, segment: Segment) -> list[Piece]:
+    if not packet.payload or (segment.seq < 0 and segment.seq + len(packet.payload) <= 0):
+        return []
+    return ours.stream.add(segment.seq, packet.payload, packet.number, packet.time)

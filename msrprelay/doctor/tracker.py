@@ -1,0 +1,225 @@
+"""From packets to connections and dialogs: who talks what with whom, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+
+from .msrp import MAGIC, Conversation
+from .packets import SYN, Datagram, Packet, TcpPacket, address
+from .sip import Dialog, Dialogs
+from .sip_message import looks_like_sip, parse_message, split_stream
+from .streams import Piece
+from .tcp import Connection, Endpoint
+
+MAX_CONNECTIONS = 6_000
+"""Connections kept in memory; beyond that strangers' and then the oldest ones give way."""
+
+SEGMENTS_EACH, SEGMENTS_ALL = 3_000, 120_000
+"""Segments remembered per connection, and in all of them."""
+
+SNIFFED = 16
+MSRP_PORTS = frozenset({2855, 2856})
+"""RFC 4975 section 15.4: recommended, so a TLS connection to them is taken for MSRP."""
+
+MAX_TOO_BIG = 1_000
+DUPLICATE_SECONDS = 0.0005
+"""Copies of one packet on two interfaces of a host are this close; retransmissions are not."""
+
+
+class Protocol(Enum):
+    """What the first bytes of a connection are."""
+
+    UNKNOWN = "nothing sent"
+    MSRP = "MSRP"
+    SIP = "SIP"
+    TLS = "TLS"
+    OTHER = "something else"
+
+
+class Link:
+    """A TCP connection with what was heard on it."""
+
+    def __init__(self, tcp: Connection) -> None:
+        self.tcp = tcp
+        self.protocol = Protocol.UNKNOWN
+        self.first_bytes = b""
+        self.first_side = 0
+        self.msrp = Conversation()
+        self._sip_rest = [b"", b""]
+
+    @property
+    def stranger(self) -> bool:
+        """Whether it speaks neither MSRP nor anything that may hide it."""
+        return self.protocol in (Protocol.OTHER, Protocol.SIP)
+
+    def sniff(self, side: int, data: bytes) -> None:
+        """Look at the first bytes of either side; MSRP on any side wins."""
+        if not self.first_bytes:
+            self.first_bytes, self.first_side = data[:SNIFFED], side
+        if data.startswith(MAGIC):
+            self.protocol = Protocol.MSRP
+        elif self.protocol is Protocol.UNKNOWN:
+            self.protocol = _protocol(data)
+
+    def sip_messages(self, side: int, data: bytes) -> list[bytes]:
+        """Whole SIP messages that ``data`` completes."""
+        messages, self._sip_rest[side] = split_stream(self._sip_rest[side] + data)
+        return messages
+
+
+class Tracker:
+    """All connections and dialogs of one capture."""
+
+    def __init__(
+        self, retire_link: Callable[[Link], None], retire_dialog: Callable[[Dialog], None]
+    ) -> None:
+        self.links: dict[tuple[bytes, bytes, int, int], Link] = {}
+        self.finished: list[Link] = []
+        self.dialogs = Dialogs(retire_dialog)
+        self.too_big_hosts: set[str] = set()
+        self.tcp_packets = 0
+        self.start = self.last = 0.0
+        self.packets = 0
+        self._retire_link = retire_link
+        self._segments = 0
+        self._duplicate: TcpPacket | None = None
+
+    @property
+    def all_links(self) -> list[Link]:
+        """Every connection still in memory, by its first packet."""
+        return sorted(
+            [*self.finished, *self.links.values()], key=lambda link: link.tcp.first_number
+        )
+
+    def take(self, packet: Packet) -> None:
+        """Take the next packet of the capture."""
+        if self.packets == 0:
+            self.start = packet.time
+        self.packets += 1
+        self.last = max(self.last, packet.time)
+        if isinstance(packet, TcpPacket):
+            self._tcp(packet)
+        elif isinstance(packet, Datagram):
+            self._datagram(packet)
+        elif len(self.too_big_hosts) < MAX_TOO_BIG:
+            self.too_big_hosts.add(address(packet.to))
+
+    def finish(self) -> None:
+        """The capture has ended: what waited behind holes is read now."""
+        for link in self.all_links:
+            for side, direction in enumerate(link.tcp.directions):
+                for piece in direction.stream.flush():
+                    self._hear(link, side, piece)
+
+    def _datagram(self, packet: Datagram) -> None:
+        data = packet.payload
+        if not looks_like_sip(data):
+            return
+        src = Endpoint(address(packet.src), packet.sport)
+        dst = Endpoint(address(packet.dst), packet.dport)
+        self._sip(data, packet.number, packet.time, src, dst, "UDP")
+
+    def _sip(
+        self, data: bytes, number: int, time: float, src: Endpoint, dst: Endpoint, transport: str
+    ) -> None:
+        message = parse_message(data, number, time, src, dst, transport)
+        if message is not None:
+            self.dialogs.add(message)
+
+    def _tcp(self, packet: TcpPacket) -> None:
+        if _same_packet(packet, self._duplicate):
+            return  # captured on two interfaces of the same host
+        self._duplicate = packet
+        self.tcp_packets += 1
+        link = self._link(packet)
+        if link.stranger and link.protocol is Protocol.OTHER:
+            return
+        tcp = link.tcp
+        keep = len(tcp.segments) < SEGMENTS_EACH and self._segments < SEGMENTS_ALL
+        side, pieces = tcp.observe(packet, keep and not link.stranger)
+        self._segments += keep and not link.stranger
+        for piece in pieces:
+            self._hear(link, side, piece)
+
+    def _hear(self, link: Link, side: int, piece: Piece) -> None:
+        if link.protocol is not Protocol.MSRP:
+            link.sniff(side, piece.data)
+        if link.protocol is Protocol.MSRP:
+            link.msrp.feed(side, piece)
+        elif link.protocol is Protocol.SIP:
+            ends = link.tcp.ends
+            for data in link.sip_messages(side, piece.data):
+                self._sip(data, piece.number, piece.time, ends[side], ends[1 - side], "TCP")
+        if link.stranger:
+            self._forget_segments(link)
+
+    def _link(self, packet: TcpPacket) -> Link:
+        key = (packet.src, packet.dst, packet.sport, packet.dport)
+        link = self.links.get(key)
+        if link is None:
+            key = (packet.dst, packet.src, packet.dport, packet.sport)
+            link = self.links.get(key)
+        if link is not None and not _begins_anew(link.tcp, packet):
+            return link
+        if link is not None:
+            self.finished.append(self.links.pop(key))
+        if len(self.links) + len(self.finished) >= MAX_CONNECTIONS:
+            self._make_room()
+        link = Link(_connection(packet))
+        self.links[(packet.src, packet.dst, packet.sport, packet.dport)] = link
+        return link
+
+    def _make_room(self) -> None:
+        """Drop strangers; if there are none, judge the oldest quarter as it is."""
+        held = self.all_links
+        going = [link for link in held if link.stranger] or held[: MAX_CONNECTIONS // 4]
+        gone = {id(link) for link in going}
+        self.finished = [link for link in self.finished if id(link) not in gone]
+        self.links = {key: link for key, link in self.links.items() if id(link) not in gone}
+        for link in going:
+            if not link.stranger:
+                self._retire_link(link)
+            self._forget_segments(link)
+
+    def _forget_segments(self, link: Link) -> None:
+        self._segments -= len(link.tcp.segments)
+        link.tcp.segments_dropped += len(link.tcp.segments)
+        link.tcp.segments = []
+
+
+def _protocol(data: bytes) -> Protocol:
+    if data[:2] == b"\x16\x03":
+        return Protocol.TLS
+    return Protocol.SIP if looks_like_sip(data) else Protocol.OTHER
+
+
+def _begins_anew(tcp: Connection, packet: TcpPacket) -> bool:
+    """Whether a SYN opens another connection with the same addresses and ports."""
+    if not packet.flags & SYN or packet.flags & 16:
+        return False
+    ours = tcp.directions[tcp.side_of(packet)]
+    same = ours.isn == packet.seq or not ours.sent
+    return not same and (tcp.closed or bool(ours.syns) or ours.data_segments > 0)
+
+
+def _connection(packet: TcpPacket) -> Connection:
+    src = Endpoint(address(packet.src), packet.sport)
+    dst = Endpoint(address(packet.dst), packet.dport)
+    answers = packet.flags & SYN and packet.flags & 16
+    # Without a SYN the lower port is taken for the server's.
+    reply = bool(answers) or (not packet.flags & SYN and packet.sport < packet.dport)
+    return Connection(packet, dst, src) if reply else Connection(packet, src, dst)
+
+
+def _same_packet(packet: TcpPacket, before: TcpPacket | None) -> bool:
+    """Whether this is the packet just seen, captured once more: same bytes and IP identity."""
+    return (
+        before is not None
+        and packet.time - before.time < DUPLICATE_SECONDS
+        and packet.ip_id != 0
+        and packet.ip_id == before.ip_id
+        and packet[2:9] == before[2:9]
+        and packet.length == before.length
+        and packet.options == before.options
+    )
