@@ -20,6 +20,7 @@ try:
 except ImportError:  # lint and check-host do without it
     cypcap = None
 
+GZIP_MAGIC = b"\x1f\x8b"
 GUNZIP = """
 import os, sys, zlib
 source, sink = sys.stdin.buffer, sys.stdout.buffer
