@@ -24,7 +24,7 @@ from session_fakes import (
     terminate,
 )
 
-AUDIO = b"v=0\r\no=- 1 1 IN IP4 1.1.1.1\r\ns=-\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
+AUDIO = b"v=0\r\no=- 1 1 IN IP4 1.1.1.1\r\ns=-\r\nt=0 0\r\nm=audio 4 RTP/AVP 0\r\n"
 PASSIVE_BOB = sdp("203.0.113.9", 9000, session_id="bobid", setup="passive")
 
 
