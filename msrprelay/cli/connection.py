@@ -71,10 +71,13 @@ def failures_told(terminal: Terminal) -> Iterator[None]:
 
 
 def calls_at_hand(context: click.Context, _option: click.Parameter, begun: str) -> list[str]:
-    """The call-ids that begin so, for completion in a shell; none if no daemon answers."""
+    """The call-ids that begin so, for completion in a shell; none if no daemon answers.
+
+    One that a shell could misread is not offered: it is a stranger's text.
+    """
     try:
         with Client(context.params.get("control") or DEFAULT_CONTROL) as client:
             calls: list[str] = client.call("list", {"limit": 1000})["calls"]
     except (NotReached, Refused):
         return []
-    return [call for call in calls if call.startswith(begun)]
+    return [call for call in calls if call.startswith(begun) and call.isprintable()]

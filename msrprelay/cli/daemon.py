@@ -107,4 +107,4 @@ def given(options: Mapping[str, Any]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="msrprelayd")

@@ -1,0 +1,333 @@
+"""The two programs: what they say, and with which exit status."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+import structlog
+from click.testing import CliRunner, Result
+from rpc_fakes import FakeCommands
+
+from msrprelay import config as configuration
+from msrprelay import server as relay_server
+from msrprelay.cli import ctl, daemon
+from msrprelay.cli.lazy import LazyGroup, Place
+from msrprelay.log import configure
+from msrprelay.rpc.dispatcher import Dispatcher
+from msrprelay.rpc.jsonrpc import JsonRpcResponder
+from msrprelay.rpc.jsonrpc_server import JsonRpcServer
+
+CALLS = ["call-1", "call-2\x1b[2J"]
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """The daemon's log is not the tool's output, although both are in one process here."""
+    configure("error", io.StringIO())
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def commands() -> FakeCommands:
+    commands = FakeCommands()
+    commands.calls = list(CALLS)
+    return commands
+
+
+@pytest.fixture
+def socket(commands: FakeCommands, tmp_path: Path) -> Iterator[str]:
+    """A control socket, served by another thread: the tool under test blocks."""
+    path = tmp_path / "ctl.sock"
+    loop = asyncio.new_event_loop()
+    server = JsonRpcServer(JsonRpcResponder(Dispatcher(commands)), path)
+    loop.run_until_complete(server.start())
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    yield str(path)
+    asyncio.run_coroutine_threadsafe(server.close(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.close()
+
+
+def operate(*arguments: str) -> Result:
+    return CliRunner().invoke(ctl.main, arguments)
+
+
+def test_ping(socket: str) -> None:
+    result = operate("ping", "--control", socket)
+    assert (result.exit_code, result.output) == (0, "pong\n")
+
+
+def test_list_shows_each_call_in_a_line(socket: str) -> None:
+    result = operate("list", "--control", socket)
+    assert result.exit_code == 0
+    head, *lines = result.output.splitlines()
+    assert head.split()[:3] == ["CALL-ID", "STATE", "POLICY"]
+    assert [line.split()[:3] for line in lines] == [
+        ["call-1", "joined", "aware"],
+        ["call-2\\x1b[2J", "joined", "aware"],
+    ]
+    assert "1.5 KiB" in lines[0]
+    assert "70 B" in lines[0]
+
+
+def test_list_of_nothing_is_a_head(socket: str, commands: FakeCommands) -> None:
+    commands.calls = []
+    result = operate("list", "--control", socket)
+    assert (result.exit_code, len(result.output.splitlines())) == (0, 1)
+
+
+def test_list_asks_for_many_calls_in_batches(socket: str, commands: FakeCommands) -> None:
+    commands.calls = [f"call-{number}" for number in range(250)]
+    result = operate("list", "--json", "--control", socket)
+    assert [call["call-id"] for call in json.loads(result.output)["calls"]] == commands.calls
+
+
+def test_show_has_the_legs(socket: str) -> None:
+    result = operate("show", "call-1", "--control", socket)
+    assert result.exit_code == 0
+    *_, head, a, b = result.output.splitlines()
+    assert head.split()[:3] == ["LEG", "ROLE", "STATE"]
+    assert a.split() == [
+        *("a", "accept", "joined", "192.0.2.10:20001", "198.51.100.7:51000"),
+        *("1536", "70", "4", "-"),
+    ]
+    assert b.split()[0] == "b"
+
+
+def test_show_of_an_unknown_call_is_refused(socket: str) -> None:
+    result = operate("show", "nothing", "--control", socket)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "msrprelay-ctl: Unknown call-id\n"
+
+
+def test_terminate_ends_one_call_or_all(socket: str, commands: FakeCommands) -> None:
+    assert operate("terminate", "call-1", "--control", socket).output == "1 ended\n"
+    assert commands.calls == CALLS[1:]
+    assert operate("terminate", "call-1", "--control", socket).exit_code == 1
+    assert operate("terminate", "--all", "--control", socket).output == "1 ended\n"
+    assert commands.calls == []
+
+
+def test_statistics_are_flat(socket: str) -> None:
+    lines = operate("statistics", "--control", socket).output.splitlines()
+    assert [line.split() for line in lines] == [
+        ["COUNTER", "VALUE"],
+        ["sessions.joined", "2"],
+        ["sessions.ended.deleted", "1"],
+        ["offers", "3"],
+    ]
+
+
+def test_limits_have_value_unit_and_refusals(socket: str) -> None:
+    lines = operate("limits", "--control", socket).output.splitlines()
+    rows = {line.split("  ")[0]: line.split() for line in lines}
+    assert rows["timers.join"][:4] == ["timers.join", "30", "s", "0"]
+    assert rows["limits.sessions"][:3] == ["limits.sessions", "500", "3"]
+    assert rows["limits.sdp"][:4] == ["limits.sdp", "64", "KiB", "0"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key"),
+    [
+        (["ping"], "result"),
+        (["list"], "calls"),
+        (["show", "call-1"], "msrp"),
+        (["statistics"], "sessions"),
+        (["limits"], "limits"),
+        (["terminate", "--all"], "terminated"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_every_subcommand_can_print_json(socket: str, arguments: list[str], key: str) -> None:
+    result = operate(*arguments, "--json", "--control", socket)
+    assert result.exit_code == 0
+    assert key in json.loads(result.stdout)
+
+
+def test_a_refusal_in_json_is_an_error_object(socket: str) -> None:
+    result = operate("show", "nothing", "--json", "--control", socket)
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) == {"error": {"code": -32000, "message": "Unknown call-id"}}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["ping"], ["list"], ["show", "c"], ["terminate", "c"], ["statistics"], ["limits"]],
+    ids=lambda arguments: arguments[0],
+)
+def test_without_a_daemon_the_status_is_3(tmp_path: Path, arguments: list[str]) -> None:
+    result = operate(*arguments, "--control", str(tmp_path / "nobody"))
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "the daemon is not reached" in result.stderr
+    result = operate(*arguments, "--json", "--control", str(tmp_path / "nobody"))
+    assert (result.exit_code, list(json.loads(result.stdout))) == (3, ["error"])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["nonsense"], ["show"], ["terminate"], ["terminate", "c", "--all"], ["list", "--limit", "0"]],
+    ids=" ".join,
+)
+def test_wrong_usage_is_2(arguments: list[str]) -> None:
+    assert operate(*arguments).exit_code == 2
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_for_a_shell(shell: str) -> None:
+    result = operate("completion", shell)
+    assert result.exit_code == 0
+    assert "_MSRPRELAY_CTL_COMPLETE" in result.output
+
+
+def test_call_ids_are_completed(socket: str) -> None:
+    env = {
+        "_MSRPRELAY_CTL_COMPLETE": "bash_complete",
+        "COMP_WORDS": f"msrprelay-ctl show --control {socket} call-",
+        "COMP_CWORD": "4",
+    }
+    completed = subprocess.run(
+        [sys.executable, "-m", "msrprelay.cli.ctl"], env=env, capture_output=True, timeout=60
+    )
+    assert [line.split(b",")[1] for line in completed.stdout.splitlines()] == [b"call-1"]
+
+
+def test_help_lists_what_is_installed() -> None:
+    output = operate("--help").output
+    for name, place in ctl.Ctl.places.items():
+        assert (f"\n  {name} " in output) == place.exists()
+        assert place.exists() == (operate(name, "--help").exit_code == 0)
+
+
+def test_a_subcommand_that_is_not_installed_is_not_offered() -> None:
+    class Group(LazyGroup):
+        places = {"far": Place("msrprelay.no.such", "far", "Not here.")}  # noqa: RUF012
+
+    group = Group("group")
+    assert group.list_commands(click.Context(group)) == []
+    assert CliRunner().invoke(group, ["far"]).exit_code == 2
+
+
+def test_ping_loads_no_more_than_it_needs(tmp_path: Path) -> None:
+    """It starts fast because it imports little: no event loop, no log, no relay, no demo."""
+    script = (
+        "import sys\n"
+        "from msrprelay.cli.ctl import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(*sys.modules)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script, "ping", "--control", str(tmp_path / "nobody")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    loaded = set(run.stdout.split())
+    assert "msrprelay.cli.operate" in loaded
+    ours = {name for name in loaded if name.startswith("msrprelay.")}
+    assert {name for name in ours if not name.startswith("msrprelay.cli")} == {
+        "msrprelay.printable"
+    }
+    assert loaded & {"asyncio", "structlog", "uvloop", "importlib.metadata", "tomllib"} == set()
+
+
+# --- the daemon --------------------------------------------------------------------------------
+
+
+def start(*arguments: str) -> Result:
+    return CliRunner().invoke(daemon.main, arguments)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> list[tuple[configuration.Config, object]]:
+    """What the relay was started with, instead of starting it."""
+    started: list[tuple[configuration.Config, object]] = []
+
+    def run_(config: configuration.Config, reread: object) -> int:
+        started.append((config, reread))
+        return 0
+
+    monkeypatch.setattr(relay_server, "run", run_)
+    return started
+
+
+def test_check_accepts_the_shipped_example() -> None:
+    example = Path(__file__).resolve().parents[2] / "deploy" / "msrprelayd.toml"
+    result = start("--config", str(example), "--check")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == f"{example}: configuration is good\n"
+
+
+def test_check_tells_every_mistake_and_fails(tmp_path: Path) -> None:
+    path = tmp_path / "m.toml"
+    path.write_text("listn-ng = 1\n")
+    result = start("--config", str(path), "--check", "--port-min=0")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.splitlines() == [
+        f"{path}:1: listn-ng: unknown key; did you mean listen-ng?",
+        "--port-min: a port from 1 to 65535 expected",
+    ]
+
+
+def test_a_bad_configuration_starts_nothing(run: list[object]) -> None:
+    assert start("--port-min=3").exit_code == 1
+    assert run == []
+
+
+def test_every_option_reaches_the_configuration(
+    run: list[tuple[configuration.Config, object]], tmp_path: Path
+) -> None:
+    path = tmp_path / "m.toml"
+    path.write_text('port-min = 1000\nport-max = 1001\ninterface = "192.0.2.1"\n')
+    options = (
+        "--interface=pub/127.0.0.1!203.0.113.9 --interface=priv/127.0.0.2 --port-max=1100 "
+        "--listen-ng=127.0.0.1:0 --listen-ng=127.0.0.2:5 --control=/x --threads=3 "
+        "--dial-allow=127.0.0.0/8 --dial-deny=10.0.0.0/8 --no-keeper --log-level=error "
+        "--set timers.join=0.2 --set limits.sdp=1KiB --set event_ring=false"
+    )
+    assert start(*options.split(), "--config", str(path)).exit_code == 0
+    ((config, _),) = run
+    assert [interface.name for interface in config.interface] == ["pub", "priv"]
+    assert (config.port_min, config.port_max) == (1000, 1100)
+    assert [str(where) for where in config.listen_ng] == ["127.0.0.1:0", "127.0.0.2:5"]
+    assert (config.control, config.threads, config.keeper) == ("/x", 3, False)
+    assert [str(cidr) for cidr in (*config.dial_allow, *config.dial_deny)] == [
+        "127.0.0.0/8",
+        "10.0.0.0/8",
+    ]
+    assert (config.log_level, config.event_ring) == ("error", False)
+    assert (config.timers.join, config.limits.sdp) == (0.2, 1024)
+
+
+def test_reading_again_sees_the_file_of_then_and_the_options_of_the_start(
+    run: list[tuple[configuration.Config, object]], tmp_path: Path
+) -> None:
+    path = tmp_path / "m.toml"
+    path.write_text('interface = "192.0.2.1"\n')
+    assert start("--config", str(path), "--port-max=20100").exit_code == 0
+    ((config, reread),) = run
+    assert callable(reread)
+    path.write_text('interface = "192.0.2.1"\ntimers.offer = 7\n')
+    assert configuration.changes(config, reread()) == (["timers.offer"], [])
+
+
+@pytest.mark.parametrize("setting", ["timers.join", "=3"])
+def test_a_setting_without_a_value_is_wrong_usage(setting: str) -> None:
+    assert start("--interface=127.0.0.1", "--set", setting).exit_code == 2
+
+
+def test_an_ng_address_for_strangers_is_warned_of(run: list[object]) -> None:
+    result = start("--interface=127.0.0.1", "--listen-ng=192.0.2.1:2224")
+    assert "warning: listen-ng 192.0.2.1:2224" in result.stderr
