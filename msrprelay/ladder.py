@@ -1,7 +1,7 @@
 """The ladder of one session as text: two clients outside, the relay in the middle. Pure.
 
-Drawn from what ``query`` says under ``msrp`` (spelled as in JSON), in the manner of a packet table:
-time at the left, labels over arrows, ports at both ends of an arrow, the protocol at the right.
+Drawn from a session as ``query`` tells it, in the manner of a packet table: time at the left,
+labels over arrows, ports at both ends of an arrow, the protocol at the right.
 """
 
 from __future__ import annotations
@@ -30,19 +30,20 @@ class _Hops(NamedTuple):
 
 
 # Arrows by event: "in" from the peer to the relay, "out" the other way, "through" from peer to
-# peer, "at" none. {n} is the event's number, {peer} and {local} the ports of its leg.
+# peer; "at" says it beside the leg and "middle" beside the relay, without an arrow. {n} is the
+# event's number, {peer} and {local} are the ports of its leg.
 _ARROWS = {
     "aborted": _Hops("out", "reset", "TCP: {local} > {peer} [RST]"),
     "accepted": _Hops("in", "connect", "TCP: {n} > {local} accepted"),
     "bound": _Hops("at", "bound", "relay: leg {side} has its connection"),
-    "closed": _Hops("at", "closed", "relay: session over"),
+    "closed": _Hops("middle", "closed", "relay: session over"),
     "connected": _Hops("out", "connected", "TCP: {peer} has answered the relay's dial"),
     "dial-failed": _Hops("out", "dial failed", "TCP: no connection to leg {side}"),
     "dialling": _Hops("out", "connect", "TCP: the relay dials {n}"),
     "fin": _Hops("in", "FIN", "TCP: {peer} > {local} [FIN]"),
     "fin-sent": _Hops("out", "FIN", "TCP: {local} > {peer} [FIN]"),
     "first-frame": _Hops("in", "first frame", "MSRP: the first frame names this session"),
-    "joined": _Hops("at", "joined", "relay: bytes move both ways"),
+    "joined": _Hops("middle", "joined", "relay: bytes move both ways"),
     "lost": _Hops("in", "lost", "TCP: {peer} > {local} broken off"),
     "own-bind": _Hops("out", "SEND", "MSRP: Request: SEND (the relay's own bind)"),
     "own-bind-answer": _Hops("in", "{n}", "MSRP: Response: {n} (to the relay's own bind)"),
@@ -66,7 +67,7 @@ class _Step:
 
 
 def draw(session: Mapping[str, Any]) -> str:
-    """The ladder of ``session``, the ``msrp`` dictionary of a query reply."""
+    """The ladder of ``session``, one of ``msrp.sessions`` in a query reply."""
     legs = {leg["side"]: leg for leg in session["legs"]}
     lines = list(_header(legs))
     events = session["events"]
@@ -115,9 +116,11 @@ def _drawn(
     if step.what == "closed" and session["reason"]:
         remark += f": {session['reason']}"
     time = f"{step.at / 1e6:.6f}"
-    text = label.center(CELL) if step.side else f" {label}"
-    left = step.side == "a"
-    yield _row(time, text if left else "", "" if left else text, remark)
+    if hops.kind == "middle":
+        yield _row(time, "", f" {label}", remark)
+        return
+    text = label.center(CELL)
+    yield _row(time, text if side == "a" else "", text if side == "b" else "", remark)
     if hops.kind != "at":
         yield _row("", *_arrows(hops.kind, side, ports))
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
 import secrets
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..roles import Setup, dials
 from ..sdp import MsrpSection
 from . import offers
 from .failure import DemoFailed, within
+from .file import RandomFile, random_file
 from .ng import NgClient, Refused
 from .outcome import Octets, Outcome
 from .party import Party, Progress, both, party
@@ -59,8 +56,9 @@ class Plan:
 class Call:
     """One call through the relay, from the offer to the delete."""
 
-    def __init__(self, plan: Plan, ng: NgClient, outcome: Outcome) -> None:
+    def __init__(self, plan: Plan, ng: NgClient, file: RandomFile, outcome: Outcome) -> None:
         self._plan = plan
+        self._file = file
         self._ng = ng
         self._outcome = outcome
         self._warnings: list[str] = []
@@ -157,16 +155,19 @@ class Call:
     async def _transfer(self, a: Party, b: Party) -> None:
         size = self._plan.file_bytes
         limit = 20 + size / SLOWEST_OCTETS
-        async with _random_file(size) as (path, sha256):
-            with self._timed("file_seconds"):
-                async with within(limit, f"the file of {size} octets delivered"):
-                    sent, came = await both(a.ask("send_file", path=path), b.ask("receive_file"))
-        self._outcome.file_sha256_match = sent["sha256"] == came["sha256"] == sha256
+        with self._timed("file_seconds"):
+            async with within(limit, f"the file of {size} octets delivered"):
+                sent, came = await both(
+                    a.ask("send_file", path=self._file.path), b.ask("receive_file")
+                )
+        digests = {sent["sha256"], came["sha256"], self._file.sha256}
+        self._outcome.file_sha256_match = len(digests) == 1 and came["bytes"] == size
 
     async def _look(self) -> None:
         """Keep what the relay says of the session now."""
-        reply = await self._ng.ask("query", self._names)
-        self._outcome.session = reply.get("msrp")
+        reply = await self._ng.ask("query", self._names, patience=2.0)
+        sessions = reply.get("msrp", {}).get("sessions", [])
+        self._outcome.session = sessions[0] if sessions else None
 
     async def _end(self, a: Party, b: Party) -> None:
         async with within(CLOSE_SECONDS, "both connections closed after a hung up"):
@@ -201,21 +202,9 @@ async def run(plan: Plan, ng: NgClient, progress: Progress) -> Outcome:
     """Hold the call; what went wrong stands among the outcome's problems."""
     outcome = Outcome(plan.policy, plan.roles, plan.messages, plan.file_bytes)
     try:
-        await Call(plan, ng, outcome).hold(progress)
+        async with random_file(plan.file_bytes) as file:
+            await Call(plan, ng, file, outcome).hold(progress)
         outcome.judge()
-    except DemoFailed as failure:
+    except (DemoFailed, OSError) as failure:
         outcome.problems.append(str(failure))
     return outcome
-
-
-@asynccontextmanager
-async def _random_file(size: int) -> AsyncIterator[tuple[str, str]]:
-    """A file of ``size`` random octets, its path and SHA-256, for as long as the block lasts."""
-    digest = hashlib.sha256()
-    with tempfile.NamedTemporaryFile(prefix="msrprelay-demo-") as file:
-        for start in range(0, size, 1 << 20):
-            block = os.urandom(min(1 << 20, size - start))
-            digest.update(block)
-            file.write(block)
-        file.flush()
-        yield str(Path(file.name)), digest.hexdigest()

@@ -139,4 +139,4 @@ def _show(outcome: Outcome, *, as_json: bool) -> None:
     if outcome.session is not None:
         click.echo(draw(outcome.session))
         click.echo()
-    click.echo(outcome.summary(), err=False)
+    click.echo(outcome.summary())

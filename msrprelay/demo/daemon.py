@@ -22,8 +22,11 @@ STOP_SECONDS = 5.0
 
 
 @asynccontextmanager
-async def own_relay() -> AsyncIterator[NgClient]:
-    """Start ``msrprelayd``, wait until it answers, stop it in the end. Raises DemoFailed."""
+async def own_relay(ports: int = PORTS) -> AsyncIterator[NgClient]:
+    """Start ``msrprelayd``, wait until it answers, stop it in the end. Raises DemoFailed.
+
+    Each call takes two of its ``ports``, which then rest for a minute.
+    """
     with tempfile.TemporaryDirectory(prefix="msrprelay-demo-") as folder:
         log = Path(folder, "log")
         ng_port = _free_port(socket.SOCK_DGRAM)
@@ -32,7 +35,7 @@ async def own_relay() -> AsyncIterator[NgClient]:
                 sys.executable,
                 "-m",
                 "msrprelay.cli.daemon",
-                *_options(ng_port, Path(folder, "ctl.sock")),
+                *_options(ng_port, ports, Path(folder, "ctl.sock")),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,
@@ -73,14 +76,14 @@ async def _answers(client: NgClient, process: asyncio.subprocess.Process, log: P
         ended.cancel()
 
 
-def _options(ng_port: int, control: Path) -> list[str]:
-    first = _free_range(PORTS)
+def _options(ng_port: int, ports: int, control: Path) -> list[str]:
+    first = _free_range(ports)
     return [
         # No configuration of this machine's own relay.
         "--config=/dev/null",
         f"--interface=demo/{HOST}",
         f"--port-min={first}",
-        f"--port-max={first + PORTS - 1}",
+        f"--port-max={first + ports - 1}",
         f"--listen-ng={HOST}:{ng_port}",
         f"--control={control}",
         "--dial-allow=127.0.0.0/8",

@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..config.units import show_bytes
+from ..printable import printable
+
+LONGEST = 2000
+"""Characters of one problem that are shown: a daemon's last words fit."""
 
 
 @dataclass(slots=True)
@@ -43,6 +47,10 @@ class Outcome:
     def legs(self) -> list[dict[str, Any]]:
         """The relay's legs as ``query`` gave them."""
         return list(self.session["legs"]) if self.session else []
+
+    @property
+    def _mebibytes_arrived(self) -> float:
+        return self.file_bytes / (1 << 20) if self.file_sha256_match else 0.0
 
     def judge(self) -> None:
         """Add every figure that is not what it must be to the problems."""
@@ -96,12 +104,12 @@ class Outcome:
         """The same for a person."""
         lines = [
             f"{'ok' if self.ok else 'FAILED'}: {self.roles}, {self.policy}",
-            *(f"  {problem}" for problem in self.problems),
+            *(f"  {printable(problem, LONGEST)}" for problem in self.problems),
             f"chat   {self.messages} messages each way, {self.responses} responses, "
-            f"{self.reports} REPORTs{_rate(2 * self.messages, self.chat_seconds, 'messages/s')}",
+            f"{self.reports} REPORTs{_rate(self.reports, self.chat_seconds, 'messages/s')}",
             f"file   {show_bytes(self.file_bytes)} a to b, "
             f"sha256 {'equal' if self.file_sha256_match else 'not equal'}"
-            f"{_rate(self.file_bytes / (1 << 20), self.file_seconds, 'MiB/s')}",
+            f"{_rate(self._mebibytes_arrived, self.file_seconds, 'MiB/s')}",
             *(_leg_line(leg) for leg in self.legs),
             f"time   {self.seconds:.2f} s",
         ]
@@ -123,4 +131,4 @@ def _leg_line(leg: dict[str, Any]) -> str:
 
 
 def _rate(amount: float, seconds: float, unit: str) -> str:
-    return f", {amount / seconds:,.0f} {unit}" if seconds > 0 else ""
+    return f", {amount / seconds:,.0f} {unit}" if amount and seconds else ""

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from ..errors import UriError
+from ..printable import printable
 from ..uri import Uri, host_port
 from .connection import Connection, Listener, dial
 from .faults import ConnectionLost, EndpointFault
@@ -93,7 +94,7 @@ def endpoint(
             end = _dialling(own, peer or (str(target),), manner)
             asyncio.run(_dial(end, where, terminal, file))
     except (EndpointFault, OSError) as error:
-        click.echo(f"endpoint: {error}", err=True)
+        click.echo(f"endpoint: {printable(str(error))}", err=True)
         sys.exit(1)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
+from typing import cast
 
 from .chunks import Send
 from .faults import ConnectionLost, EndpointFault
@@ -115,8 +116,8 @@ class Connection(asyncio.Protocol):
     # What asyncio calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are such by their methods only.
+        self._transport = cast(asyncio.Transport, transport)
         self.endpoint.connected()
         self._flush()
 

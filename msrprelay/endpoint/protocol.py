@@ -219,8 +219,10 @@ class Endpoint:
             self._events.append(Message(message_id, content_type, whole))
 
     def _on_response(self, chunk: Chunk) -> None:
-        self._require_own_paths(chunk)
         status, comment = chunk.status or 0, _text(chunk.comment)
+        if status == 200:
+            # A refusal may well come from somebody else: that is why it is one.
+            self._require_own_paths(chunk)
         if chunk.tid == self._bind_tid:
             self._bind_tid = None
             if status != 200:

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 from typing import TextIO
 
+from ..printable import printable
 from .chunks import Send
 from .connection import Connection
 from .protocol import Answered, Event, FilePiece, Message, Reported
@@ -27,7 +28,7 @@ class Terminal:
         """Show one event; take the pieces of files."""
         match event:
             case Message():
-                _print(f"< {event.body.decode('utf-8', 'replace')}")
+                _show_text(event.body.decode("utf-8", "replace"))
             case FilePiece():
                 self._take_piece(event)
             case Answered() if event.status != 200:
@@ -101,9 +102,11 @@ def _read_lines(stream: TextIO, lines: asyncio.Queue[str]) -> None:
     threading.Thread(target=read, daemon=True).start()
 
 
-def _print(line: str) -> None:
-    print(line, flush=True)
+def _show_text(text: str) -> None:
+    """A message line by line; what could act on the terminal is shown as an escape."""
+    for line in text.splitlines() or [""]:
+        print(f"< {printable(line, len(line))}", flush=True)
 
 
 def _note(line: str) -> None:
-    print(f"* {line}", file=sys.stderr, flush=True)
+    print(f"* {printable(line)}", file=sys.stderr, flush=True)

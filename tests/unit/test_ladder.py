@@ -1,0 +1,80 @@
+"""The ladder: clients outside, the relay in the middle, what is not kept is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from msrprelay.ladder import draw
+
+EXPECTED = Path(__file__).parents[1] / "data" / "ladder.txt"
+
+
+def leg(side: str, local: int, peer: int) -> dict[str, Any]:
+    return {
+        "side": side,
+        "local-address": "192.0.2.10",
+        "local-port": local,
+        "peer-address": f"198.51.100.{1 if side == 'a' else 2}" if peer else "",
+        "peer-port": peer,
+    }
+
+
+def event(at: int, side: str, what: str, n: int = 0) -> dict[str, Any]:
+    return {"at": at, "side": side, "what": what, "n": n}
+
+
+def session(*events: dict[str, Any], reason: str = "", b_port: int = 49838) -> dict[str, Any]:
+    legs = [leg("a", 15002, 53502), leg("b", 15000, b_port)]
+    return {"legs": legs, "events": list(events), "reason": reason}
+
+
+def test_a_call_reads_like_a_packet_table() -> None:
+    drawn = draw(
+        session(
+            event(1_000, "a", "accepted", 53502),
+            event(2_000, "a", "first-frame"),
+            event(2_000, "b", "dialling", 49838),
+            event(3_500, "b", "joined"),
+            event(4_000, "a", "send"),
+            event(4_100, "b", "response", 200),
+            event(5_000_000, "b", "fin-sent"),
+            event(5_000_001, "", "closed"),
+            reason="hangup",
+        )
+    )
+    assert f"{drawn}\n" == EXPECTED.read_text("utf-8")
+
+
+def test_repeated_events_are_one_step() -> None:
+    drawn = draw(session(*(event(at, "a", "send") for at in range(17))))
+    assert drawn.count("SEND x17") == 1
+    assert drawn.count("(53502)") == 1
+
+
+@pytest.mark.parametrize(("count", "gaps"), [(47, 0), (48, 1)])
+def test_a_full_ring_says_that_there_was_more(count: int, gaps: int) -> None:
+    events = [event(at, "ab"[at % 2], "response", 200) for at in range(count)]
+    assert draw(session(*events)).count("not kept") == gaps
+
+
+def test_steps_do_not_reach_over_the_gap() -> None:
+    drawn = draw(session(*(event(at, "a", "send") for at in range(48))))
+    assert drawn.count("SEND x24") == 2
+
+
+@pytest.mark.parametrize(
+    ("events", "b_port", "said"),
+    [
+        pytest.param([], 0, ["never connected (b)", "no events were kept"], id="none"),
+        pytest.param([event(1, "a", "later-word")], 1, ["later-word"], id="unknown-word"),
+        pytest.param([event(1, "b", "refused", 777)], 0, ["(777)", "777 > 15000"], id="stranger"),
+    ],
+)
+def test_what_is_unusual_is_drawn_too(
+    events: list[dict[str, Any]], b_port: int, said: list[str]
+) -> None:
+    drawn = draw(session(*events, b_port=b_port))
+    assert [text for text in said if text not in drawn] == []
