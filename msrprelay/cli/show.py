@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import click
 
 from ..config.units import show as show_value
+from ..ladder import draw
+from ..printable import printable
 from .client import Client
 from .connection import Terminal, calls_at_hand, talks_to_the_daemon
 from .table import amount, cell, table
@@ -24,13 +26,8 @@ def list_calls(client: Client, terminal: Terminal, limit: int) -> None:
     """List the calls."""
     names: list[str] = client.call("list", {"limit": limit})["calls"]
     calls = list(described(client, names))
-    terminal.give(
-        {"calls": calls},
-        lambda: table(
-            ("CALL-ID", "STATE", "POLICY", "AGE", "A", "B", "A TO B", "B TO A", "REASON"),
-            map(call_row, calls),
-        ),
-    )
+    head = ("CALL-ID", "STATE", "POLICY", "AGE", "A", "B", "A TO B", "B TO A", "REASON")
+    terminal.give({"calls": calls}, lambda: table(head, rows_of(calls)))
 
 
 def described(client: Client, names: list[str]) -> Iterator[dict[str, Any]]:
@@ -43,27 +40,34 @@ def described(client: Client, names: list[str]) -> Iterator[dict[str, Any]]:
                 yield {"call-id": name, **reply}
 
 
-def call_row(call: Mapping[str, Any]) -> tuple[object, ...]:
-    """The line of one call."""
-    msrp = call.get("msrp", {})
-    legs = legs_of(msrp)
+def rows_of(calls: Iterable[Mapping[str, Any]]) -> Iterator[tuple[object, ...]]:
+    """A line for each session of each call."""
+    for call in calls:
+        for session in sessions_of(call) or [{}]:
+            yield session_row(call, session)
+
+
+def sessions_of(reply: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The sessions of a call, one for each MSRP section and branch."""
+    found: list[Mapping[str, Any]] = reply.get("msrp", {}).get("sessions", [])
+    return found
+
+
+def session_row(call: Mapping[str, Any], session: Mapping[str, Any]) -> tuple[object, ...]:
+    """The line of one session."""
+    legs = {leg.get("side"): leg for leg in session.get("legs", [])}
     a, b = legs.get("a", {}), legs.get("b", {})
     return (
         call["call-id"],
-        msrp.get("state"),
-        msrp.get("policy"),
+        session.get("state"),
+        session.get("policy"),
         age(call),
         a.get("state"),
         b.get("state"),
         amount(a.get("bytes-in", 0)),
         amount(b.get("bytes-in", 0)),
-        msrp.get("reason"),
+        session.get("reason"),
     )
-
-
-def legs_of(msrp: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The legs by side."""
-    return {leg.get("side", ""): leg for leg in msrp.get("legs", [])}
 
 
 def age(call: Mapping[str, Any]) -> str:
@@ -79,27 +83,38 @@ def age(call: Mapping[str, Any]) -> str:
 
 @click.command()
 @click.argument("call_id", shell_complete=calls_at_hand)
+@click.option("--ladder", is_flag=True, help="Draw what happened, as far as it is remembered.")
 @talks_to_the_daemon
-def show(client: Client, terminal: Terminal, call_id: str) -> None:
-    """Show the call CALL_ID: its legs, addresses, bytes and reasons."""
-    reply = client.call("query", {"call-id": call_id})
-    terminal.give(reply, lambda: "\n".join(call_text(call_id, reply)))
+def show(client: Client, terminal: Terminal, call_id: str, ladder: bool) -> None:
+    """Show the call CALL_ID, live or lately ended: its legs, addresses, bytes and reasons."""
+    reply = client.call("query", {"call-id": call_id, "msrp-ended": 1})
+    terminal.give(reply, lambda: "\n".join(call_text(call_id, reply, ladder)))
 
 
-def call_text(call_id: str, reply: Mapping[str, Any]) -> Iterator[str]:
-    """The call for a person: what it is, its tags, its legs."""
-    msrp = reply.get("msrp", {})
-    yield f"call    {cell(call_id)}"
-    yield f"state   {cell(msrp.get('state'))}   policy {cell(msrp.get('policy'))}"
-    yield f"age     {age(reply) or '-'}"
-    if msrp.get("reason"):
-        yield f"reason  {cell(msrp['reason'])}"
+def call_text(call_id: str, reply: Mapping[str, Any], ladder: bool) -> Iterator[str]:
+    """The call for a person: what it is, its tags, its sessions."""
+    yield f"call     {cell(call_id)}"
+    yield f"age      {age(reply) or '-'}"
     if reply.get("tags"):
-        yield f"tags    {', '.join(cell(tag) for tag in reply['tags'])}"
-    yield ""
+        yield f"tags     {', '.join(cell(tag) for tag in reply['tags'])}"
+    for session in sessions_of(reply):
+        yield ""
+        yield from session_text(session)
+        if ladder:
+            yield ""
+            yield from map(printable, draw(session).splitlines())
+
+
+def session_text(session: Mapping[str, Any]) -> Iterator[str]:
+    """One session: its state, why it ended, its legs."""
+    branch = f", branch {cell(session['branch'])}" if session.get("branch") else ""
+    yield f"session  of section {session.get('section', 0)}{branch}"
+    yield f"state    {cell(session.get('state'))}, policy {cell(session.get('policy'))}"
+    if session.get("reason"):
+        yield f"reason   {cell(session['reason'])}: {printable(session.get('sentence', ''))}"
     yield table(
         ("LEG", "ROLE", "STATE", "LOCAL", "PEER", "BYTES IN", "BYTES OUT", "CHUNKS", "REASON"),
-        map(leg_row, msrp.get("legs", [])),
+        map(leg_row, session.get("legs", [])),
     )
 
 
@@ -134,13 +149,18 @@ def statistics(client: Client, terminal: Terminal) -> None:
     terminal.give(reply, lambda: table(("COUNTER", "VALUE"), flattened(reply)))
 
 
-def flattened(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
-    """Nested counters with dotted names; the result is none."""
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            yield from flattened(value, f"{prefix}{key}.")
-        elif prefix or key != "result":
-            yield f"{prefix}{key}", value
+def flattened(tree: object, name: str = "") -> Iterator[tuple[str, object]]:
+    """Nested counters with dotted names; what is in a list has its number. The result is none."""
+    if isinstance(tree, dict):
+        pairs = tree.items()
+    elif isinstance(tree, list):
+        pairs = {str(number): item for number, item in enumerate(tree)}.items()
+    else:
+        yield name, tree
+        return
+    for key, value in pairs:
+        if name or key != "result":
+            yield from flattened(value, f"{name}.{key}" if name else key)
 
 
 @click.command()

@@ -33,6 +33,9 @@ class JsonRpcServer:
         self._most = most_connections
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
+        # What the two limits refused, for ``limits``.
+        self.refused_lines = 0
+        self.refused_connections = 0
 
     async def start(self) -> None:
         """Listen; raises OSError, also if another process listens at the path."""
@@ -52,6 +55,7 @@ class JsonRpcServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._open) >= self._most:
+            self.refused_connections += 1
             writer.transport.abort()
             return
         self._open.add(writer)
@@ -81,6 +85,7 @@ class JsonRpcServer:
             # A last line without its end is a request too: `echo -n` is easily typed.
             return end.partial
         except asyncio.LimitOverrunError:
+            self.refused_lines += 1
             why = f"Invalid Request: a line has at most {self._longest} bytes"
             error = self._responder.error(None, Fault(INVALID_REQUEST, why))
             writer.write(msgspec.json.encode(error) + b"\n")

@@ -34,7 +34,8 @@ class NgResponder:
     """Datagram in, datagram out; silent where rtpengine is silent.
 
     ``counts`` says what was not answered by a command: ``no-cookie``, ``too-long`` (silent),
-    ``duplicate`` (from the cache), ``malformed`` (an error reply).
+    ``duplicate`` (from the cache), ``malformed`` (an error reply); and ``cookie-reused``, what was
+    answered although its cookie had come with another body.
     """
 
     def __init__(
@@ -55,17 +56,20 @@ class NgResponder:
     def answer(self, datagram: bytes, origin: Origin, now: float) -> bytes | None:
         """The datagram to send back; None: none. ``now`` in seconds, for the reply cache."""
         if len(datagram) > self._longest:
-            self._refuse("too-long", origin)
+            self._note("too-long", origin)
             return None
         cookie, space, body = datagram.partition(b" ")
         if not cookie or not space:
-            self._refuse("no-cookie", origin)
+            self._note("no-cookie", origin)
             return None
         key = Key(*origin, cookie, digest(body))
         reply = self._cache.find(key, now)
         if reply is not None:
             self.counts["duplicate"] += 1
             return reply
+        if self._cache.reused(key):
+            # Answered as what it is, a new request; the operator should know of the clash.
+            self._note("cookie-reused", origin)
         payload, lasting = self._perform(body, origin)
         reply = b"%s %s" % (cookie, payload)
         if len(reply) > LARGEST_REPLY:
@@ -83,18 +87,18 @@ class NgResponder:
             if not isinstance(command, bytes):
                 raise CommandError('Dictionary contains no key "command"')
         except CommandError as error:
-            self._refuse("malformed", origin, reason=error.reason)
+            self._note("malformed", origin, reason=error.reason)
             return encode(refusal(error.reason), encoding), True
         name = command.decode("utf-8", "replace")
         outcome = self._dispatcher.perform(name, fields, origin)
         payload = encode(outcome.reply, encoding)
         return payload, outcome.lasting and not is_bulky(command, payload)
 
-    def _refuse(self, why: str, origin: Origin, **more: str) -> None:
+    def _note(self, why: str, origin: Origin, **more: str) -> None:
         self.counts[why] += 1
         held = self._throttle.admit(why)
         if held is not None:
-            log.warning("ng datagram refused", why=why, origin=str(origin), held_back=held, **more)
+            log.warning("odd ng datagram", why=why, origin=str(origin), held_back=held, **more)
 
 
 def is_bulky(command: bytes, payload: bytes) -> bool:

@@ -10,8 +10,8 @@ import hashlib
 from collections import OrderedDict
 from typing import NamedTuple
 
-# What an entry costs besides its bytes (objects, hash table).
-OVERHEAD = 300
+# What an entry costs besides its bytes (objects, hash tables).
+OVERHEAD = 500
 
 
 class Key(NamedTuple):
@@ -45,6 +45,8 @@ class ReplyCache:
         # Entries that had to go before their time: the capacity is too small for the traffic.
         self.dropped_early = 0
         self._entries: OrderedDict[Key, Entry] = OrderedDict()
+        # The body that each cookie came with last, to notice cookies that are used twice.
+        self._bodies: dict[tuple[str, str, int, bytes], bytes] = {}
 
     def find(self, key: Key, now: float) -> bytes | None:
         """The reply given to ``key``, if it is still kept."""
@@ -55,7 +57,10 @@ class ReplyCache:
         return entry.reply
 
     def store(self, key: Key, reply: bytes, now: float) -> None:
-        """Keep ``reply``; nothing is kept that alone is above the capacity."""
+        """Keep ``reply`` beside one to another body under the same cookie, if there is one.
+
+        Nothing is kept that alone is above the capacity.
+        """
         self._expire(now)
         if key in self._entries:
             self._drop(key)
@@ -66,7 +71,12 @@ class ReplyCache:
             self._drop(next(iter(self._entries)))
             self.dropped_early += 1
         self._entries[key] = Entry(reply, now + self.lifetime)
+        self._bodies[key[:4]] = key.digest
         self.size += cost
+
+    def reused(self, key: Key) -> bool:
+        """Whether the cookie came lately with another body: its sender counts in step with one."""
+        return self._bodies.get(key[:4], key.digest) != key.digest
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -80,6 +90,8 @@ class ReplyCache:
 
     def _drop(self, key: Key) -> None:
         self.size -= weight(key, self._entries.pop(key).reply)
+        if self._bodies.get(key[:4]) == key.digest:
+            del self._bodies[key[:4]]
 
 
 def digest(body: bytes) -> bytes:

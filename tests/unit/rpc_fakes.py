@@ -59,7 +59,11 @@ class FakeCommands:
 
     def statistics(self) -> Reply:
         self._note("statistics")
-        return {"sessions": {"joined": 2, "ended": {"deleted": 1}}, "offers": 3}
+        return {
+            "sessions": {"joined": 2, "ended": {"deleted": 1}},
+            "ports": [{"leased": 4}],
+            "offers": 3,
+        }
 
     def terminate(self, request: Terminate) -> Reply:
         self._note(request)
@@ -85,13 +89,20 @@ def msrp() -> dict[str, object]:
         "chunks": 4,
         "reason": "",
     }
-    return {
+    session = {
+        "section": 0,
+        "branch": "",
         "policy": "aware",
         "state": "joined",
         "reason": "",
+        "sentence": "",
         "legs": [
             {"side": "a", "local-port": 20001, "bytes-in": 1536, "bytes-out": 70, **leg},
             {"side": "b", "local-port": 20002, "bytes-in": 70, "bytes-out": 1536, **leg},
         ],
-        "events": [],
+        "events": [
+            {"at": 1500, "side": "a", "what": "accepted", "text": "", "n": 51000},
+            {"at": 2500, "side": "", "what": "joined", "text": "", "n": 0},
+        ],
     }
+    return {"sessions": [session]}

@@ -21,6 +21,7 @@ from msrprelay import config as configuration
 from msrprelay import server as relay_server
 from msrprelay.cli import ctl, daemon
 from msrprelay.cli.lazy import LazyGroup, Place
+from msrprelay.commands import Query
 from msrprelay.log import configure
 from msrprelay.rpc.dispatcher import Dispatcher
 from msrprelay.rpc.jsonrpc import JsonRpcResponder
@@ -106,6 +107,20 @@ def test_show_has_the_legs(socket: str) -> None:
     assert b.split()[0] == "b"
 
 
+def test_show_draws_the_ladder(socket: str) -> None:
+    plain = operate("show", "call-1", "--control", socket).output
+    drawn = operate("show", "call-1", "--ladder", "--control", socket).output
+    assert drawn.startswith(plain)
+    assert "joined" in drawn.removeprefix(plain)
+
+
+def test_show_also_finds_a_call_that_has_ended(socket: str, commands: FakeCommands) -> None:
+    operate("show", "call-1", "--control", socket)
+    (asked,) = commands.asked
+    assert isinstance(asked, Query)
+    assert asked.ended
+
+
 def test_show_of_an_unknown_call_is_refused(socket: str) -> None:
     result = operate("show", "nothing", "--control", socket)
     assert (result.exit_code, result.stdout) == (1, "")
@@ -126,6 +141,7 @@ def test_statistics_are_flat(socket: str) -> None:
         ["COUNTER", "VALUE"],
         ["sessions.joined", "2"],
         ["sessions.ended.deleted", "1"],
+        ["ports.0.leased", "4"],
         ["offers", "3"],
     ]
 

@@ -253,25 +253,27 @@ def test_answers_each_line_in_order(run: Run, tmp_path: Path, sent: bytes, expec
 
 def test_a_line_without_end_is_refused_and_the_connection_closed(run: Run, tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with serving(tmp_path / "s", longest_line=1000):
+        async with serving(tmp_path / "s", longest_line=1000) as server:
             reply = await exchange(tmp_path / "s", b"x" * 5000, then_close=False)
             assert json.loads(reply)["error"] == {
                 "code": -32600,
                 "message": "Invalid Request: a line has at most 1000 bytes",
             }
             assert await exchange(tmp_path / "s", PING % 1) == PONG % 1
+            assert server.refused_lines == 1
 
     run(scenario())
 
 
 def test_a_connection_too_many_is_closed_and_the_others_stay(run: Run, tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with serving(tmp_path / "s", most_connections=2):
+        async with serving(tmp_path / "s", most_connections=2) as server:
             held = [await asyncio.open_unix_connection(tmp_path / "s") for _ in range(2)]
             for reader, writer in held:
                 writer.write(PING % 1 + b"\n")
                 assert await reader.readline() == PONG % 1
             assert await exchange(tmp_path / "s", b"", then_close=False) == b""
+            assert server.refused_connections == 1
             for reader, writer in held:
                 writer.write(PING % 2 + b"\n")
                 assert await reader.readline() == PONG % 2

@@ -156,6 +156,18 @@ def test_another_request_runs(
     assert len(commands.asked) == 2
 
 
+def test_a_cookie_used_twice_runs_both_and_is_counted(
+    responder: NgResponder, commands: FakeCommands
+) -> None:
+    ping = b"1 d7:command4:pinge"
+    assert responder.answer(b"1 " + OFFER, ORIGIN, 0.0) != responder.answer(ping, ORIGIN, 0.0)
+    assert responder.counts == {"cookie-reused": 1}
+    for datagram in (ping, b"1 " + OFFER):
+        responder.answer(datagram, ORIGIN, 1.0)
+    assert responder.counts == {"cookie-reused": 1, "duplicate": 2}
+    assert len(commands.asked) == 2
+
+
 @pytest.mark.parametrize("reason", ["Ran out of ports", "Parallel session limit reached"])
 def test_a_refusal_that_a_retry_cures_is_not_repeated(
     responder: NgResponder, commands: FakeCommands, reason: str

@@ -71,6 +71,16 @@ def test_a_reply_above_the_capacity_is_not_kept() -> None:
     assert len(cache) == 1
 
 
+def test_a_cookie_with_another_body_is_noticed_while_its_reply_is_kept() -> None:
+    cache = ReplyCache()
+    other = KEY._replace(digest=digest(b"another"))
+    assert not cache.reused(KEY)
+    cache.store(KEY, b"pong", 0.0)
+    assert (cache.reused(KEY), cache.reused(other)) == (False, True)
+    cache.store(KEY._replace(port=1), b"pong", 60.0)
+    assert not cache.reused(other)
+
+
 def test_storing_again_replaces() -> None:
     cache = ReplyCache()
     cache.store(KEY, b"pong", 0.0)
@@ -87,14 +97,14 @@ def test_storing_again_replaces() -> None:
 def test_the_bytes_are_bounded_and_counted_whatever_comes(
     steps: list[tuple[int, bytes, float]],
 ) -> None:
-    cache = ReplyCache(lifetime=30.0, capacity=4000)
+    cache = ReplyCache(lifetime=30.0, capacity=6000)
     kept: dict[int, tuple[bytes, float]] = {}
     now = 0.0
     for port, reply, wait in steps:
         now += wait
         cache.store(KEY._replace(port=port), reply, now)
         kept[port] = (reply, now)
-        assert cache.size <= 4000
+        assert cache.size <= 6000
         for other, (given_, at) in kept.items():
             found = cache.find(KEY._replace(port=other), now)
             assert found in (None, given_)

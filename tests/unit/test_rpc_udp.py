@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,7 +41,8 @@ async def serving(*where: Where) -> AsyncIterator[NgUdpServer]:
 async def ask(where: Where, datagram: bytes) -> bytes:
     """One exchange from a connected socket, as SIP servers have: other senders are not heard."""
     loop = asyncio.get_running_loop()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+    family = socket.AF_INET6 if ":" in where[0] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as client:
         client.setblocking(False)
         client.connect(where)
         client.send(datagram)
@@ -54,6 +56,15 @@ def test_the_reply_comes_from_the_address_that_was_asked(run: Run) -> None:
             assert [host for host, _ in server.bound] == ["127.0.0.1", "127.0.0.2"]
             for where in server.bound:
                 assert await ask(where, b"1 d7:command4:pinge") == b"1 d6:result4:ponge"
+
+    run(scenario())
+
+
+@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="this host has no IPv6")
+def test_ipv6_is_served_too(run: Run) -> None:
+    async def scenario() -> None:
+        async with serving(("::1", 0)) as server:
+            assert await ask(server.bound[0], b"1 d7:command4:pinge") == b"1 d6:result4:ponge"
 
     run(scenario())
 
