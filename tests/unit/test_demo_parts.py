@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from msrprelay.demo.call import Plan, run
 from msrprelay.demo.failure import DemoFailed, NotReached, within
 from msrprelay.demo.ng import NgClient, Refused, ng_client
 from msrprelay.demo.offers import Address, describe, section
@@ -202,3 +203,23 @@ def test_bars_are_drawn_on_a_terminal_only() -> None:
         "a > b [####################] 100%   b > a [##########..........]  50%\x1b[K\n"
     )
     assert file.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("roles", "problem"),
+    [
+        pytest.param("active/passive", "query does not tell of both legs", id="direct"),
+        pytest.param("active/active", "ConnectionRefusedError", id="nobody-listens"),
+    ],
+)
+async def test_a_call_that_no_relay_carries_fails(roles: str, problem: str) -> None:
+    """A relay that gives every SDP back as it came: the endpoints are left to themselves."""
+
+    def unchanged(data: bytes, times: int) -> list[bytes]:
+        asked, _ = bencode.decode(data.partition(b" ")[2])
+        assert isinstance(asked, dict)
+        return [reply(data, {"result": "ok", "sdp": asked.get("sdp")})]
+
+    async with fake(unchanged) as (client, _):
+        outcome = await run(Plan("aware", roles, 3, 100), client, lambda *_: None)
+    assert [problem in found for found in outcome.problems] == [True]
