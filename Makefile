@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAGE  := ./scripts/stage
-HOT    := $(wildcard msrprelay/offer_answer/*.py msrprelay/rpc/bencode.* msrprelay/sdp/*.py) msrprelay/uri.py
+HOT    := $(wildcard msrprelay/offer_answer/*.py msrprelay/rpc/bencode.p* msrprelay/sdp/*.py) msrprelay/uri.py
 RUST   := $(shell find native -name '*.rs' -o -name 'Cargo.*' | grep -v /target/)
 
 .DEFAULT_GOAL := help

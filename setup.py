@@ -64,8 +64,10 @@ class BuildExt(build_ext):
 
 setup(
     ext_modules=[
+        *cythonize(
+            HOT_MODULES, exclude=["**/__init__.py"], build_dir="build/cython", language_level=3
+        ),
         Crate("msrprelay._native", manifest="native/py/Cargo.toml"),
-        *cythonize(HOT_MODULES, exclude=["**/__init__.py"], build_dir="build/cython", language_level=3),
     ],
     cmdclass={"build_ext": BuildExt},
 )

@@ -225,9 +225,16 @@ class RelayProcess:
     def limits(self) -> Reply:
         """Every limit and timer with its value and how often it refused something."""
         counters = self.dataplane.counters()
+        refused, control = self.sessions.counts, self.control
         refusals = {
-            "limits.sessions": self.sessions.counts["refused-sessions"],
-            "limits.sessions-per-call": self.sessions.counts["refused-sessions-per-call"],
+            "limits.control-connections": control.refused_connections if control else 0,
+            "limits.jsonrpc-line": control.refused_lines if control else 0,
+            "limits.ng-datagram": self.responder.counts["too-long"],
+            "limits.reply-cache": self.cache.dropped_early,
+            "limits.sdp": refused["refused-sdp_too_large"],
+            "limits.sdp-sections": refused["refused-too_many_sections"],
+            "limits.sessions": refused["refused-sessions"],
+            "limits.sessions-per-call": refused["refused-sessions-per-call"],
             "limits.unbound-per-port": counters.get("refused-crowded", 0),
             "timers.gate": counters.get("refused-gate-timeout", 0),
             "timers.join": counters.get("closed-join-timeout", 0)
@@ -262,6 +269,8 @@ def rules(config: Config) -> Rules:
         idle=config.timers.idle or None,
         final=config.timers.final or None,
         sections_per_call=config.limits.sessions_per_call,
+        sdp_size=config.limits.sdp,
+        sdp_sections=config.limits.sdp_sections,
     )
 
 

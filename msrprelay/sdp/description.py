@@ -45,20 +45,20 @@ class Description:
         return join_lines(lines)
 
 
-def parse(body: bytes) -> Description:
+def parse(body: bytes, max_size: int = MAX_SIZE, max_sections: int = MAX_SECTIONS) -> Description:
     """Read an SDP body; :class:`SdpError` names the rule and the line.
 
-    Rules: ``not_sdp``, ``sdp_too_large`` (64 KiB), ``too_many_sections`` (64 m= lines). Everything
+    Rules: ``not_sdp``, ``sdp_too_large`` (octets), ``too_many_sections`` (m= lines). Everything
     else that is wrong is a problem of its section, so that the others can still be relayed.
     """
-    if len(body) > MAX_SIZE:
-        raise SdpError("sdp_too_large", body.count(b"\n", 0, MAX_SIZE) + 1)
+    if len(body) > max_size:
+        raise SdpError("sdp_too_large", body.count(b"\n", 0, max_size) + 1)
     lines = split_lines(body)
     if not lines or not lines[0].text.startswith(b"v="):
         raise SdpError("not_sdp", 1)
     starts = [i for i, line in enumerate(lines) if line.text.startswith(b"m=")]
-    if len(starts) > MAX_SECTIONS:
-        raise SdpError("too_many_sections", starts[MAX_SECTIONS] + 1)
+    if len(starts) > max_sections:
+        raise SdpError("too_many_sections", starts[max_sections] + 1)
     return Description(body, tuple(_sections(lines, starts)))
 
 

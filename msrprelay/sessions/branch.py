@@ -41,6 +41,16 @@ class Rules:
     idle: float | None
     final: float | None
     sections_per_call: int
+    # Bounds on one SDP: octets and m= lines.
+    sdp_size: int
+    sdp_sections: int
+
+
+class TooManySections(CommandError):
+    """One call-id must not take the whole relay."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"more than {most} MSRP sections in this call")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +140,7 @@ class Branch:
             section = self.sections.get(change.index)
             if section is None:
                 if len(opened) >= room:
-                    raise CommandError(
-                        f"more than {self._rules.sections_per_call} MSRP sections in this call"
-                    )
+                    raise TooManySections(self._rules.sections_per_call)
                 section = self._open(change, decision.side, request)
                 opened.append(section)
             elif section.revive():

@@ -18,8 +18,10 @@ class Call:
     created: float
     branches: dict[str | None, Branch] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
-    # Sections the call no longer has, until the engine has closed their listeners.
+    # Sections the call no longer has: those the engine has not closed yet, and all of them, so
+    # that an ended call can still be explained.
     leaving: list[Section] = field(default_factory=list)
+    past: list[Section] = field(default_factory=list)
     # When the call ends unless something happens; seconds of the monotonic clock.
     expires: float | None = None
     # When it ends whatever happens.

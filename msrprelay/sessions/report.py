@@ -20,7 +20,7 @@ def describe(call: Call) -> dict[str, object]:
     """Everything about a call. Kamailio's statistics need ``totals`` as it is spelled here."""
     sections = [
         (branch, section) for branch in call.branches.values() for section in _all(branch)
-    ] + [(None, section) for section in call.leaving]
+    ] + [(None, section) for section in call.past]
     reports = [(branch, section, section.session.report()) for branch, section in sections]
     legs = [leg for *_, report in reports for leg in report["legs"]]
     reply: dict[str, object] = {

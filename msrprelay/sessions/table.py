@@ -16,7 +16,7 @@ from ..errors import CommandError, SdpError
 from ..offer_answer import Ended, RolledBack, live_sections
 from ..offer_answer.negotiation import UNKNOWN_CALL, UNMATCHED
 from ..sdp import Description, parse
-from .branch import Branch, Rewritten, Rules
+from .branch import Branch, Rewritten, Rules, TooManySections
 from .call import Call
 from .legs import PARALLEL_LIMIT, Ports
 from .report import describe
@@ -72,7 +72,7 @@ class Sessions:
 
     def offer(self, request: Offer) -> Reply:
         """Rewrite an offer, its listeners open before the reply leaves."""
-        description = _parse(request)
+        description = self._parse(request)
         call = self._calls.get(request.call_id)
         if not request.relay or (call is None and not live_sections(description)):
             return _untouched(description)
@@ -83,7 +83,11 @@ class Sessions:
         call = call or self._call(request.call_id)
         branch = branch or self._branch(call)
         room = self._rules.sections_per_call - sum(1 for _ in call.sections())
-        rewritten = branch.offer(self._scheduler.time(), request, description, room)
+        try:
+            rewritten = branch.offer(self._scheduler.time(), request, description, room)
+        except TooManySections:
+            self.counts["refused-sessions-per-call"] += 1
+            raise
         if branch not in call.branches.values():
             call.branches[request.via_branch] = branch
         if fresh:
@@ -94,7 +98,7 @@ class Sessions:
 
     def answer(self, request: Answer) -> Reply:
         """Rewrite the answer and commit both."""
-        description = _parse(request)
+        description = self._parse(request)
         call = self._calls.get(request.call_id)
         if not request.relay or (call is None and not live_sections(description)):
             return _untouched(description)
@@ -214,6 +218,14 @@ class Sessions:
             self.counts["refused-sessions"] += 1
             raise CommandError(PARALLEL_LIMIT)
 
+    def _parse(self, request: SdpRequest) -> Description:
+        try:
+            return parse(request.sdp, self._rules.sdp_size, self._rules.sdp_sections)
+        except SdpError as error:
+            self.counts[f"refused-{error.rule}"] += 1
+            log.warning("SDP refused", call_id=request.call_id, reason=str(error))
+            raise CommandError("Failed to parse SDP") from error
+
     def _call(self, call_id: str) -> Call:
         call = Call(call_id, time.time())
         if self._rules.final is not None:
@@ -258,6 +270,7 @@ class Sessions:
 
     def _retire(self, call: Call, section: Section, reason: str, linger: float) -> None:
         """The call does not need the section any more; its ports are free once it is closed."""
+        call.past = [*call.past, section][-self._rules.sections_per_call :]
         if section.over:
             section.release()
             return
@@ -342,14 +355,6 @@ class Sessions:
             self._arm(call)
         else:
             self._end(call, "offer-timeout")
-
-
-def _parse(request: SdpRequest) -> Description:
-    try:
-        return parse(request.sdp)
-    except SdpError as error:
-        log.warning("SDP refused", call_id=request.call_id, reason=str(error))
-        raise CommandError("Failed to parse SDP") from error
 
 
 def _untouched(description: Description) -> Reply:

@@ -161,6 +161,8 @@ RULES = Rules(
     idle=None,
     final=None,
     sections_per_call=2,
+    sdp_size=65536,
+    sdp_sections=64,
 )
 
 SAID: dict[str, Any] = {

@@ -558,7 +558,10 @@ def test_query_of_an_unknown_call_is_refused() -> None:
     send(lab, offer())
     send(lab, delete())
     assert refusal(lab, query()) == "Unknown call-id"
-    assert send(lab, query(ended=True))["ended"] == "deleted"
+    lab.settle()
+    reply: Any = send(lab, query(ended=True))
+    assert reply["ended"] == "deleted"
+    assert [each["policy"] for each in reply["msrp"]["sessions"]] == ["aware"]
 
 
 def test_ended_calls_are_forgotten_in_the_end() -> None:

@@ -107,6 +107,7 @@ fn open_error(py: Python<'_>, refused: &msrp_relay::OpenError) -> PyErr {
 
 fn notice(notice: msrp_relay::Notice) -> Notice {
     let (what, side, reason): (_, Option<Side>, _) = match notice.what {
+        NoticeKind::AnswerIgnored(side) => ("answer-ignored", Some(side), None),
         NoticeKind::Bound(side) => ("bound", Some(side), None),
         NoticeKind::Closed(reason) => ("closed", reason.side(), Some(reason.as_str())),
         NoticeKind::DialFailed(side) => ("dial-failed", Some(side), None),
