@@ -203,6 +203,8 @@ pub enum Output {
 /// What the control plane is told. Nothing that a stranger can cause at will.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum NoticeKind {
+    /// An answer named another peer for a leg that is joined; the leg keeps its connection.
+    AnswerIgnored(Side),
     /// The leg has its connection.
     Bound(Side),
     /// The session is over; always the last one, exactly once.
@@ -258,8 +260,8 @@ pub struct Session {
 
 #[derive(Debug)]
 enum State {
-    /// The legs look for their connections.
-    Pairing(Pairing),
+    /// The legs look for their connections. Boxed: joined sessions are the many.
+    Pairing(Box<Pairing>),
     /// Bytes move both ways.
     Joined,
     /// `first` has sent FIN and it was passed on; the other direction may finish.
@@ -275,7 +277,7 @@ enum State {
 impl Session {
     /// A session whose offer is out: both listeners are open.
     pub fn new(policy: Policy, timers: Timers) -> Self {
-        let state = State::Pairing(Pairing::default());
+        let state = State::Pairing(Box::default());
         Self { policy, timers, state, outputs: VecDeque::new() }
     }
 
@@ -310,6 +312,14 @@ impl Session {
                 Stage::Draining
             }
             State::Closed => Stage::Closed,
+        }
+    }
+
+    /// Why it is being ended, once that is decided.
+    pub fn ending(&self) -> Option<CloseReason> {
+        match &self.state {
+            State::Lingering { reason, .. } | State::Parting { reason, .. } => Some(*reason),
+            _ => None,
         }
     }
 
@@ -396,6 +406,7 @@ impl Session {
                 self.abort(self.reason_or(broken(side, how)));
             }
             Input::Idle => self.part(self.reason_or(CloseReason::Idle), now),
+            Input::Answered(plans) => self.ignore_answer(plans),
             Input::Close { reason, linger } => self.linger(reason, now + linger, now),
             Input::Timeout => match self.state {
                 State::HalfClosed { first, until } if now >= until => {
@@ -406,6 +417,13 @@ impl Session {
             },
             _ => {}
         }
+    }
+
+    /// Joined legs keep their connections, whatever a later answer says.
+    fn ignore_answer(&mut self, plans: [Plan; 2]) {
+        let changed = Side::BOTH.into_iter().zip(plans).filter(|(_, plan)| plan.changed);
+        self.outputs
+            .extend(changed.map(|(side, _)| Output::Notify(NoticeKind::AnswerIgnored(side))));
     }
 
     /// One direction has ended whole.

@@ -120,6 +120,11 @@ impl Board {
         &self.legs[side.index()]
     }
 
+    /// Where this side's listener is.
+    pub(crate) fn local(&self, side: Side) -> SocketAddr {
+        lock(&self.leg(side).facts).local
+    }
+
     pub(crate) fn set_stage(&self, stage: Stage) {
         self.stage.store(stage as u8, Ordering::Relaxed);
     }

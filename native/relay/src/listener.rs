@@ -76,10 +76,6 @@ impl Door {
         }
     }
 
-    pub(crate) fn is_listening(&self) -> bool {
-        self.listener.is_some()
-    }
-
     /// Nobody can come and nobody waits.
     pub(crate) fn is_idle(&self) -> bool {
         self.listener.is_none() && self.callers.iter().all(Option::is_none)

@@ -187,3 +187,48 @@ impl Worker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board::Board;
+    use crate::spec::{LegOpen, OpenSpec};
+    use crate::sys::tcp;
+    use msrp_proto::session::Policy;
+
+    fn worker() -> Worker {
+        let queue = || Arc::new(Queue::new().unwrap());
+        let counters = Arc::new(ThreadCounters::default());
+        Worker::new(Arc::new(Config::default()), queue(), Arc::new(Queue::new().unwrap()), counters)
+            .unwrap()
+    }
+
+    fn opening(id: u64, config: &Config) -> Opening {
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let options = tcp::Options::new(config, None);
+        let leg = || LegOpen { listen, own_uri: b"msrp://h:1/x;tcp".to_vec(), peer_path: vec![] };
+        let spec = OpenSpec { policy: Policy::Aware, legs: [leg(), leg()], tos: None, idle: None };
+        let listeners = [(); 2].map(|()| tcp::listen(listen, &options).unwrap());
+        let board = Arc::new(Board::new([listen, listen], Instant::now(), true));
+        Opening { id, spec, listeners, board }
+    }
+
+    #[test]
+    fn a_panic_ends_one_session_and_no_other() {
+        let mut worker = worker();
+        for id in [1, 2] {
+            let opening = opening(id, &worker.thread.config);
+            worker.adopt(opening);
+        }
+        worker.with_id(1, |_, _| panic!("expected by this test"));
+        worker.with_id(1, |_, _| unreachable!("it is gone"));
+        assert_eq!(worker.pairs.len(), 1);
+        let told = worker.thread.notices.drain();
+        let closed = NoticeKind::Closed(CloseReason::Internal);
+        assert_eq!(told, [Notice { session: 1, what: closed }]);
+        let mut counters = crate::Counters::default();
+        counters.add(&worker.thread.counters);
+        assert_eq!((counters.total.panics, counters.closed["internal"]), (1, 1));
+        worker.with_id(2, |pair, thread| pair.close(CloseReason::Deleted, Duration::ZERO, thread));
+    }
+}

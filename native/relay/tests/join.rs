@@ -101,7 +101,7 @@ fn a_passive_peer_is_dialled_when_the_other_has_bound() {
 
 #[test]
 fn a_body_first_is_preceded_by_the_relays_own_bind() {
-    let mut engine = Engine::new(config());
+    let engine = Engine::new(config());
     let (listener, target) = listener();
     let call = engine.open(Policy::Aware);
     call.answer(Role::Accept, Role::Dial, Target::None, target);
@@ -293,4 +293,18 @@ fn a_half_closed_early_peer_is_still_heard() {
     a.expect(&call.arrives(Side::B, Policy::Aware, &call.response(Side::B, "tidlast1", "200 OK")));
     a.expect_fin();
     assert_eq!(engine.closed(&call), CloseReason::Hangup(Side::A));
+}
+
+#[test]
+fn a_later_answer_leaves_joined_legs_alone() {
+    let mut engine = Engine::new(config());
+    let (call, mut a, mut b) = engine.joined(Policy::Aware);
+    let none = Target::None;
+    call.answer(Role::Accept, Role::Accept, none.clone(), none.clone());
+    let other = "msrp://172.16.4.5:9/pathC;tcp";
+    call.answer_with(Role::Accept, Role::Accept, none.clone(), none, other);
+    assert_eq!(engine.next(&call), NoticeKind::AnswerIgnored(Side::B));
+    let message = call.message(Side::A, "tidstill", b"still here");
+    a.send(&message);
+    b.expect(&call.arrives(Side::A, Policy::Aware, &message));
 }

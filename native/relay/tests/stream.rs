@@ -184,6 +184,24 @@ fn a_slow_reader_bounds_what_is_taken_from_its_sender() {
     }
 }
 
+/// The one test here that must let time pass: what it shows is that nothing happens.
+#[test]
+fn a_slow_reader_outlives_the_user_timeout() {
+    let user_timeout = Duration::from_millis(400);
+    let mut engine = Engine::new(Config { user_timeout, ..config() });
+    let (call, a, b) = engine.joined(Policy::Sessmatch);
+    a.stream.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+    let mut taken = 0;
+    while let Ok(n) = (&a.stream).write(&[b'x'; 65536]) {
+        taken += n;
+    }
+    assert_eq!(engine.quiet_for(user_timeout * 4), None);
+    read_exactly(&b.stream, &vec![b'x'; taken]);
+    a.fin();
+    b.fin();
+    assert_eq!(engine.closed(&call).as_str(), "hangup");
+}
+
 #[test]
 fn a_fin_is_passed_on_and_the_other_direction_may_finish() {
     let mut engine = Engine::new(config());

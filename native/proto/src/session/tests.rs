@@ -99,8 +99,10 @@ fn ended(how: Output, reason: CloseReason) -> Vec<Output> {
     vec![how, told(NoticeKind::Closed(reason))]
 }
 
-/// A row: the policy, and events each with what must follow.
-type Story = (&'static str, Policy, Vec<(Input, Vec<Output>)>);
+/// Events, each with what must follow.
+type Course = Vec<(Input, Vec<Output>)>;
+/// A row of the table.
+type Story = (&'static str, Policy, Course);
 
 fn stories() -> Vec<Story> {
     use Policy::{Aware, Sessmatch};
@@ -329,7 +331,7 @@ fn what_follows_the_join() {
     let listeners = vec![Output::CloseListener(A), Output::CloseListener(B)];
     let aborted =
         |side, how, reason| [vec![lost(side, how)], ended(Output::Abort, reason)].concat();
-    let rows: Vec<(&str, Vec<(Input, Vec<Output>)>)> = vec![
+    let rows: Vec<(&str, Course)> = vec![
         (
             "both ends",
             vec![

@@ -1,17 +1,13 @@
 //! From decisions to sockets.
 
 use msrp_proto::session::{Input, LegReason, NoticeKind, Output, Policy, Side};
-use msrp_proto::{BindAnswer, PathPair, Rewriter, bind_request};
-use rustix::rand::{GetRandomFlags, getrandom};
+use msrp_proto::{PathPair, Rewriter};
 
 use super::Pair;
 use crate::board::LegState;
-use crate::dial::{Dial, OwnBind};
-use crate::leg::{Leg, Sent};
-use crate::listener::Door;
+use crate::leg::Leg;
 use crate::mover::Direction;
 use crate::ring::RingWhat;
-use crate::sys::tcp;
 use crate::thread::Thread;
 
 impl Pair {
@@ -22,6 +18,9 @@ impl Pair {
             self.carry_out(output, thread);
         }
         self.board.set_stage(self.life.stage());
+        if let Some(reason) = self.life.ending() {
+            self.board.set_reason(reason);
+        }
     }
 
     fn carry_out(&mut self, output: Output, thread: &mut Thread) {
@@ -29,7 +28,7 @@ impl Pair {
             Output::Abort => self.abort(thread),
             Output::CancelDial(side) => self.end(side).cancel_dial(thread),
             Output::Close => self.end_all(thread, Leg::close),
-            Output::CloseListener(side) => self.close_listener(side, thread),
+            Output::CloseListener(side) => self.end(side).close_listener(thread),
             Output::Dial(side) => self.dial(side, thread),
             Output::Drop(side) => {
                 self.end(side).drop_leg(thread);
@@ -44,67 +43,18 @@ impl Pair {
         }
     }
 
-    fn close_listener(&mut self, side: Side, thread: &Thread) {
-        let end = self.end(side);
-        if let Some(door) = &mut end.door {
-            door.close_listener(thread);
-        }
-        end.door.take_if(|door| door.is_idle());
-    }
-
-    fn listen(&mut self, side: Side, thread: &mut Thread) {
-        let (key, options) = (self.key, tcp::Options::new(&thread.config, self.tos));
-        let end = self.end(side);
-        if end.door.as_ref().is_some_and(|door| door.is_listening()) {
-            return;
-        }
-        let Ok(listener) = tcp::listen(end.local, &options) else {
-            return thread.counters.refused("port-lost");
-        };
-        match &mut end.door {
-            Some(door) => door.open(listener, thread),
-            None => end.door = Some(Box::new(Door::new(key, side, listener, thread))),
-        }
-    }
-
-    fn dial(&mut self, side: Side, thread: &mut Thread) {
-        let (key, options) = (self.key, tcp::Options::new(&thread.config, self.tos));
-        let end = &mut self.ends[side.index()];
-        let mut dial = Dial::new((key, side), end.local.ip(), &end.targets, options, thread);
-        let dialled = dial.next(&self.board, thread);
-        end.dial = Some(Box::new(dial));
-        self.board.leg(side).set_state(LegState::Dialling);
-        self.dialled(side, dialled, thread);
-    }
-
-    fn send_bind(&mut self, side: Side, thread: &mut Thread) {
-        let end = &mut self.ends[side.index()];
-        let (Some(leg), Ok(tid), Ok(message_id)) = (&mut end.leg, ident(), ident()) else {
-            return self.feed(Input::Fault, thread);
-        };
-        let request = bind_request(&end.path.join(&b' '), &end.own_uri, &tid, &message_id);
-        end.own_bind = Some(Box::new(OwnBind::new(BindAnswer::new(&tid, thread.config.limits))));
-        thread.counters.own_binds(1);
-        self.board.event(thread.now, Some(side), RingWhat::OwnBind, 0);
-        match leg.send(&[std::io::IoSlice::new(&request)]) {
-            Sent::Bytes(n) => self.board.leg(side).add_out(n),
-            // Its end is noticed where the answer is awaited.
-            Sent::Nowhere => {}
-            Sent::Broken(how) => self.lost(side, how, thread),
-        }
-    }
-
     fn join(&mut self, thread: &mut Thread) {
         let flows = Side::BOTH.map(|side| {
             let rewriter = self.rewriter(side, thread);
-            let early = std::mem::take(&mut self.end(side).early);
-            Direction::new(side, rewriter, early, thread.now)
+            let approach = self.end(side).approach.as_mut();
+            let early = approach.map(|approach| std::mem::take(&mut approach.early));
+            Direction::new(side, rewriter, early.unwrap_or_default(), thread.now)
         });
         self.flows = Some(Box::new(flows));
         for side in Side::BOTH {
-            self.end(side).targets = Vec::new();
             self.board.leg(side).set_state(LegState::Joined);
         }
+        self.leave_doors();
         thread.counters.joined(1);
         // Its turn comes when the outputs before and behind this one are carried out.
         thread.runnable.push(self.key);
@@ -114,7 +64,8 @@ impl Pair {
         if self.policy != Policy::Aware {
             return None;
         }
-        let (sender, receiver) = (&self.ends[from.index()], &self.ends[from.other().index()]);
+        let sender = self.ends[from.index()].approach.as_ref()?;
+        let receiver = self.ends[from.other().index()].approach.as_ref()?;
         let paths = PathPair::new(&sender.own_uri, &sender.path, &receiver.path, &receiver.own_uri);
         Some(Box::new(Rewriter::new(paths, thread.config.limits)))
     }
@@ -143,11 +94,10 @@ impl Pair {
     fn end_all(&mut self, thread: &Thread, last: fn(Leg, &Thread)) {
         for side in Side::BOTH {
             let end = self.end(side);
-            end.shut_door(thread);
+            end.shut(thread);
             if let Some(leg) = end.leg.take() {
                 last(leg, thread);
             }
-            end.cancel_dial(thread);
             self.board.leg(side).set_state(LegState::Closed);
         }
         self.flows = None;
@@ -164,7 +114,7 @@ impl Pair {
                 self.board.leg(side).set_state(LegState::Listening);
                 self.board.event(thread.now, Some(side), RingWhat::DialFailed, 0);
             }
-            NoticeKind::LegLost(..) => {}
+            NoticeKind::AnswerIgnored(_) | NoticeKind::LegLost(..) => {}
             NoticeKind::Closed(reason) => {
                 self.over = true;
                 self.board.set_reason(reason);
@@ -175,12 +125,4 @@ impl Pair {
         }
         thread.notify(self.id, notice);
     }
-}
-
-/// 128 random bits as an `ident` of RFC 4975 §9.
-fn ident() -> rustix::io::Result<[u8; 32]> {
-    let mut random = [0; 16];
-    getrandom(&mut random, GetRandomFlags::empty())?;
-    let hex = |nibble: u8| b"0123456789abcdef"[usize::from(nibble & 15)];
-    Ok(std::array::from_fn(|i| hex(random[i / 2] >> (4 * (i % 2)))))
 }

@@ -21,10 +21,7 @@ impl Pair {
         self.parting = true;
         for side in Side::BOTH {
             let end = self.end(side);
-            end.shut_door(thread);
-            if let Some(mut dial) = end.dial.take() {
-                dial.cancel(thread);
-            }
+            end.shut(thread);
             if end.leg.is_some() {
                 self.board.leg(side).set_reason(LegReason::Ended);
                 self.board.leg(side).set_state(LegState::Draining);

@@ -114,6 +114,14 @@ impl Engine {
         }
     }
 
+    /// The first notice within this time, if any.
+    pub fn quiet_for(&mut self, time: Duration) -> Option<Notice> {
+        let mut fds = [PollFd::from_borrowed_fd(self.relay.notices_fd(), PollFlags::IN)];
+        let time = Timespec { tv_sec: time.as_secs() as i64, tv_nsec: time.subsec_nanos().into() };
+        poll(&mut fds, Some(&time)).unwrap();
+        self.relay.drain().into_iter().next()
+    }
+
     /// Both peers dial in and are joined, with their bind SENDs delivered.
     pub fn joined(&mut self, policy: Policy) -> (Call, Peer, Peer) {
         let call = self.open(policy);
