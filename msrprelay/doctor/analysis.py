@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .calls import Outcome, outcome
 from .capture import Capture, Progress
 from .cases import Case, build_cases, lone_case
 from .errors import CaptureError
@@ -21,6 +22,9 @@ PER_RULE = 50
 
 RETIRED = 2_000
 """Findings kept of calls that had to give way in a very large capture."""
+
+RETIRED_OUTCOMES = 500_000
+"""Outcomes kept of such calls: one row of numbers each."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Analysis:
 
     file: str
     diagnoses: list[Diagnosis] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
     damage: str | None = None
     packets: int = 0
     retired: int = 0
@@ -80,7 +85,9 @@ def analyse(path: str | Path, progress: Progress | None = None) -> Analysis:
             tracker.take(packet)
     tracker.finish()
     result.packets, result.damage = capture.frames, capture.damage
-    result.diagnoses = early.diagnoses + [diagnose(case) for case in build_cases(tracker)]
+    cases = build_cases(tracker)
+    result.diagnoses = early.diagnoses + [diagnose(case) for case in cases]
+    result.outcomes = early.outcomes + [outcome(d, case) for case in cases for d in case.dialogs]
     result.retired = early.count
     return result
 
@@ -116,11 +123,15 @@ class _Early:
     def __init__(self) -> None:
         self.tracker = Tracker(self._retire, self._retire)
         self.diagnoses: list[Diagnosis] = []
+        self.outcomes: list[Outcome] = []
         self.count = 0
 
     def _retire(self, thing: Link | Dialog) -> None:
         self.count += 1
-        diagnosis = diagnose(lone_case(thing, self.tracker))
+        case = lone_case(thing, self.tracker)
+        diagnosis = diagnose(case)
+        if isinstance(thing, Dialog) and len(self.outcomes) < RETIRED_OUTCOMES:
+            self.outcomes.append(outcome(thing, case))
         if diagnosis.findings and len(self.diagnoses) < RETIRED:
             self.diagnoses.append(Diagnosis(_emptied(diagnosis.case), diagnosis.findings))
 

@@ -236,8 +236,7 @@ class Dialog:
             if found.method == "INVITE" and found.ordinal > 0 and found.ordinary
         ]
         for key in dull[: max(len(dull) - KEPT_REINVITES, 0)]:
-            del self.transactions[key]
-            self.reinvites += 1
+            self.reinvites += bool(self.transactions.pop(key).provisionals)
 
 
 class Dialogs:

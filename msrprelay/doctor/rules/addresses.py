@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ...roles import dials
 from ...sdp import MsrpSection
@@ -114,13 +114,18 @@ def types_disjoint(exchange: Exchange, case: Case) -> Iterator[Hit]:
     """RFC 4975 section 8.6: a SEND with another type gets 415."""
     taken = [(media.number, section.accept_types) for media, section in _each(exchange)]
     numbers, lists = [number for number, _ in taken], [types for _, types in taken if types]
-    if len(lists) < 2 or any(_overlap(one, other) for one in lists[0] for other in lists[1]):
+    if len(lists) < 2 or common_type(lists[0], lists[1]):
         return
     yield Hit(
         numbers,
         f"No common type: {' '.join(lists[0])} against {' '.join(lists[1])}; every SEND will get "
         "415.",
     )
+
+
+def common_type(ones: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether two a=accept-types lists overlap, wildcards included."""
+    return any(_overlap(one, other) for one in ones for other in others)
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -1,0 +1,193 @@
+"""``msrprelay-ctl doctor``, ``lint`` and ``check-host``; each imports its work when it is run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from .analysis import Analysis
+
+HEALTHY, ERRORS, UNREADABLE = 0, 1, 2
+LONG_FILE = 8 << 20
+"""Bytes from which a progress bar is worth its line."""
+
+CAPTURE = click.Path(path_type=Path, allow_dash=True)
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+SDP = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("files", nargs=-1, type=CAPTURE)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per file, one per line.")
+@click.option("--ladder", is_flag=True, help="Draw the ladder of each call.")
+@click.option("--svg", type=Path, help="Write the ladder of the first faulty call as SVG.")
+@click.option("--report", type=Path, help="Write a report: FILE.html or FILE.md.")
+@click.option("--batch", type=FOLDER, help="Judge every capture in a directory together.")
+@click.option("--histogram", type=Path, help="With --batch: interrupted calls, FILE.svg or .png.")
+def doctor(
+    files: tuple[Path, ...],
+    as_json: bool,
+    ladder: bool,
+    svg: Path | None,
+    report: Path | None,
+    batch: Path | None,
+    histogram: Path | None,
+) -> None:
+    """Explain captures (pcap, pcapng, gz; SIP, SDP, MSRP and TCP of both legs).
+
+    Exit status: 0 healthy, 1 errors found, 2 unreadable.
+    """
+    if bool(files) == (batch is not None):
+        raise click.UsageError("name capture files, or a directory with --batch")
+    if histogram is not None and batch is None:
+        raise click.UsageError("--histogram goes with --batch")
+    if batch is not None:
+        sys.exit(_batch(batch, as_json, histogram))
+    from . import text
+
+    analyses = []
+    for path in files:
+        analysis = _analyse(path, quiet=as_json)
+        analyses.append(analysis)
+        if as_json:
+            click.echo(text.as_json(analysis))
+        elif analysis.unreadable:
+            click.echo(text.summary(analysis), err=True)
+        else:
+            click.echo(text.as_text(analysis, ladder), nl=False)
+    if report is not None:
+        _write(report, lambda: _report(report, analyses))
+    if svg is not None:
+        _write(svg, lambda: _ladder(svg, analyses))
+    sys.exit(status(analyses))
+
+
+def status(analyses: list[Analysis]) -> int:
+    """2 if a file could not be read (and no error was found in it), 1 with errors, else 0."""
+    if any(a.damage is not None and not a.faulty for a in analyses):
+        return UNREADABLE
+    return ERRORS if any(a.faulty for a in analyses) else HEALTHY
+
+
+def _analyse(path: Path, quiet: bool) -> Analysis:
+    from .analysis import analyse
+
+    with _progress(path, quiet) as progress:
+        return analyse(path, progress)
+
+
+@contextmanager
+def _progress(path: Path, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on stderr for a long file on a terminal."""
+    try:
+        size = path.stat().st_size
+    except OSError:
+        size = 0
+    if quiet or size < LONG_FILE or not sys.stderr.isatty():
+        yield None
+        return
+    with click.progressbar(length=size, label=path.name, file=sys.stderr) as bar:
+
+        def show(read: int, _size: int) -> None:
+            bar.update(max(read - bar.pos, 0))
+
+        yield show
+
+
+def _write(path: Path, write: Callable[[], None]) -> None:
+    try:
+        write()
+    except OSError as error:
+        raise click.ClickException(f"{path}: {error.strerror}") from error
+
+
+def _report(path: Path, analyses: list[Analysis]) -> None:
+    from .report import write_report
+
+    write_report(path, analyses)
+
+
+def _ladder(path: Path, analyses: list[Analysis]) -> None:
+    from .ladder import build_ladder, draw_svg
+
+    diagnoses = [diagnosis for analysis in analyses for diagnosis in analysis.diagnoses]
+    first = next((d for d in diagnoses if not d.healthy), next(iter(diagnoses), None))
+    if first is None:
+        raise click.ClickException("no call to draw")
+    marked = frozenset(number for found in first.findings for number in found.packets)
+    path.write_text(draw_svg(build_ladder(first.case), marked).markup(lone=True), "utf-8")
+
+
+def _batch(folder: Path, as_json: bool, histogram: Path | None) -> int:
+    from . import batch_text
+    from . import histogram as pictures
+    from .batch import run
+    from .errors import CaptureError
+
+    def done(analysis: Analysis, count: int, total: int) -> None:
+        if as_json:
+            from . import text
+
+            click.echo(text.as_json(analysis))
+        elif sys.stderr.isatty():
+            click.echo(f"\r{count} of {total} files", nl=count == total, err=True)
+
+    result = run(folder, done)
+    if not result.files:
+        raise click.UsageError(f"{folder} holds no capture")
+    click.echo(batch_text.as_json(result) if as_json else batch_text.as_text(result))
+    if histogram is not None:
+        try:
+            _write(histogram, lambda: pictures.write_histogram(histogram, result))
+        except CaptureError as error:
+            raise click.ClickException(str(error)) from error
+    if result.faulty:
+        return ERRORS
+    return UNREADABLE if result.unreadable else HEALTHY
+
+
+@click.command()
+@click.argument("offer", type=SDP)
+@click.argument("answer", type=SDP, required=False)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def lint(offer: Path, answer: Path | None, as_json: bool) -> None:
+    """Judge an SDP offer, or an offer and its answer, and show what the relay would write.
+
+    Exit status: 0 it can work, 1 it cannot, 2 not an SDP.
+    """
+    from ..errors import SdpError
+    from . import lint as linting
+
+    try:
+        result = linting.lint(offer.read_bytes(), answer.read_bytes() if answer else None)
+    except SdpError as error:
+        click.echo(f"line {error.line}: {error.rule}", err=True)
+        sys.exit(UNREADABLE)
+    click.echo(linting.as_json(result) if as_json else linting.as_text(result), nl=as_json)
+    sys.exit(ERRORS if result.faulty else HEALTHY)
+
+
+@click.command("check-host")
+@click.option("--port-min", type=click.IntRange(1, 65535), default=20000, show_default=True)
+@click.option("--port-max", type=click.IntRange(1, 65535), default=29999, show_default=True)
+@click.option("--sessions", type=click.IntRange(1), default=10000, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def check_host(port_min: int, port_max: int, sessions: int, as_json: bool) -> None:
+    """Look for limits of this host that a relay with so many sessions would meet.
+
+    Exit status: 0 fine, 1 something to do.
+    """
+    from . import checkhost
+
+    if port_max < port_min:
+        raise click.UsageError("--port-max is below --port-min")
+    checks = checkhost.run(checkhost.Wanted(port_min, port_max, sessions), Path(os.sep))
+    click.echo(checkhost.as_json(checks) if as_json else checkhost.as_text(checks), nl=as_json)
+    sys.exit(ERRORS if any(check.state == "error" for check in checks) else HEALTHY)

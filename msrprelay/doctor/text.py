@@ -1,0 +1,119 @@
+"""An analysis for the terminal and for programs. Packets' text is made printable here."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import textwrap
+from typing import Any
+
+import click
+
+from ..printable import printable
+from .analysis import Analysis, Diagnosis
+from .finding import Finding, Severity
+from .ladder import build_ladder, draw_text
+
+COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
+LONGEST = 2_000
+"""Characters of one verdict."""
+
+NARROW, WIDE = 60, 110
+
+
+def as_json(analysis: Analysis) -> str:
+    """One line: file, findings, healthy; and ``error`` where the file could not be read whole."""
+    row: dict[str, Any] = {
+        "file": analysis.file,
+        "findings": [_as_row(found) for found in analysis.findings],
+        "healthy": analysis.healthy,
+    }
+    if analysis.damage is not None:
+        row["error"] = printable(analysis.damage, LONGEST)
+    return json.dumps(row)
+
+
+def _as_row(found: Finding) -> dict[str, Any]:
+    return {
+        "rule": found.rule,
+        "severity": found.severity.value,
+        "packets": list(found.packets),
+        "verdict": printable(explained(found), LONGEST),
+        "remedy": found.remedy,
+    }
+
+
+def explained(found: Finding) -> str:
+    """The verdict, and what it follows from."""
+    return f"Follows from {found.follows}. {found.verdict}" if found.follows else found.verdict
+
+
+def summary(analysis: Analysis) -> str:
+    """One line about the file."""
+    name = printable(analysis.file, LONGEST)
+    if analysis.unreadable:
+        return f"{printable(analysis.damage or '', LONGEST)}"
+    errors = sum(f.severity is Severity.ERROR for f in analysis.findings)
+    notes = len(analysis.findings) - errors
+    cases = len(analysis.diagnoses)
+    state = "healthy" if analysis.healthy else f"{errors} error{'s' * (errors != 1)}"
+    if analysis.damage is not None and not errors:
+        state = "nothing wrong in what could be read"
+    extra = f", {notes} note{'s' * (notes != 1)}" if notes else ""
+    calls = f"{cases} call{'s' * (cases != 1)}"
+    return f"{name}: {analysis.packets} packets, {calls}: {state}{extra}"
+
+
+def as_text(analysis: Analysis, ladder: bool = False) -> str:
+    """The whole analysis for a terminal."""
+    lines = [click.style(summary(analysis), bold=True)]
+    if analysis.damage is not None and not analysis.unreadable:
+        damage = printable(analysis.damage, LONGEST)
+        lines.append(click.style(f"  The file is damaged: {damage}.", fg="red"))
+    if analysis.retired:
+        lines.append(
+            f"  {analysis.retired} connections and calls were too many to keep at once; each was "
+            "judged by itself."
+        )
+    for diagnosis in analysis.diagnoses:
+        if diagnosis.findings or ladder:
+            lines += _case(diagnosis, ladder)
+    return "\n".join(lines) + "\n"
+
+
+def title(diagnosis: Diagnosis) -> str:
+    """Who calls whom, or which connection it is."""
+    case = diagnosis.case
+    if case.dialogs:
+        first = case.dialogs[0]
+        ids = ", ".join(dialog.call_id for dialog in case.dialogs)
+        return f"call {ids}: {first.caller_uri} to {first.callee_uri}"
+    return ", ".join(f"connection {link.tcp}" for link in case.links) or "a call judged early"
+
+
+def _case(diagnosis: Diagnosis, ladder: bool) -> list[str]:
+    lines = ["", "  " + click.style(printable(title(diagnosis), 300), underline=True)]
+    if ladder:
+        lines += ["", draw_text(build_ladder(diagnosis.case))]
+    for found in diagnosis.findings:
+        lines += _finding(found)
+    return lines
+
+
+def _finding(found: Finding) -> list[str]:
+    width = min(max(shutil.get_terminal_size((100, 24)).columns, NARROW), WIDE)
+    head = click.style(f"{found.severity.value:<7} {found.rule:<5}", fg=COLOURS[found.severity])
+    where = f" (packets {', '.join(map(str, found.packets[:12]))}"
+    where += ", …)" if len(found.packets) > 12 else ")"
+    lines = [f"  {head} {found.title}{where if found.packets else ''}"]
+    lines += _wrapped(printable(explained(found), LONGEST), width)
+    if found.severity is not Severity.NOTE and found.follows is None:
+        lines += _wrapped(f"Remedy: {found.remedy}", width)
+    return lines
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    indent = " " * 16
+    return textwrap.wrap(
+        text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )
