@@ -56,5 +56,6 @@ impl EngineConfig {
 
 /// A Python number of seconds as a duration; ValueError names the one that is none.
 pub(crate) fn seconds(name: &str, value: f64) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(value).map_err(|why| PyValueError::new_err(format!("{name}: {why}")))
+    Duration::try_from_secs_f64(value)
+        .map_err(|why| PyValueError::new_err(format!("{name}: {why}")))
 }
