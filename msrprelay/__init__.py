@@ -1,2 +1,1 @@
 """The media relay for MSRP (RFC 4975): offers and answers in, joined TCP legs out."""
-
