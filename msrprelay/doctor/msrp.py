@@ -68,9 +68,14 @@ class Transaction:
 
     @property
     def range_length(self) -> int | None:
-        """Body bytes that Byte-Range promises; None if it gives no end."""
+        """Body bytes that Byte-Range promises; None if it gives no end.
+
+        In a REPORT it names bytes of the message it is about (RFC 4975 section 7.1.2).
+        """
         found = self.byte_range
-        return None if found is None or found.end is None else found.end - found.start + 1
+        if found is None or found.end is None or self.method == "REPORT":
+            return None
+        return found.end - found.start + 1
 
     @property
     def ordinary(self) -> bool:

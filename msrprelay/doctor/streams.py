@@ -41,6 +41,13 @@ class Reassembler:
             ready += self._drain()
         return ready
 
+    def skip_holes(self, acked: int) -> list[Piece]:
+        """What the receiver has acknowledged and the capture lacks will not come any more."""
+        pieces: list[Piece] = []
+        while self._pending and min(self._pending) < acked:
+            pieces += self._skip_hole()
+        return pieces
+
     def flush(self) -> list[Piece]:
         """What still waits behind holes, at the end of the capture."""
         pieces: list[Piece] = []

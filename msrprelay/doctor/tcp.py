@@ -121,7 +121,7 @@ class Direction:
         self.scale = 0
         self.paws = Paws()
         self.stream = Reassembler()
-        self._last: tuple[int, int] | None = None
+        self.last_ack: tuple[int, int | None] | None = None
 
     @property
     def options(self) -> Options:
@@ -174,8 +174,8 @@ class Connection:
         """Which side sent ``packet``."""
         return 0 if (packet.src, packet.sport) == self._client_key else 1
 
-    def observe(self, packet: TcpPacket, keep: bool) -> tuple[int, list[Piece]]:
-        """Take a packet; give its side and the stream bytes that are now in order.
+    def observe(self, packet: TcpPacket, keep: bool) -> list[tuple[int, Piece]]:
+        """Take a packet; give the stream bytes that are now in order, with their sender.
 
         ``keep`` says whether there is room to remember the segment itself.
         """
@@ -195,7 +195,8 @@ class Connection:
         if self.idle is not None and len(self.since_idle) < KEPT_NUMBERS:
             self.since_idle.append(segment)
         self.last, self.last_number = packet.time, packet.number
-        return side, _stream(ours, packet, segment)
+        heard = [(1 - side, piece) for piece in theirs.stream.skip_holes(theirs.acked)]
+        return heard + [(side, piece) for piece in _stream(ours, packet, segment)]
 
     def _segment(
         self, side: int, ours: Direction, theirs: Direction, packet: TcpPacket, options: Options
@@ -273,7 +274,6 @@ def _note_events(
         _note_data(ours, segment)
     elif not flags & (SYN | FIN | RST):
         _note_pure_ack(ours, packet, segment)
-    ours._last = None if flags & SYN or segment.ack is None else (segment.seq, segment.ack)
     ours.next = max(ours.next, segment.seq + segment.length)
     if flags & FIN and len(ours.fins) < KEPT_NUMBERS:
         ours.fins.append((packet.number, packet.time))
@@ -307,10 +307,11 @@ def _note_pure_ack(ours: Direction, packet: TcpPacket, segment: Segment) -> None
     at_start = segment.seq == 0 and segment.ack == 0 and ours.data_segments == 0
     if at_start and ours.syns and ours.handshake_ack is None:
         ours.handshake_ack = packet.number
-    if ours._last == (segment.seq, segment.ack):
+    if ours.last_ack == (segment.seq, segment.ack):
         ours.dup_ack_count += 1
         if len(ours.dup_acks) < KEPT_NUMBERS:
             ours.dup_acks.append(packet.number)
+    ours.last_ack = (segment.seq, segment.ack)
 
 
 def _note_ack(ours: Direction, theirs: Direction, segment: Segment, options: Options) -> None:

@@ -137,9 +137,9 @@ class Tracker:
             return
         tcp = link.tcp
         keep = len(tcp.segments) < SEGMENTS_EACH and self._segments < SEGMENTS_ALL
-        side, pieces = tcp.observe(packet, keep and not link.stranger)
+        heard = tcp.observe(packet, keep and not link.stranger)
         self._segments += keep and not link.stranger
-        for piece in pieces:
+        for side, piece in heard:
             self._hear(link, side, piece)
 
     def _hear(self, link: Link, side: int, piece: Piece) -> None:

@@ -9,8 +9,8 @@ from ...sdp import MsrpSection
 from ...uri import Uri, address, same_host
 from ..cases import Case, read_uri
 from ..finding import Hit, Level, rule
+from ..hosts import private, public
 from ..media import Exchange, Media
-from .binding import private
 
 
 def _each(exchange: Exchange) -> Iterator[tuple[Media, MsrpSection]]:
@@ -89,7 +89,7 @@ def private_leak(exchange: Exchange, case: Case) -> Iterator[Hit]:
     offerer_dials, answerer_dials = dials(*roles)
     for media, dialled in ((exchange.offer, answerer_dials), (answer, offerer_dials)):
         end, peer = media.address, media.message.dst.host
-        if not dialled or end is None or end.port == 9 or not _public(peer):
+        if not dialled or end is None or end.port == 9 or not public(peer):
             continue
         if private(end.host):
             yield Hit(
@@ -97,11 +97,6 @@ def private_leak(exchange: Exchange, case: Case) -> Iterator[Hit]:
                 f"The {case.name(media.message.src.host)} tells the public peer {peer} to dial "
                 f"{end}: unreachable.",
             )
-
-
-def _public(host: str) -> bool:
-    found = address(host)
-    return found is not None and found.is_global
 
 
 @rule(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...uri import address
 from ..cases import Case
 from ..finding import Hit, Level, rule
 from ..media import Exchange, Media
@@ -128,9 +127,3 @@ def _gone(link: Link, time: float) -> bool:
     ends = [d.fins[0][1] for d in link.tcp.directions if d.fins]
     ends += [d.rsts[0][1] for d in link.tcp.directions if d.rsts]
     return any(end <= time for end in ends)
-
-
-def private(host: str) -> bool:
-    """Whether ``host`` is an RFC 1918 address (or IPv6 unique local)."""
-    found = address(host)
-    return found is not None and found.is_private and not found.is_loopback

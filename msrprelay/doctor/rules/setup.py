@@ -8,8 +8,8 @@ from ...roles import Setup
 from ...sdp import MsrpSection
 from ..cases import Case
 from ..finding import Hit, Level, Severity, rule
+from ..hosts import private
 from ..media import Exchange
-from .binding import private
 
 DISCARD_PORT = 9
 ANSWERS = {

@@ -1,0 +1,25 @@
+"""Which addresses can be reached from where."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+from ..uri import address
+
+PRIVATE = tuple(
+    ip_network(net)
+    for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+)
+"""RFC 1918, RFC 6598, RFC 4193."""
+
+
+def private(host: str) -> bool:
+    """Whether ``host`` is an address that only its own network can reach."""
+    found = address(host)
+    return found is not None and any(found.version == n.version and found in n for n in PRIVATE)
+
+
+def public(host: str) -> bool:
+    """Whether ``host`` is an address of the open internet."""
+    found = address(host)
+    return found is not None and found.is_global

@@ -1,0 +1,184 @@
+"""Rules that compare both legs of a middlebox."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .wire import (
+    ACK,
+    FIN,
+    PSH,
+    SACK_PERMITTED,
+    SYN,
+    Talk,
+    Wire,
+    errors,
+    mss,
+    notes,
+    ok,
+    only,
+    scale,
+    send,
+    stamps,
+)
+
+LEFT, RIGHT, BOX = "10.0.0.1", "10.0.0.2", "10.9.9.9"
+
+
+@dataclass
+class Legs:
+    """Two parties that dialled the same box."""
+
+    wire: Wire = field(default_factory=Wire)
+    a: Talk = field(init=False)
+    b: Talk = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.a = Talk(self.wire, (LEFT, 50001), (BOX, 15002))
+        self.b = Talk(self.wire, (RIGHT, 50002), (BOX, 15000))
+
+    def open(
+        self, a: bytes = b"", b: bytes = b"", to_a: bytes | None = None, to_b: bytes | None = None
+    ) -> Legs:
+        """Crossed handshakes: each SYN-ACK has the other's options unless given."""
+        self.a.raw(0, SYN, options=a)
+        self.b.raw(0, SYN, options=b)
+        self.a.raw(1, SYN | ACK, options=b if to_a is None else to_a)
+        self.b.raw(1, SYN | ACK, options=a if to_b is None else to_b)
+        return self
+
+    def pass_on(self, side: int, payload: bytes = b"", resized: bytes | None = None) -> None:
+        """A packet of a party (0 = a, 1 = b), relayed as it is, and acknowledged likewise."""
+        source, sink = (self.a, self.b) if side == 0 else (self.b, self.a)
+        flags = ACK | PSH if payload else ACK
+        source.raw(0, flags, payload)
+        sink.raw(1, flags, payload if resized is None else resized)
+
+    def chat(self) -> Legs:
+        for side, tid in ((0, "tid-a"), (1, "tid-b")):
+            self.pass_on(side)
+            self.pass_on(side, send(tid))
+            self.pass_on(1 - side)
+            self.pass_on(1 - side, ok(tid))
+            self.pass_on(side)
+        return self
+
+
+def test_a_correct_splice_has_only_notes() -> None:
+    legs = Legs().open(mss(1460) + scale(3), mss(1460) + scale(3)).chat()
+    assert errors(legs.wire) == set()
+    assert "T03" in notes(legs.wire)
+
+
+def test_t02b_timestamps_on_one_leg() -> None:
+    legs = Legs().open(stamps(5), b"", to_a=stamps(9, 5), to_b=b"").chat()
+    assert f"{LEFT} expects timestamps" in only(legs.wire, "T02b").verdict
+
+
+def test_t07_window_scale_differs() -> None:
+    legs = Legs().open(scale(3), scale(7), to_a=scale(3), to_b=scale(3)).chat()
+    found = only(legs.wire, "T07")
+    assert "told window scale 3" in found.verdict
+    assert "uses 7" in found.verdict
+    assert "2^4" in found.verdict
+
+
+def test_t07_counts_an_absent_option() -> None:
+    legs = Legs().open(scale(3), b"", to_a=scale(3), to_b=b"").chat()
+    assert "T07" in errors(legs.wire)
+
+
+def test_t08_promises_too_big_segments() -> None:
+    legs = Legs().open(mss(1460), mss(1200), to_a=mss(1460), to_b=mss(1200)).chat()
+    assert "told MSS 1460" in only(legs.wire, "T08").verdict
+
+
+def test_t09b_promises_sack() -> None:
+    legs = Legs().open(SACK_PERMITTED, b"", to_a=SACK_PERMITTED, to_b=b"").chat()
+    assert "T09b" in errors(legs.wire)
+
+
+def test_options_may_differ_where_tcp_ends_on_both_legs() -> None:
+    legs = Legs()
+    legs.a.open(options=mss(1460) + scale(3) + SACK_PERMITTED)
+    legs.b.open(options=mss(1200))
+    for source, sink, tid in ((legs.a, legs.b, "tid-a"), (legs.b, legs.a, "tid-b")):
+        source.send(0, send(tid))
+        sink.send(1, send(tid))
+        sink.send(0, ok(tid))
+        source.send(1, ok(tid))
+    assert errors(legs.wire) == set()
+
+
+def test_t05b_delta_changes_with_a_resized_payload() -> None:
+    legs = Legs().open()
+    legs.pass_on(0)
+    legs.pass_on(1)
+    legs.pass_on(0, send("tid-a"))
+    legs.pass_on(1)
+    short = send("tid-c", to="msrp://x:1/y;tcp")
+    legs.pass_on(0, send("tid-c"), resized=short)
+    legs.pass_on(0, send("tid-d"))
+    assert "changed from +0" in only(legs.wire, "T05b").verdict
+
+
+class TestClosing:
+    def socket_relay(self) -> Legs:
+        legs = Legs()
+        legs.a.open()
+        legs.b.open()
+        legs.a.send(0, send("tid-a"))
+        legs.b.send(1, send("tid-a"))
+        legs.b.send(0, ok("tid-a"))
+        legs.a.send(1, ok("tid-a"))
+        return legs
+
+    def test_t11_fin_swallowed(self) -> None:
+        legs = self.socket_relay()
+        legs.a.raw(0, FIN | ACK, at=1.0)
+        legs.b.send(0, send("tid-b"), at=3.0)
+        found = only(legs.wire, "T11")
+        assert f"{LEFT} sent FIN" in found.verdict
+
+    def test_t11_not_when_it_is_passed_on(self) -> None:
+        legs = self.socket_relay()
+        legs.a.raw(0, FIN | ACK, at=1.0)
+        legs.b.raw(1, FIN | ACK)
+        legs.b.raw(0, at=3.0)
+        assert "T11" not in errors(legs.wire)
+
+    def test_t11b_half_close_bounced(self) -> None:
+        legs = self.socket_relay()
+        legs.b.raw(0, ACK | PSH, send("tid-b"), at=1.0)
+        legs.a.raw(0, FIN | ACK)
+        legs.a.raw(1, FIN | ACK)
+        assert "answers in flight are lost" in only(legs.wire, "T11b").verdict
+
+    def test_t11b_not_when_nothing_is_under_way(self) -> None:
+        legs = self.socket_relay()
+        legs.a.raw(0, FIN | ACK, at=1.0)
+        legs.a.raw(1, FIN | ACK)
+        legs.b.raw(1, FIN | ACK)
+        assert errors(legs.wire) == set()
+
+
+class TestStuckRelay:
+    def closed_window(self, other: int) -> Legs:
+        legs = TestClosing().socket_relay()
+        legs.a.raw(1, window=0, at=1.0)
+        legs.b.raw(0, window=other, at=1.1)
+        legs.a.raw(1, window=5000, at=9.0)
+        legs.b.raw(0, window=5000, at=9.1)
+        return legs
+
+    def test_t15_window_closed_while_the_other_reads(self) -> None:
+        found = only(self.closed_window(5000).wire, "T15")
+        assert "closed for 8.0 s" in found.verdict
+
+    def test_t15_not_when_the_other_does_not_read(self) -> None:
+        assert "T15" not in errors(self.closed_window(0).wire)
+
+
+def test_silent_legs_are_paired_before_any_data() -> None:
+    legs = Legs().open()
+    assert errors(legs.wire) == set()
