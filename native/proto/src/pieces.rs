@@ -62,6 +62,14 @@ impl Pieces {
         }
     }
 
+    /// Moves whole frames of our own here.
+    pub(crate) fn place(&mut self, own: &mut Vec<u8>) {
+        if !own.is_empty() {
+            self.make(own);
+            own.clear();
+        }
+    }
+
     /// Appends bytes of our own.
     pub(crate) fn make(&mut self, bytes: &[u8]) {
         let start = self.made.len();

@@ -123,7 +123,22 @@ impl Rewriter {
         out: &mut Pieces,
         reply: &mut Vec<u8>,
     ) -> Result<usize, FrameError> {
+        self.push_with(input, &mut Vec::new(), out, reply)
+    }
+
+    /// The same, and puts `own`, whole frames of the relay's own for the receiver, at the first
+    /// place between two forwarded chunks; `own` is empty once they are in `out`.
+    pub fn push_with(
+        &mut self,
+        input: &[u8],
+        own: &mut Vec<u8>,
+        out: &mut Pieces,
+        reply: &mut Vec<u8>,
+    ) -> Result<usize, FrameError> {
         let mut at = 0;
+        if self.in_forwarded_chunk().is_none() {
+            out.place(own);
+        }
         while let Some(event) = self.framer.next(&input[at..])? {
             let range = at..at + event.len();
             at = range.end;
@@ -134,6 +149,7 @@ impl Rewriter {
                 Event::Body(_) => out.keep(input, range),
                 Event::End { .. } => {
                     out.keep(input, range);
+                    out.place(own);
                     self.chunks += 1;
                 }
             }

@@ -324,6 +324,32 @@ fn nothing_is_allocated_once_the_scratch_has_grown() {
 }
 
 #[test]
+fn own_frames_go_between_two_chunks_wherever_the_stream_is_cut() {
+    let first = chunk("SEND", U_A, A, "Content-Type: a/b\r\n\r\nbody\r\n");
+    let stream = first.clone() + &chunk("REPORT", U_A, A, "");
+    let middle = forwarded(a_to_b(), &first).len();
+    let whole = forwarded(a_to_b(), &stream);
+    for cut in 1..stream.len() {
+        let (mut out, mut reply, mut rewriter) = (Pieces::default(), Vec::new(), a_to_b());
+        let at = rewriter.push(&stream.as_bytes()[..cut], &mut out, &mut reply).unwrap();
+        let before = out.slices(&stream.as_bytes()[..cut]).collect::<Vec<_>>().concat();
+        out.clear();
+        let (mut own, rest) = (b"<own>".to_vec(), &stream.as_bytes()[at..]);
+        rewriter.push_with(rest, &mut own, &mut out, &mut reply).unwrap();
+        let after = out.slices(rest).collect::<Vec<_>>().concat();
+        // Between two chunks already, or else at the end of the one that is open.
+        let place = match before.len() {
+            0 => 0,
+            n if n < middle => middle,
+            n => n,
+        };
+        let expected = format!("{}<own>{}", &whole[..place], &whole[place..]);
+        assert_eq!(String::from_utf8([before, after].concat()).unwrap(), expected, "cut {cut}");
+        assert!(own.is_empty());
+    }
+}
+
+#[test]
 fn what_stood_before_a_fault_is_given() {
     let stream = chunk("SEND", U_A, A, "") + "HTTP/1.1 200 OK\r\n";
     let (mut out, mut reply) = (Pieces::default(), Vec::new());

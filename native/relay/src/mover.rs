@@ -174,9 +174,9 @@ impl Direction {
             pieces.list.push(Piece::Input(0..input.len()));
             return Ok(input.len());
         };
-        let decided = rewriter.push(input, pieces, &mut back.own)?;
-        if rewriter.in_forwarded_chunk().is_none() {
-            append(pieces, &mut self.own);
+        let decided = rewriter.push_with(input, &mut self.own, pieces, &mut back.own)?;
+        if self.own.is_empty() {
+            self.own = Vec::new();
         }
         Ok(decided)
     }

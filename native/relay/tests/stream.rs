@@ -337,10 +337,12 @@ fn a_wrong_to_path_is_answered_between_two_chunks_of_the_other_peer() {
     a.send(wrong.replace("/ownA", "/other").as_bytes());
     a.send(&call.message(Side::A, "tidright", b"x"));
     b.expect(&call.arrives(Side::A, Policy::Aware, &call.message(Side::A, "tidright", b"x")));
-    b.send(rest);
+    let next = call.message(Side::B, "tidnext1", b"next");
+    b.send(&[rest, &next].concat());
     a.expect(&arrives[1500..]);
     let answer = a.frame();
     assert!(answer.starts_with(b"MSRP tidwrong 481 "), "{}", String::from_utf8_lossy(&answer));
+    a.expect(&call.arrives(Side::B, Policy::Aware, &next));
 }
 
 #[test]
