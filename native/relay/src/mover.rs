@@ -76,9 +76,8 @@ const SLICES: usize = 64;
 /// any further.
 const OWN_MAX: usize = 16 * 1024;
 
-/// What a turn needs beside the direction itself.
+/// What sending needs beside the direction itself.
 pub(crate) struct Turn<'a> {
-    pub(crate) from: &'a mut Leg,
     pub(crate) to: &'a mut Leg,
     pub(crate) board: &'a Board,
     pub(crate) thread: &'a mut Thread,
@@ -105,7 +104,7 @@ impl Direction {
     }
 
     /// Moves what can be moved. `back` takes the relay's own answers to the sender.
-    pub(crate) fn turn(&mut self, turn: &mut Turn<'_>, back: &mut Self) -> Moved {
+    pub(crate) fn turn(&mut self, from: &mut Leg, turn: &mut Turn<'_>, back: &mut Self) -> Moved {
         for _ in 0..ROUNDS {
             if let Some(stop) = self.flush(turn) {
                 return stop;
@@ -113,10 +112,10 @@ impl Direction {
             if let Some(stop) = self.end() {
                 return stop;
             }
-            if !self.fresh && (!turn.from.is_readable() || back.is_full()) {
+            if !self.fresh && (!from.is_readable() || back.is_full()) {
                 return Moved::Waits;
             }
-            if let Some(stop) = self.step(turn, back) {
+            if let Some(stop) = self.step(from, turn, back) {
                 return stop;
             }
         }
@@ -124,13 +123,13 @@ impl Direction {
     }
 
     /// One read and one write.
-    fn step(&mut self, turn: &mut Turn<'_>, back: &mut Self) -> Option<Moved> {
+    fn step(&mut self, from: &mut Leg, turn: &mut Turn<'_>, back: &mut Self) -> Option<Moved> {
         let mut buffer = turn.thread.buffers.lease();
         let carried = self.carry.len();
         buffer[..carried].copy_from_slice(&self.carry);
         let received = match mem::take(&mut self.fresh) {
             true => Received::Bytes(0),
-            false => turn.from.recv(&mut buffer[carried..]),
+            false => from.recv(&mut buffer[carried..]),
         };
         let read = match received {
             Received::Bytes(read) => read,
@@ -144,10 +143,14 @@ impl Direction {
         pieces.clear();
         let decided = self.decide(&buffer[..carried + read], &mut pieces, back);
         self.see(&pieces.passed, turn);
-        let Ok(decided) = decided else {
-            turn.thread.pieces = pieces;
-            turn.thread.buffers.give_back(buffer);
-            return Some(Moved::Broken(self.from, LegReason::Malformed));
+        let decided = match decided {
+            Ok(decided) => decided,
+            Err(rule) => {
+                turn.thread.counters.refused(rule.as_str());
+                turn.thread.pieces = pieces;
+                turn.thread.buffers.give_back(buffer);
+                return Some(Moved::Broken(self.from, LegReason::Malformed));
+            }
         };
         self.keep_undecided(&buffer[..carried + read], carried, decided);
         self.send(Unsent { buffer, pieces, sent: 0 }, turn)

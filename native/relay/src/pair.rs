@@ -185,7 +185,7 @@ impl Pair {
         let [a, b] = &mut self.ends;
         let (from, to) = if side == Side::A { (a, b) } else { (b, a) };
         let (from, to) = (from.leg.as_mut()?, to.leg.as_mut()?);
-        Some(flow.turn(&mut Turn { from, to, board: &self.board, thread }, back))
+        Some(flow.turn(from, &mut Turn { to, board: &self.board, thread }, back))
     }
 
     /// Looks at every deadline of the session.

@@ -402,6 +402,27 @@ fn after_the_linger_both_are_ended_politely() {
 }
 
 #[test]
+fn what_was_read_is_written_before_the_end() {
+    let mut engine = Engine::new(config());
+    let (call, a, b) = engine.joined(Policy::Sessmatch);
+    a.stream.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+    let before = call.session.report().legs[0].bytes_in;
+    let block: Vec<u8> = (0..65536u32).map(|n| n as u8).collect();
+    while let Ok(65536) = (&a.stream).write(&block) {}
+    call.session.close(CloseReason::Deleted, Duration::ZERO);
+    // Its peer leaves at once, with more unread than the relay has taken.
+    drop(a);
+    let mut got = Vec::new();
+    (&b.stream).read_to_end(&mut got).expect("a clean end");
+    drop(b);
+    assert_eq!(engine.closed(&call), CloseReason::Deleted);
+    let legs = call.session.report().legs;
+    assert_eq!(legs[0].bytes_in - before, got.len() as u64);
+    assert!(got.len() > 256 * 1024);
+    assert!(got.chunks(65536).all(|part| block.starts_with(part)));
+}
+
+#[test]
 fn a_delete_inside_a_chunk_is_no_clean_end_for_its_receiver() {
     let mut engine = Engine::new(config());
     let (call, mut a, mut b) = engine.joined(Policy::Aware);

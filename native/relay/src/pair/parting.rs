@@ -47,11 +47,9 @@ impl Pair {
     /// Everything that was read for this side has been written.
     fn drained(&mut self, side: Side, thread: &mut Thread) -> bool {
         let Some(flows) = &mut self.flows else { return true };
-        let [a, b] = &mut self.ends;
-        let (from, to) = if side == Side::A { (b, a) } else { (a, b) };
-        let (Some(from), Some(to)) = (&mut from.leg, &mut to.leg) else { return true };
+        let Some(to) = &mut self.ends[side.index()].leg else { return true };
         let flow = &mut flows[side.other().index()];
-        flow.drain(&mut Turn { from, to, board: &self.board, thread })
+        flow.drain(&mut Turn { to, board: &self.board, thread })
     }
 
     /// FIN, then its input away; lets go of it when its peer has ended too.
