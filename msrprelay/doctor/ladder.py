@@ -18,10 +18,11 @@ TAIL_ROWS = 50
 
 
 class Column(NamedTuple):
-    """A host, and what it is."""
+    """A host, what it is in the call, and what it says it is (User-Agent)."""
 
     host: str
     role: str
+    agent: str
 
 
 class Row(NamedTuple):
@@ -74,12 +75,7 @@ def _columns(case: Case) -> list[Column]:
     seen = list(dict.fromkeys(hosts))
     ranked = sorted(seen, key=lambda host: order[case.roles.get(host, "")])
     agents = {host: name for dialog in case.dialogs for host, name in dialog.agents.items()}
-    return [Column(host, _title(case, host, agents)) for host in ranked]
-
-
-def _title(case: Case, host: str, agents: dict[str, str]) -> str:
-    role = case.roles.get(host, "host")
-    return f"{role}, {agents[host]}" if host in agents else role
+    return [Column(host, case.roles.get(host, "host"), agents.get(host, "")) for host in ranked]
 
 
 def _sip_rows(case: Case, index: dict[str, int]) -> list[Row]:
@@ -133,7 +129,7 @@ def _remark(segment: Segment) -> str:
         text
         for text, true in (
             ("sent again", segment.repeat),
-            ("dropped by the receiver (PAWS)", segment.rejected),
+            ("dropped: PAWS", segment.rejected),
         )
         if true
     ]
@@ -178,6 +174,8 @@ def draw_text(ladder: Ladder, width: int = 0) -> str:
     """The ladder for a terminal; ``width`` 0 = lines as long as they need to be."""
     lines = [_heads(ladder, [column.host for column in ladder.columns])]
     lines.append(_heads(ladder, [column.role for column in ladder.columns]))
+    if any(column.agent for column in ladder.columns):
+        lines.append(_heads(ladder, [column.agent for column in ladder.columns]))
     for row in ladder.rows:
         what = printable(f"{row.label}{f'  <- {row.remark}' if row.remark else ''}")
         line = f"{row.number:>6} {row.time - ladder.start:>9.4f} {_lane(ladder, row)}  {what}"
@@ -207,7 +205,7 @@ def _lane(ladder: Ladder, row: Row) -> str:
     return "".join(cells)
 
 
-LANE, ROW, HEAD, LEFT, LABEL = 190, 22, 58, 104, 560
+LANE, ROW, HEAD, LEFT, LABEL = 190, 22, 74, 104, 640
 
 
 def draw_svg(ladder: Ladder, marked: frozenset[int] = frozenset()) -> Svg:
@@ -219,7 +217,8 @@ def draw_svg(ladder: Ladder, marked: frozenset[int] = frozenset()) -> Svg:
     for i, column in enumerate(ladder.columns):
         x = LEFT + 60 + i * LANE
         svg.text((x, 20), column.host, size=13, anchor="middle", bold=True)
-        svg.text((x, 37), _short(column.role), "muted", 11, "middle")
+        svg.text((x, 36), column.role, "muted", 11, "middle")
+        svg.text((x, 51), _short(column.agent), "muted", 10, "middle")
         svg.line((x, HEAD - 12), (x, height - 8), "line")
     for i, row in enumerate(ladder.rows):
         _arrow(svg, ladder, row, HEAD + 10 + i * ROW, row.number in marked)
@@ -229,8 +228,8 @@ def draw_svg(ladder: Ladder, marked: frozenset[int] = frozenset()) -> Svg:
     return svg
 
 
-def _short(role: str) -> str:
-    return role if len(role) <= 30 else role[:29] + "…"
+def _short(agent: str) -> str:
+    return agent if len(agent) <= 32 else agent[:31] + "…"
 
 
 def _arrow(canvas: Canvas, ladder: Ladder, row: Row, y: float, marked: bool) -> None:

@@ -8,14 +8,17 @@ from .packets import RST, SYN
 from .tcp import Segment
 from .tracker import Link
 
-WIDTH, PANEL, LEFT, TOP, GAP = 860, 200, 84, 34, 46
+WIDTH, PANEL, LEFT, TOP, GAP = 1180, 200, 84, 34, 64
+LETTER = 6.8
+"""Pixels a letter of the legend is wide at most."""
+
 MIN_BAR = 3
 """Pixels a segment is high at least: a pure ACK would not be seen otherwise."""
 
 
 def time_sequence(link: Link, case: Case) -> Svg:
     """One connection: a panel per direction, bytes over seconds since the capture began."""
-    svg = Svg(WIDTH, TOP + 2 * (PANEL + GAP) + 6, f"time/sequence of {link.tcp}")
+    svg = Svg(WIDTH, TOP + 2 * (PANEL + GAP) - 30, f"time/sequence of {link.tcp}")
     segments = [s for s in link.tcp.segments if not s.flags & (SYN | RST)]
     low = min((s.time for s in segments), default=case.start) - case.start
     high = max((s.time for s in segments), default=case.start) - case.start
@@ -86,9 +89,9 @@ class _Panel:
         x = float(WIDTH - 16)
         for role, text in reversed(rows):
             self.svg.text((x, self.top - 8), text, "muted", 11, "end")
-            x -= len(text) * 6.2 + 14
+            x -= len(text) * LETTER + 14
             self.svg.rect(x, self.top - 17, 9, 9, role)
-            x -= 10
+            x -= 14
 
     def _x(self, time: float) -> float:
         span = max(self.high - self.low, 1e-9)

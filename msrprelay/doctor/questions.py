@@ -118,8 +118,8 @@ def _why_repeated(deaf: _Deaf, case: Case) -> Answer:
         f"Why does the {who} send {name} again although it was acknowledged?",
         "The acknowledgement is right, and it was discarded too: it carries the same old clock as "
         f"the data, so that the {who} never learns of it and must repeat.",
-        f"Acknowledgements dropped by PAWS: {lost or 'none captured'}. Sent again in packets "
-        f"{', '.join(str(s.number) for s in repeats[:8]) or 'none'}.",
+        f"Acknowledgements dropped by PAWS: {lost or 'none captured'}. Sent again in: "
+        f"{', '.join(f'packet {s.number}' for s in repeats[:8]) or 'none'}.",
     )
 
 
@@ -193,7 +193,7 @@ def _who_is_wrong(deaf: _Deaf, case: Case) -> Answer:
     return Answer(
         f"Is the {who} misbehaving?",
         f"No. Its TCP does what RFC 7323 orders. The {box} mirrored the {who}'s own SYN in the "
-        "SYN-ACK instead of building it from the other leg's SYN. A bind timer of 10 s then ends "
-        "the session (MSRPBindSessionTimeout).",
+        "SYN-ACK instead of building it from the other leg's SYN. The bind timer of an endpoint "
+        "then ends the session (Blink: MSRPBindSessionTimeout, 10 s).",
         proof,
     )

@@ -42,6 +42,7 @@ border-radius:0 6px 6px 0;overflow-wrap:anywhere}
 .remedy{margin-top:8px}.state{font-weight:600}.state.bad{color:var(--bad)}
 .state.good{color:var(--good)}
 .scroll{overflow-x:auto;border:1px solid var(--rule);border-radius:6px;margin:6px 0;padding:6px}
+details{margin:12px 0}summary{cursor:pointer;color:var(--muted)}
 dl{margin:0}dt{font-weight:600;margin-top:14px}dd{margin:2px 0 0 0;overflow-wrap:anywhere}
 .proof{color:var(--muted);font-size:14px}svg{display:block}
 """
@@ -97,10 +98,14 @@ def _html_case(diagnosis: Diagnosis) -> str:
         if found.severity is Severity.ERROR
         for number in found.packets
     )
+    causes, others = split(diagnosis.findings)
     parts = [f"<h2>{_html(title(diagnosis))}</h2>"]
-    parts += [_html_finding(found) for found in diagnosis.findings]
-    if not diagnosis.findings:
-        parts.append('<p class="muted">Nothing to report.</p>')
+    parts += [_html_finding(found) for found in causes]
+    if not causes:
+        parts.append('<p class="muted">Nothing is wrong with this call.</p>')
+    if others:
+        inner = "".join(_html_finding(found) for found in others)
+        parts.append(f"<details><summary>{_counted(others)}</summary>{inner}</details>")
     if replies := answers(diagnosis):
         parts.append("<h3>Questions</h3><dl>" + "".join(map(_html_answer, replies)) + "</dl>")
     if case.dialogs or case.links:
@@ -114,9 +119,24 @@ def _html_case(diagnosis: Diagnosis) -> str:
     return "".join(parts)
 
 
+def split(findings: list[Finding]) -> tuple[list[Finding], list[Finding]]:
+    """(causes, what follows from them and notes)."""
+    causes = [f for f in findings if f.follows is None and f.severity is not Severity.NOTE]
+    return causes, [f for f in findings if f not in causes]
+
+
+def _counted(findings: list[Finding]) -> str:
+    """What a closed list holds."""
+    follows = sum(f.follows is not None for f in findings)
+    notes = len(findings) - follows
+    parts = [f"{follows} more that follow from it"] if follows else []
+    parts += [f"{notes} note{'s' * (notes != 1)}"] if notes else []
+    return ", ".join(parts)
+
+
 def _html_finding(found: Finding) -> str:
     follows = f" follows from {found.follows}" if found.follows else ""
-    where = f"packets {', '.join(map(str, found.packets))}" if found.packets else ""
+    where = _where(found)
     remedy = (
         ""
         if found.follows or found.severity is Severity.NOTE
@@ -129,6 +149,11 @@ def _html_finding(found: Finding) -> str:
         f"<p>{_html(found.verdict)}</p>"
         f'<p class="muted">{_html(where)}</p>{remedy}</div>'
     )
+
+
+def _where(found: Finding) -> str:
+    many = "s" * (len(found.packets) != 1)
+    return f"packet{many} {', '.join(map(str, found.packets))}" if found.packets else ""
 
 
 def _html_answer(answer: Answer) -> str:
@@ -191,7 +216,7 @@ def _markdown_case(diagnosis: Diagnosis) -> list[str]:
 def markdown_finding(found: Finding) -> list[str]:
     """One finding as a list item."""
     follows = f" (follows from {found.follows})" if found.follows else ""
-    where = f" Packets {', '.join(map(str, found.packets))}." if found.packets else ""
+    where = f" ({_where(found)})" if found.packets else ""
     remedy = "" if found.follows or found.severity is Severity.NOTE else f" *{found.remedy}*"
     return [
         f"- **{found.severity.value} {found.rule}** {_markdown(found.title)}{follows}: "

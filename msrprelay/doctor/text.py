@@ -103,7 +103,8 @@ def _case(diagnosis: Diagnosis, ladder: bool) -> list[str]:
 def _finding(found: Finding) -> list[str]:
     width = min(max(shutil.get_terminal_size((100, 24)).columns, NARROW), WIDE)
     head = click.style(f"{found.severity.value:<7} {found.rule:<5}", fg=COLOURS[found.severity])
-    where = f" (packets {', '.join(map(str, found.packets[:12]))}"
+    many = "s" * (len(found.packets) != 1)
+    where = f" (packet{many} {', '.join(map(str, found.packets[:12]))}"
     where += ", …)" if len(found.packets) > 12 else ")"
     lines = [f"  {head} {found.title}{where if found.packets else ''}"]
     lines += _wrapped(printable(explained(found), LONGEST), width)
