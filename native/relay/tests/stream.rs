@@ -8,24 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use msrp_relay::{CloseReason, Config, LegReason, NoticeKind, Policy, Side};
-use support::{Call, Engine, Peer, config};
-
-/// A small generator of the same numbers in every run (splitmix64).
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-}
+use support::{Call, Engine, Numbers, Peer, config};
 
 /// Chunks of every size with bodies that look like end-lines, about `size` bytes in all.
 fn traffic(call: &Call, side: Side, size: usize, seed: u64) -> Vec<u8> {

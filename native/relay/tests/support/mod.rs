@@ -206,7 +206,7 @@ fn head(tid: &str, method: &str, to: &str, from: &str) -> Vec<u8> {
         .into_bytes()
 }
 
-fn replace(text: &[u8], old: &str, new: &str) -> Vec<u8> {
+pub fn replace(text: &[u8], old: &str, new: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut at = 0;
     while let Some(found) = find(&text[at..], old.as_bytes()) {
@@ -313,4 +313,21 @@ pub fn listener() -> (TcpListener, Target) {
 /// An address that refuses connections.
 pub fn nobody() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// A small generator of the same numbers in every run (splitmix64).
+pub struct Numbers(pub u64);
+
+impl Numbers {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    }
+
+    pub fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
+    }
 }
