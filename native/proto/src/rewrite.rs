@@ -1,4 +1,5 @@
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::refusal::{judge, same_uri};
 use crate::{
@@ -9,12 +10,31 @@ use crate::{
 /// The paths of one direction of an aware session, from the sending leg to the receiving leg.
 #[derive(Clone, Debug)]
 pub struct PathPair {
+    /// Sender's leg and receiver's leg in the order of [`both`](Self::both); shared, because most
+    /// sessions are idle and hold little else.
+    legs: Arc<[LegLines; 2]>,
+    sender: usize,
+}
+
+/// One leg's paths as whole header lines.
+#[derive(Debug)]
+struct LegLines {
+    /// `From-Path` with the URI its peer was given as the other's.
     own: Box<[u8]>,
-    sender: Box<[u8]>,
-    /// Whole header lines, as the receiver gets them.
-    to_all: Box<[u8]>,
-    to_first: Box<[u8]>,
-    from: Box<[u8]>,
+    /// `To-Path` with the path its peer put into its SDP.
+    path: Box<[u8]>,
+    /// `To-Path` with the first URI of it only; None where there is only one.
+    first: Option<Box<[u8]>>,
+}
+
+const FROM: &[u8] = b"From-Path: ";
+const TO: &[u8] = b"To-Path: ";
+
+impl LegLines {
+    fn new<P: AsRef<[u8]>>(own: &[u8], path: &[P]) -> Self {
+        let first = (path.len() > 1).then(|| line(TO, path[0].as_ref()));
+        Self { own: line(FROM, own), path: line(TO, &join(path)), first }
+    }
 }
 
 impl PathPair {
@@ -22,30 +42,44 @@ impl PathPair {
     /// path it put into its SDP; `receiver`: the path of the other peer, at least one URI; `other`:
     /// the URI that peer was given, which becomes `From-Path`.
     pub fn new<P: AsRef<[u8]>>(own: &[u8], sender: &[P], receiver: &[P], other: &[u8]) -> Self {
-        Self {
-            own: own.into(),
-            sender: join(sender).into(),
-            to_all: line(b"To-Path: ", &join(receiver)),
-            to_first: line(b"To-Path: ", &join(&receiver[..receiver.len().min(1)])),
-            from: line(b"From-Path: ", other),
-        }
+        let [pair, _] = Self::both((own, sender), (other, receiver));
+        pair
+    }
+
+    /// Both directions of a session, from `a` and from `b`: the URI each peer was given and the
+    /// path it put into its SDP.
+    pub fn both<P: AsRef<[u8]>>(a: (&[u8], &[P]), b: (&[u8], &[P])) -> [Self; 2] {
+        let legs = Arc::new([LegLines::new(a.0, a.1), LegLines::new(b.0, b.1)]);
+        [Self { legs: Arc::clone(&legs), sender: 0 }, Self { legs, sender: 1 }]
+    }
+
+    /// The URI the sender was given.
+    fn own(&self) -> &[u8] {
+        value(FROM, &self.legs[self.sender].own)
+    }
+
+    /// What `From-Path` becomes.
+    fn sender_line(&self) -> &[u8] {
+        &self.legs[1 - self.sender].own
     }
 
     /// A response goes to the next hop only: such is the answer to SEND (RFC 4975 §7.2), and which
     /// method a response answers is not seen in it.
     fn to_line(&self, kind: Kind) -> &[u8] {
-        match kind {
-            Kind::Request { .. } => &self.to_all,
-            Kind::Response { .. } => &self.to_first,
+        let receiver = &self.legs[1 - self.sender];
+        match (kind, &receiver.first) {
+            (Kind::Response { .. }, Some(first)) => first,
+            _ => &receiver.path,
         }
     }
 
     /// Whether `From-Path` is the path the sender put into its SDP.
     fn is_senders(&self, from_path: &[u8]) -> bool {
-        if from_path == &*self.sender {
+        let sender = value(TO, &self.legs[self.sender].path);
+        if from_path == sender {
             return true;
         }
-        let (mut claimed, mut known) = (path_uris(from_path), path_uris(&self.sender));
+        let (mut claimed, mut known) = (path_uris(from_path), path_uris(sender));
         loop {
             match (claimed.next(), known.next()) {
                 (None, None) => return true,
@@ -188,7 +222,7 @@ impl Rewriter {
         reply: &mut Vec<u8>,
     ) {
         let block = &input[range.clone()];
-        let judged = judge(head, block, &Key::Uri(&self.paths.own));
+        let judged = judge(head, block, &Key::Uri(self.paths.own()));
         self.chunk = match judged {
             Ok((to, from)) => {
                 self.note_sender(head.kind, from.value.of(block));
@@ -196,7 +230,7 @@ impl Rewriter {
                 Chunk::Forwarded
             }
             Err(refusal) => {
-                refusal.answer(head, block, Some(&self.paths.own), reply);
+                refusal.answer(head, block, Some(self.paths.own()), reply);
                 Chunk::Swallowed
             }
         };
@@ -218,7 +252,8 @@ impl Rewriter {
         range: Range<usize>,
         out: &mut Pieces,
     ) {
-        let mut lines = [(to.line, self.paths.to_line(kind)), (from.line, &*self.paths.from)];
+        let mut lines =
+            [(to.line, self.paths.to_line(kind)), (from.line, self.paths.sender_line())];
         lines.sort_by_key(|(old, _)| old.start);
         let mut at = range.start;
         for (old, new) in lines {
@@ -232,6 +267,11 @@ impl Rewriter {
 
 fn join<P: AsRef<[u8]>>(path: &[P]) -> Vec<u8> {
     path.iter().map(P::as_ref).collect::<Vec<_>>().join(&b' ')
+}
+
+/// What stands in a line made by [`line`].
+fn value<'a>(name: &[u8], line: &'a [u8]) -> &'a [u8] {
+    &line[name.len()..line.len() - 2]
 }
 
 fn line(name: &[u8], value: &[u8]) -> Box<[u8]> {

@@ -44,12 +44,13 @@ impl Pair {
     }
 
     fn join(&mut self, thread: &mut Thread) {
-        let flows = Side::BOTH.map(|side| {
-            let rewriter = self.rewriter(side, thread);
+        let [rewriter_a, rewriter_b] = self.rewriters(thread);
+        let mut flow = |side: Side, rewriter| {
             let approach = self.end(side).approach.as_mut();
             let early = approach.map(|approach| std::mem::take(&mut approach.early));
             Direction::new(side, rewriter, early.unwrap_or_default(), thread.now)
-        });
+        };
+        let flows = [flow(Side::A, rewriter_a), flow(Side::B, rewriter_b)];
         self.flows = Some(Box::new(flows));
         for side in Side::BOTH {
             self.board.leg(side).set_state(LegState::Joined);
@@ -60,14 +61,15 @@ impl Pair {
         thread.runnable.push(self.key);
     }
 
-    fn rewriter(&self, from: Side, thread: &Thread) -> Option<Box<Rewriter>> {
+    fn rewriters(&self, thread: &Thread) -> [Option<Box<Rewriter>>; 2] {
+        let [Some(a), Some(b)] = [&self.ends[0].approach, &self.ends[1].approach] else {
+            return [None, None];
+        };
         if self.policy != Policy::Aware {
-            return None;
+            return [None, None];
         }
-        let sender = self.ends[from.index()].approach.as_ref()?;
-        let receiver = self.ends[from.other().index()].approach.as_ref()?;
-        let paths = PathPair::new(&sender.own_uri, &sender.path, &receiver.path, &receiver.own_uri);
-        Some(Box::new(Rewriter::new(paths, thread.config.limits)))
+        let paths = PathPair::both((&a.own_uri, &a.path), (&b.own_uri, &b.path));
+        paths.map(|paths| Some(Box::new(Rewriter::new(paths, thread.config.limits))))
     }
 
     fn shutdown_write(&mut self, side: Side, thread: &Thread) {
