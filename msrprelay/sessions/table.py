@@ -93,7 +93,7 @@ class Sessions:
         if fresh:
             self._calls[call.call_id] = call
             self._ended.pop(call.call_id, None)
-            self.counts["calls"] += 1
+            self.counts["calls-begun"] += 1
         return self._reply(call, request, description, rewritten)
 
     def answer(self, request: Answer) -> Reply:

@@ -176,6 +176,13 @@ def test_a_tls_section_says_that_it_is_not_relayed() -> None:
     assert "TCP/TLS/MSRP" in str(send(Lab(), offer(sdp(proto="TCP/TLS/MSRP")))["warning"])
 
 
+def test_figures_tell_the_calls_of_now_from_those_since_the_start() -> None:
+    lab = Lab()
+    send(lab, offer(), delete())
+    figures = lab.sessions.figures()
+    assert (figures["calls"], figures["calls-begun"]) == (0, 1)
+
+
 def test_msrp_pass_leaves_the_message_alone() -> None:
     lab = Lab()
     assert send(lab, offer(relay=False))["sdp"] == sdp()
