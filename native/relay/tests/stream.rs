@@ -102,6 +102,25 @@ fn any_segmentation_arrives_whole() {
 }
 
 #[test]
+fn urgent_bytes_stay_in_the_stream() {
+    let mut engine = Engine::new(config());
+    for policy in [Policy::Aware, Policy::Sessmatch] {
+        let (call, mut a, mut b) = engine.joined(policy);
+        let all = traffic(&call, Side::A, 100_000, 5);
+        for (n, piece) in all.chunks(1000).enumerate() {
+            let (urgent, rest) = piece.split_at(1);
+            let flags = match n % 3 {
+                0 => rustix::net::SendFlags::OOB,
+                _ => rustix::net::SendFlags::empty(),
+            };
+            assert_eq!(rustix::net::send(&a.stream, urgent, flags).unwrap(), 1);
+            a.send(rest);
+        }
+        b.expect(&call.arrives(Side::A, policy, &all));
+    }
+}
+
+#[test]
 fn small_socket_buffers_force_partial_sends() {
     let mut engine = Engine::new(Config { buffer_cap: 16 * 1024, ..config() });
     for policy in [Policy::Aware, Policy::Sessmatch] {

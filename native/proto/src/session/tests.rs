@@ -1,5 +1,7 @@
 //! The session as a value: tables of events and what follows, and any order of anything.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;

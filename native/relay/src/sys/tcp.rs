@@ -147,3 +147,50 @@ fn retry<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpStream;
+
+    fn options() -> Options {
+        Options::new(&Config::default(), Some(0x88))
+    }
+
+    fn check(socket: &OwnedFd) {
+        assert_eq!(sockopt::socket_recv_buffer_size(socket).unwrap(), 512 * 1024);
+        assert_eq!(sockopt::socket_send_buffer_size(socket).unwrap(), 512 * 1024);
+        assert!(sockopt::socket_oobinline(socket).unwrap());
+        assert!(sockopt::tcp_nodelay(socket).unwrap());
+        assert!(sockopt::socket_keepalive(socket).unwrap());
+        assert_eq!(sockopt::tcp_keepidle(socket).unwrap(), Duration::from_secs(60));
+        assert_eq!(sockopt::tcp_keepintvl(socket).unwrap(), Duration::from_secs(10));
+        assert_eq!(sockopt::tcp_keepcnt(socket).unwrap(), 3);
+        assert_eq!(sockopt::tcp_user_timeout(socket).unwrap(), 60_000);
+        let flags = rustix::fs::fcntl_getfl(socket).unwrap();
+        assert!(flags.contains(rustix::fs::OFlags::NONBLOCK));
+    }
+
+    #[test]
+    fn accepted_and_dialled_sockets_have_every_option() {
+        for address in ["127.0.0.1:0", "[::1]:0"] {
+            let Ok(listener) = listen(address.parse().unwrap(), &options()) else {
+                // A machine without IPv6.
+                assert_ne!(address, "127.0.0.1:0");
+                continue;
+            };
+            let local = local_address(&listener).unwrap();
+            let _near = TcpStream::connect(local).unwrap();
+            let (accepted, _) = accept(&listener).unwrap();
+            let dialled = dial(local, local.ip(), &options()).unwrap();
+            for socket in [&accepted, &dialled] {
+                check(socket);
+                if local.is_ipv4() {
+                    assert_eq!(sockopt::ip_tos(socket).unwrap(), 0x88);
+                } else {
+                    assert_eq!(sockopt::ipv6_tclass(socket).unwrap(), 0x88);
+                }
+            }
+        }
+    }
+}

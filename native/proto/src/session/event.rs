@@ -1,0 +1,105 @@
+//! What a session is told, what it tells the caller to do, and what the control plane learns.
+
+use std::time::Duration;
+
+use super::{Aim, CloseReason, LegReason, Plan, Side};
+
+/// What happened.
+#[derive(Clone, Copy, Debug)]
+pub enum Input {
+    /// The answer is known, for the first time or again (late 200, fork, re-offer before the join).
+    Answered([Plan; 2]),
+    /// The target of a side that was [`Aim::Pending`] is settled.
+    Aimed(Side, Aim),
+    /// A connection on this side's listener began with a valid request.
+    Bound {
+        /// The side whose listener it was.
+        side: Side,
+        /// That first request has a body.
+        body: bool,
+    },
+    /// [`Output::Dial`] succeeded.
+    Connected(Side),
+    /// [`Output::Dial`] failed at every address.
+    DialFailed(Side),
+    /// The peer answered [`Output::SendBind`].
+    OwnBindAnswered {
+        /// The dialled side.
+        side: Side,
+        /// The answer was a 200.
+        accepted: bool,
+    },
+    /// The peer's FIN. Joined: everything before it has been handed to the other side.
+    Fin {
+        /// Who sent it.
+        side: Side,
+        /// It does not cut a chunk (always true where chunks are not seen).
+        whole: bool,
+    },
+    /// The connection is of no use any more: anything but a FIN.
+    Broken(Side, LegReason),
+    /// Nothing moved for as long as the session may be idle.
+    Idle,
+    /// The control plane ends the session; what is in flight may go on for `linger`.
+    Close {
+        /// Why.
+        reason: CloseReason,
+        /// How long bytes are still relayed.
+        linger: Duration,
+    },
+    /// After [`Output::Part`]: no connection is left.
+    Parted,
+    /// [`Session::deadline`](super::Session::deadline) has passed. Early or repeated ones do no harm.
+    Timeout,
+    /// The caller cannot go on with this session.
+    Fault,
+}
+
+/// What the caller must do now, in this order.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Output {
+    /// Reset every connection (RST), close listeners and dials.
+    Abort,
+    /// Drop the dial of this side, however far it came.
+    CancelDial(Side),
+    /// Close both connections: both directions have ended. Close listeners and dials.
+    Close,
+    /// Close the listener of this side; connections already accepted go on through the gate.
+    CloseListener(Side),
+    /// Connect to this side's targets, one after the other, each once.
+    Dial(Side),
+    /// Forget this side's connection: its peer has left.
+    Drop(Side),
+    /// Move bytes both ways. Until now neither bound leg was read any further, so that the kernel
+    /// holds back a peer that sends before the other is there.
+    Join,
+    /// Open this side's listener again at its old address.
+    Listen(Side),
+    /// Tell the control plane.
+    Notify(NoticeKind),
+    /// Stop relaying: write out what was read, send FIN, throw further input away until the peer's
+    /// FIN, then [`Input::Parted`]. A leg whose output ends inside a chunk is reset instead.
+    /// Close listeners and dials.
+    Part,
+    /// Send the relay's own bind SEND to this side.
+    SendBind(Side),
+    /// Send FIN to this side: all that was for it has been written.
+    ShutdownWrite(Side),
+}
+
+/// What the control plane is told. Nothing that a stranger can cause at will.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum NoticeKind {
+    /// An answer named another peer for a leg that is joined; the leg keeps its connection.
+    AnswerIgnored(Side),
+    /// The leg has its connection.
+    Bound(Side),
+    /// The session is over; always the last one, exactly once.
+    Closed(CloseReason),
+    /// No address of this side took the connection.
+    DialFailed(Side),
+    /// Bytes move both ways.
+    Joined,
+    /// The leg's connection ended.
+    LegLost(Side, LegReason),
+}
