@@ -1,0 +1,135 @@
+"""The engine alone, to be driven over pipes: ``python -m bench.engine_host THREADS ring|no-ring``.
+
+No control plane: sessions are opened and closed as the table of calls would do it, so that what
+is measured is the engine and its listeners. One line of JSON each:
+
+    {"open": {"policy": "aware", "address": "127.0.0.1", "count": 8}}
+        -> {"numbers": [[session, left port, right port], ...], "cpu_seconds": ...}
+    {"close": {}} -> {"closed": 8, "cpu_seconds": ...}
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import itertools
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Literal
+
+from msrprelay.config import Config
+from msrprelay.dataplane import DataPlane, LegAnswer, LegOpen, Notice, OpenError, Session
+from msrprelay.server import engine_config
+
+from .ends import End, ends_of
+
+# Below the kernel's ephemeral range, which the load generator uses up.
+PORTS = range(10_000, 32_000)
+READ = 65_536
+
+Policy = Literal["aware", "sessmatch"]
+
+
+class Host:
+    """The engine and the sessions opened since the last close."""
+
+    def __init__(self, threads: int, ring: bool) -> None:
+        config = replace(engine_config(Config()), threads=threads, event_ring=ring)
+        self._plane = DataPlane(config)
+        self._plane.start(self._notice)
+        self._sessions: dict[int, Session] = {}
+        self._ended = asyncio.Event()
+        self._ports = itertools.cycle(PORTS)
+        self._numbers = itertools.count()
+        self._cpu = 0.0
+
+    def _notice(self, notice: Notice) -> None:
+        if notice.what == "closed":
+            self._sessions.pop(notice.session, None)
+            if not self._sessions:
+                self._ended.set()
+
+    async def serve(self) -> None:
+        """Answer requests until the input ends."""
+        requests: asyncio.Queue[bytes] = asyncio.Queue()
+        source = sys.stdin.fileno()
+        asyncio.get_running_loop().add_reader(
+            source, lambda: requests.put_nowait(os.read(source, READ))
+        )
+        while line := await requests.get():
+            request = json.loads(line)
+            reply = self.open(**request["open"]) if "open" in request else await self.close()
+            print(json.dumps(reply), flush=True)
+
+    def open(self, policy: Policy, address: str, count: int) -> dict[str, Any]:
+        """Sessions with both legs to be accepted."""
+        self._ended.clear()
+        numbers = [self._open(policy, address) for _ in range(count)]
+        return {"numbers": numbers, "cpu_seconds": self._spent()}
+
+    def _open(self, policy: Policy, address: str) -> tuple[int, int, int]:
+        """As the table of calls does it: another pair of ports where one is taken."""
+        number = next(self._numbers) % 100_000
+        left, right = ends_of(number, aware=policy == "aware")
+        while True:
+            ports = next(self._ports), next(self._ports)
+            legs = leg(address, ports[0], left), leg(address, ports[1], right)
+            answers = accept(left), accept(right)
+            try:
+                with self._metered():
+                    session = self._plane.open(policy, *legs)
+                    session.answer(*answers)
+            except OpenError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+            else:
+                self._sessions[session.id] = session
+                return number, *ports
+
+    async def close(self) -> dict[str, Any]:
+        """End what has not ended by itself, and wait until the engine says so."""
+        left = list(self._sessions.values())
+        with self._metered():
+            for session in left:
+                session.close("deleted", 0.0)
+        if left:
+            await self._ended.wait()
+        return {"closed": len(left), "cpu_seconds": self._spent()}
+
+    @contextmanager
+    def _metered(self) -> Iterator[None]:
+        """This thread's time counts: it is the engine that works, on the caller's thread."""
+        before = time.thread_time_ns()
+        yield
+        self._cpu += (time.thread_time_ns() - before) / 1e9
+
+    def _spent(self) -> float:
+        spent, self._cpu = self._cpu, 0.0
+        return spent
+
+
+def leg(address: str, port: int, end: End) -> LegOpen:
+    """A leg as the offer leaves."""
+    return LegOpen(address, port, end.to_path.encode(), [end.from_path.encode()])
+
+
+def accept(end: End) -> LegAnswer:
+    """A leg whose peer connects to us."""
+    return LegAnswer("accept", [end.from_path.encode()], "none")
+
+
+async def main() -> None:
+    """Run until the input ends."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    await Host(int(sys.argv[1]), sys.argv[2] == "ring").serve()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

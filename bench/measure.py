@@ -1,0 +1,172 @@
+"""One measurement: one system does one work once."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import msgspec
+
+from . import readings
+from .ends import Policy
+from .load import Generator, generating
+from .place import Place
+from .systems import System
+from .works import Work
+
+__all__ = ["Sample", "measure"]
+
+# Of the work, before anything is measured: windows open, buffers and caches fill.
+WARM_UP = 10
+WARM_SESSIONS = 50
+# What a system does after the last byte has arrived: closing, above all.
+SETTLE_SECONDS = 0.05
+MEGA, GIGA = 1e6, 1e9
+KILO = 1e3
+
+
+class Sample(msgspec.Struct):
+    """What was read in one measurement. Times in seconds unless they say otherwise."""
+
+    work: str
+    system: str
+    policy: Policy
+    round: int
+    # In the unit of the work.
+    cost: float
+    cpu_seconds: float = 0.0
+    generator_seconds: float = 0.0
+    # The kernel's own threads, machine-wide.
+    kernel_seconds: float = 0.0
+    seconds: float = 0.0
+    bytes: int = 0
+    messages: int = 0
+    sessions: int = 0
+    p50_us: float | None = None
+    p99_us: float | None = None
+    resident_bytes: int = 0
+    descriptors: int = 0
+    socket_pages: int = 0
+
+
+def measure(work: Work, system: System, place: Place, policy: Policy) -> dict[str, Any]:
+    """The fields of a :class:`Sample`. Raises RuntimeError where the system did not do the work."""
+    if work.measure == "memory":
+        return idle_memory(work, system, place, policy)
+    if work.measure == "held":
+        return held(work, system, place, policy)
+    if work.load["kind"] == "setup":
+        return set_up(work, system, place, policy)
+    return traffic(work, system, place, policy)
+
+
+class Meter:
+    """CPU time of everybody, from its making on."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._before = self._now()
+        self._generator = 0.0
+
+    def _now(self) -> tuple[float, float]:
+        return self._system.cpu_seconds(), readings.kernel_seconds()
+
+    def watch(self, generator: Generator) -> None:
+        """Count the generator's time from now on."""
+        self._generator = readings.cpu_seconds([generator.pid])
+
+    def read(self, generator: Generator | None = None) -> dict[str, float]:
+        """What has been used since."""
+        system, kernel = (now - then for now, then in zip(self._now(), self._before, strict=True))
+        used = {"cpu_seconds": system, "kernel_seconds": kernel}
+        if generator is not None:
+            spent = readings.cpu_seconds([generator.pid]) - self._generator
+            used["generator_seconds"] = spent
+        return used
+
+
+def traffic(work: Work, system: System, place: Place, policy: Policy) -> dict[str, Any]:
+    """Sessions that stay, with bytes or messages through them."""
+    with joined(work, system, place, policy, work.sessions) as generator:
+        generator.run(max(1, work.amount // WARM_UP))
+        meter = Meter(system)
+        meter.watch(generator)
+        outcome = generator.run(work.amount)
+        used = meter.read(generator)
+        state = held_resources(system, generator)
+    system.release()
+    cost = used["cpu_seconds"] / units(work, outcome)
+    return {"cost": cost, **used, **outcome, **state}
+
+
+def set_up(work: Work, system: System, place: Place, policy: Policy) -> dict[str, Any]:
+    """Sessions made and ended; their opening on the system and their end there are counted."""
+    meter = Meter(system)
+    with joined(work, system, place, policy, work.sessions) as generator:
+        meter.watch(generator)
+        outcome = generator.run(work.amount)
+        state = held_resources(system, generator)
+        system.release()
+        time.sleep(SETTLE_SECONDS)
+        used = meter.read(generator)
+    cost = used["cpu_seconds"] / units(work, outcome)
+    return {"cost": cost, **used, **outcome, **state}
+
+
+def idle_memory(work: Work, system: System, place: Place, policy: Policy) -> dict[str, Any]:
+    """Growth of a fresh system's memory by sessions that have exchanged one message."""
+    with joined(work, system, place, policy, WARM_SESSIONS) as generator:
+        generator.run(1)
+    system.release()
+    time.sleep(SETTLE_SECONDS)
+    before = readings.resident_bytes(system.pids())
+    with joined(work, system, place, policy, work.sessions) as generator:
+        outcome = generator.run(1)
+        state = held_resources(system, generator)
+    system.release()
+    grown = state["resident_bytes"] - before
+    return {"cost": grown / work.sessions / KILO, **outcome, **state}
+
+
+def held(work: Work, system: System, place: Place, policy: Policy) -> dict[str, Any]:
+    """Bytes that left the sender's socket and have not reached the socket of its peer."""
+    with joined(work, system, place, policy, work.sessions) as generator:
+        outcome = generator.run(work.amount)
+        state = held_resources(system, generator)
+        queued = readings.queued_bytes(generator.pid)
+    system.release()
+    return {"cost": (outcome["bytes"] - queued) / MEGA, **outcome, **state}
+
+
+def joined(work: Work, system: System, place: Place, policy: Policy, count: int) -> Any:
+    """A generator with so many sessions through the system."""
+    return generating(
+        place,
+        system.sessions(count, policy),
+        work.load,
+        sink=system.sink,
+        answers_itself=system.answers_itself,
+    )
+
+
+def held_resources(system: System, generator: Generator) -> dict[str, int]:
+    """Memory and descriptors while the sessions stand."""
+    pids = system.pids()
+    return {
+        "resident_bytes": readings.resident_bytes(pids),
+        "descriptors": readings.descriptors(pids),
+        "socket_pages": readings.socket_pages(generator.pid),
+    }
+
+
+def units(work: Work, outcome: dict[str, float]) -> float:
+    """How much of what its unit counts was done."""
+    match work.unit:
+        case "CPU s/GB":
+            return outcome["bytes"] / GIGA
+        case "CPU us/message":
+            return outcome["messages"] / MEGA
+        case "CPU us/session":
+            return outcome["sessions"] / MEGA
+        case other:
+            raise ValueError(f"{work.name}: {other} is not CPU time per work")

@@ -1,0 +1,139 @@
+"""The systems that are compared: the engine, the peers, and no system at all."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from . import readings
+from .ends import End, Policy, dialled, ends_of
+from .peers import RECIPES, SINK_PORT, Peer
+from .place import Place
+from .processes import Lines
+
+__all__ = ["SYSTEMS", "System", "is_ours"]
+
+ROOT = Path(__file__).parents[1]
+
+
+class System(Protocol):
+    """One running system."""
+
+    def sessions(self, count: int, policy: Policy) -> list[tuple[End, End]]:
+        """Make ready for so many sessions."""
+
+    def release(self) -> None:
+        """End what is left of them."""
+
+    def cpu_seconds(self) -> float:
+        """Run time until now."""
+
+    def pids(self) -> list[int]:
+        """Its processes."""
+
+    def stop(self) -> None:
+        """End it."""
+
+    @property
+    def sink(self) -> str | None:
+        """Where it dials the second end, if it does."""
+
+    @property
+    def answers_itself(self) -> bool:
+        """Whether it answers SENDs itself."""
+
+
+class Direct:
+    """No system at all: both ends in each other's hands."""
+
+    answers_itself = False
+
+    def __init__(self, place: Place) -> None:
+        self.sink: str | None = f"{place.generator.address}:{SINK_PORT}"
+
+    def sessions(self, count: int, policy: Policy) -> list[tuple[End, End]]:
+        assert self.sink is not None
+        return dialled(count, self.sink)
+
+    def release(self) -> None:
+        pass
+
+    def cpu_seconds(self) -> float:
+        return 0.0
+
+    def pids(self) -> list[int]:
+        return []
+
+    def stop(self) -> None:
+        pass
+
+
+class Engine:
+    """The engine of this project, without its control plane."""
+
+    sink = None
+    answers_itself = False
+
+    def __init__(self, place: Place, *, ring: bool, threads: int = 1) -> None:
+        argv = [sys.executable, "-m", "bench.engine_host", str(threads), "ring" if ring else "no"]
+        self._place = place
+        self._host = Lines(place.systems.command(argv), ROOT)
+        self._calling = 0.0
+
+    def sessions(self, count: int, policy: Policy) -> list[tuple[End, End]]:
+        address = self._place.systems.address
+        engine_policy = "aware" if policy == "aware" else "sessmatch"
+        request = {"policy": engine_policy, "address": address, "count": count}
+        reply = self._host.ask(json.dumps({"open": request}))
+        self._calling += reply["cpu_seconds"]
+        return [self._ends(policy, *numbers) for numbers in reply["numbers"]]
+
+    def _ends(self, policy: Policy, number: int, left: int, right: int) -> tuple[End, End]:
+        one, other = ends_of(number, aware=policy == "aware")
+        address = self._place.systems.address
+        return (
+            replace(one, connect=f"{address}:{left}"),
+            replace(other, connect=f"{address}:{right}"),
+        )
+
+    def release(self) -> None:
+        self._calling += self._host.ask('{"close": {}}')["cpu_seconds"]
+
+    def cpu_seconds(self) -> float:
+        """Its threads, and what was done for it on the caller's thread."""
+        return self._calling + readings.cpu_seconds(self.pids(), is_engine_thread)
+
+    def pids(self) -> list[int]:
+        return [self._host.process.pid]
+
+    def stop(self) -> None:
+        self._host.stop()
+
+
+def is_engine_thread(name: str) -> bool:
+    """Whether a thread of our process is one of the engine's."""
+    return re.fullmatch(r"msrp-\d+", name) is not None
+
+
+def recipe(name: str) -> Callable[[Place], System]:
+    """What starts the peer of that name."""
+    return lambda place: Peer(place, RECIPES[name])
+
+
+# Ours without the event ring, as shipped, and with two threads; the peers; the floor.
+SYSTEMS: dict[str, Callable[[Place], System]] = {
+    "msrprelay": lambda place: Engine(place, ring=False),
+    "msrprelay-defaults": lambda place: Engine(place, ring=True),
+    "direct": Direct,
+    **{name: recipe(name) for name in RECIPES},
+}
+
+
+def is_ours(name: str) -> bool:
+    """Whether a system is a variant of this project's engine."""
+    return name.startswith("msrprelay")
