@@ -151,6 +151,14 @@ def test_a_media_address_is_told_to_the_recipient() -> None:
     assert section(reply).path[0].startswith("msrp://203.0.113.77:")
 
 
+@pytest.mark.parametrize("address", ["192.0.2.1\r\na=x", "two words", "", "a..b", "[::1"])
+def test_a_media_address_that_is_none_is_refused(address: str) -> None:
+    if address:
+        assert "media-address" in refusal(Lab(), offer(media_address=address))
+    else:
+        send(Lab(), offer(media_address=address))
+
+
 # Nothing to do.
 
 
@@ -178,7 +186,8 @@ def test_a_tls_section_says_that_it_is_not_relayed() -> None:
 
 def test_figures_tell_the_calls_of_now_from_those_since_the_start() -> None:
     lab = Lab()
-    send(lab, offer(), delete())
+    send(lab, offer())
+    send(lab, delete())
     figures = lab.sessions.figures()
     assert (figures["calls"], figures["calls-begun"]) == (0, 1)
 
@@ -255,6 +264,18 @@ def test_cema_needs_an_offer_that_carries_it() -> None:
     lab = Lab()
     send(lab, offer(policy="cema"))
     assert lab.plane.opened[0].policy == "aware"
+
+
+def test_a_second_offer_without_cema_falls_back_to_aware() -> None:
+    """RFC 6714 section 4.2: the answer was refused, the offerer tries again without it."""
+    lab = Lab()
+    cema = offer(sdp(extra="a=msrp-cema\r\n"), policy="cema")
+    assert "aware" in refusal(lab, cema, answer(BOB))
+    send(lab, offer(sdp(path="msrp://10.0.0.5:9/again;tcp"), policy="cema"))
+    assert [each.policy for each in lab.plane.opened] == ["cema", "aware"]
+    send(lab, answer(BOB))
+    assert lab.plane.opened[0].closed
+    assert not lab.plane.opened[1].closed
 
 
 def test_cema_leaves_the_path_and_moves_c_and_m() -> None:
