@@ -23,8 +23,8 @@ FLOORS: list[set[str]] = [
     {"sessions"},
     {"rpc"},
     {"server"},
-    {"endpoint", "ladder"},
-    {"demo", "doctor"},
+    {"client", "endpoint", "ladder"},
+    {"demo", "doctor", "sippy"},
     {"cli"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
