@@ -6,6 +6,9 @@ The rule applies to the resolved address, so a name cannot smuggle one in.
 from __future__ import annotations
 
 import asyncio
+
+# The resolver imports it at its first name, and the daemon imports nothing after its start.
+import encodings.idna  # noqa: F401
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass

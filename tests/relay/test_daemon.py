@@ -1,0 +1,211 @@
+"""The daemon as an operator meets it: signals, reloads, sockets, and strangers' bytes on them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from msrprelay.rpc import bencode
+
+OFFER = (
+    b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
+    b"m=message 9 TCP/MSRP *\r\na=accept-types:*\r\n"
+    b"a=path:msrp://127.0.0.1:9/aliceid;tcp\r\na=setup:active\r\n"
+)
+
+
+class Daemon:
+    """A running ``msrprelayd``; its log is read line by line."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.config = folder / "msrprelayd.toml"
+        self.control = folder / "ctl.sock"
+        self.write(port_min=21000)
+        command = [sys.executable, "-m", "msrprelay.cli.daemon", f"--config={self.config}"]
+        self.process = subprocess.Popen([*command, *options], stderr=subprocess.PIPE)
+        ng = self.event("serving")["ng"]
+        self.ng = (str(ng).rpartition(":")[0], int(str(ng).rpartition(":")[2]))
+
+    def write(self, **settings: object) -> None:
+        """The configuration file: the defaults of these tests, and ``settings``."""
+        pairs = {
+            "interface": ["lo/127.0.0.1"],
+            "listen-ng": ["127.0.0.1:0"],
+            "control": str(self.control),
+            "port-max": 21099,
+            **{key.replace("_", "-"): value for key, value in settings.items()},
+        }
+        lines = [f"{key} = {json.dumps(value)}" for key, value in pairs.items()]
+        self.config.write_text("\n".join(sorted(lines, key=lambda line: "." in line)))
+
+    def event(self, name: str) -> dict[str, Any]:
+        """The next log line with this event."""
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            entry: dict[str, Any] = json.loads(line)
+            if entry["event"] == name:
+                return entry
+        raise AssertionError(f"the daemon ended without {name!r}")
+
+    def ask(self, method: str, **params: object) -> Any:
+        """One JSON-RPC call."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(10.0)
+            client.connect(str(self.control))
+            keys = {key.replace("_", "-"): value for key, value in params.items()}
+            request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": keys}
+            client.sendall(json.dumps(request).encode() + b"\n")
+            reply = json.loads(client.makefile("rb").readline())
+        return reply.get("result", reply.get("error"))
+
+    def offer(self, call_id: str) -> Any:
+        return self.ask("offer", call_id=call_id, from_tag="a", sdp=OFFER.decode())
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Daemon]:
+    options = getattr(request, "param", ())
+    daemon = Daemon(tmp_path, *options)
+    yield daemon
+    daemon.process.kill()
+    daemon.process.wait()
+    assert daemon.process.stderr is not None
+    daemon.process.stderr.close()
+
+
+def test_without_calls_sigterm_ends_it_at_once(daemon: Daemon) -> None:
+    daemon.signal(signal.SIGTERM)
+    assert daemon.process.wait(10.0) == 0
+    assert not daemon.control.exists()
+
+
+def test_sigterm_lets_live_calls_go_on_and_refuses_new_ones(daemon: Daemon) -> None:
+    daemon.offer("live")
+    daemon.signal(signal.SIGTERM)
+    assert daemon.event("draining")["calls"] == 1
+    assert "sdp" in daemon.offer("live")
+    assert daemon.offer("new")["message"] == "Parallel session limit reached"
+    daemon.ask("delete", call_id="live", from_tag="a", delete_delay=0)
+    assert daemon.process.wait(10.0) == 0
+
+
+@pytest.mark.parametrize("daemon", [("--set", "timers.drain=0.2")], indirect=True)
+def test_a_drain_has_a_deadline(daemon: Daemon) -> None:
+    daemon.offer("live")
+    daemon.signal(signal.SIGTERM)
+    assert daemon.process.wait(10.0) == 0
+
+
+def test_a_second_sigterm_does_not_wait(daemon: Daemon) -> None:
+    daemon.offer("live")
+    daemon.signal(signal.SIGTERM)
+    daemon.event("draining")
+    daemon.signal(signal.SIGTERM)
+    assert daemon.process.wait(10.0) == 0
+
+
+def test_sighup_applies_what_it_can_and_names_what_needs_a_restart(daemon: Daemon) -> None:
+    daemon.write(port_min=21010, **{"limits.sessions": 1})
+    daemon.signal(signal.SIGHUP)
+    event = daemon.event("configuration reloaded")
+    assert event["changed"] == "['limits.sessions']"
+    assert event["needs_restart"] == "['port-min']"
+    daemon.offer("one")
+    assert daemon.offer("two")["message"] == "Parallel session limit reached"
+
+
+def test_a_broken_file_leaves_the_old_configuration(daemon: Daemon) -> None:
+    daemon.config.write_text("prot-min = 1\n")
+    daemon.signal(signal.SIGHUP)
+    refused = daemon.event("configuration refused, the old one stays")
+    assert "prot-min" in refused["reason"]
+    assert "port-min" in refused["reason"]
+    assert daemon.ask("ping") == {"result": "pong"}
+
+
+def ask_again(client: socket.socket, datagram: bytes) -> bytes:
+    """The reply to a datagram that may be lost: the noise before it can fill the socket."""
+    for _ in range(10):
+        client.send(datagram)
+        with contextlib.suppress(TimeoutError):
+            return client.recv(2000)
+    raise AssertionError("no reply")
+
+
+def test_any_bytes_on_the_control_sockets_leave_it_serving(daemon: Daemon) -> None:
+    strange = random.Random(1)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.connect(daemon.ng)
+        for _ in range(300):
+            client.send(strange.randbytes(strange.randrange(600)))
+            client.send(b"c %b" % strange.randbytes(strange.randrange(600)))
+    for _ in range(30):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(daemon.control))
+            client.sendall(strange.randbytes(strange.randrange(5000)))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(1.0)
+        client.connect(daemon.ng)
+        reply = ask_again(client, b"cookie " + bencode.encode({"command": "ping"}))
+        assert reply == b"cookie d6:result4:ponge"
+    assert daemon.ask("statistics")["ng"]["malformed"] > 0
+
+
+def test_a_port_that_is_taken_is_a_named_failure(daemon: Daemon, tmp_path: Path) -> None:
+    host, port = daemon.ng
+    second = [sys.executable, "-m", "msrprelay.cli.daemon", f"--listen-ng={host}:{port}"]
+    options = ["--interface=127.0.0.1", f"--control={tmp_path}/second.sock"]
+    done = subprocess.run([*second, *options], capture_output=True, timeout=20.0, check=False)
+    assert done.returncode == 1
+    assert b"cannot start" in done.stderr
+    assert str(port).encode() in done.stderr
+
+
+def test_it_imports_nothing_after_it_has_started(tmp_path: Path) -> None:
+    """An upgrade on disk must not mix old and new code: a whole call loads no module."""
+    script = """
+import asyncio, os, signal, sys
+from msrprelay import config, log, server
+log.configure("error")
+from msrprelay.commands import Answer, Delete, Offer, Origin, Query
+from msrprelay.rpc.requests import parse_answer, parse_delete, parse_offer, parse_query
+
+OFFER = sys.argv[2].encode()
+FIELDS = {"call-id": b"c", "from-tag": b"a", "to-tag": b"b", "sdp": OFFER}
+ORIGIN = Origin("test", "", 0)
+
+async def main():
+    text = f'interface = "127.0.0.1"\\ncontrol = "{sys.argv[1]}"\\nlisten-ng = "127.0.0.1:0"'
+    process = server.RelayProcess(config.load(text), lambda: config.load(text))
+    await process.start()
+    before = set(sys.modules)
+    first = {k: v for k, v in FIELDS.items() if k != "to-tag"}
+    process.offer(parse_offer(first, ORIGIN))
+    process.answer(parse_answer({**FIELDS, "sdp": OFFER.replace(b"127.0.0.1:9", b"localhost:2")
+        .replace(b"active", b"passive").replace(b"message 9", b"message 2")}, ORIGIN))
+    process.query(parse_query(FIELDS, ORIGIN))
+    process.statistics(), process.limits()
+    await asyncio.sleep(0.1)
+    process.reload()
+    process.delete(parse_delete({**first, "delete-delay": b"0"}, ORIGIN))
+    await process.stop()
+    print(*sorted(set(sys.modules) - before))
+
+asyncio.run(main())
+"""
+    command = [sys.executable, "-c", script, str(tmp_path / "ctl.sock"), OFFER.decode()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60.0, check=True)
+    assert done.stdout.split() == []
