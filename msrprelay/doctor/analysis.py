@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from .calls import Outcome, outcome
 from .capture import Capture, Progress
-from .cases import Case, build_cases, lone_case
+from .cases import Case, build_cases
 from .errors import CaptureError
 from .finding import Finding, Level, Severity, finding
 from .packets import Decoder
 from .ranking import rank
 from .rules import RULES
-from .sip import Dialog
-from .tracker import Link, Tracker
+from .tracker import Tracker
 
 PER_RULE = 50
 """Hits of one rule reported per case; more say nothing new."""
 
-RETIRED = 2_000
-"""Findings kept of calls that had to give way in a very large capture."""
+SHOWN_CASES = 100
+"""Calls of a very large capture kept whole, for ladders and plots; faulty ones only."""
 
-RETIRED_OUTCOMES = 500_000
-"""Outcomes kept of such calls: one row of numbers each."""
+KEPT_DIAGNOSES = 2_000
+"""Further calls of which the findings are kept."""
+
+SWEEP_EVERY = 1_000
+"""Packets between two looks at how much is in memory."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +45,20 @@ class Diagnosis:
 
 @dataclass
 class Analysis:
-    """What one file holds. ``damage`` says where reading it broke off, if it did."""
+    """What one file holds. ``damage`` says where reading it broke off, if it did.
+
+    ``calls`` counts all calls; in a very large capture not all have a diagnosis here. ``rushed``
+    counts calls that had to be judged before their end.
+    """
 
     file: str
     diagnoses: list[Diagnosis] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     damage: str | None = None
     packets: int = 0
-    retired: int = 0
+    calls: int = 0
+    rushed: int = 0
+    faulty_calls: int = 0
     unreadable: bool = False
 
     @property
@@ -60,12 +69,28 @@ class Analysis:
     @property
     def faulty(self) -> bool:
         """Whether any finding is an error."""
-        return any(not diagnosis.healthy for diagnosis in self.diagnoses)
+        return self.faulty_calls > 0
 
     @property
     def healthy(self) -> bool:
         """No finding of severity error, and the file was read to its end."""
         return not self.faulty and self.damage is None
+
+    def judge(self, case: Case) -> None:
+        """Diagnose a case and keep of it what there is room for."""
+        diagnosis = diagnose(case)
+        self.calls += 1
+        self.faulty_calls += not diagnosis.healthy
+        self.outcomes += [outcome(dialog, case) for dialog in case.dialogs]
+        self.diagnoses.append(diagnosis)
+
+    def thin_out(self) -> None:
+        """Let go of what the calls judged so far hold, but for the first faulty ones."""
+        faulty = [d for d in self.diagnoses if not d.healthy][:KEPT_DIAGNOSES]
+        odd = [d for d in self.diagnoses if d.healthy and d.findings]
+        self.diagnoses = faulty[:SHOWN_CASES]
+        for diagnosis in faulty[SHOWN_CASES:] + odd[: KEPT_DIAGNOSES - len(faulty)]:
+            self.diagnoses.append(Diagnosis(_emptied(diagnosis.case), diagnosis.findings))
 
 
 def analyse(path: str | Path, progress: Progress | None = None) -> Analysis:
@@ -76,20 +101,35 @@ def analyse(path: str | Path, progress: Progress | None = None) -> Analysis:
     except CaptureError as error:
         result.damage, result.unreadable = str(error), True
         return result
-    early = _Early()
-    tracker = early.tracker
-    decode = Decoder().decode
+    tracker = Tracker()
+    decode, take = Decoder().decode, tracker.take
     for frame in capture:
         packet = decode(frame)
         if packet is not None:
-            tracker.take(packet)
+            take(packet)
+        if frame.number % SWEEP_EVERY == 0 and tracker.crowded:
+            _sweep(tracker, result)
     tracker.finish()
+    for case in build_cases(tracker):
+        result.judge(case)
     result.packets, result.damage = capture.frames, capture.damage
-    cases = build_cases(tracker)
-    result.diagnoses = early.diagnoses + [diagnose(case) for case in cases]
-    result.outcomes = early.outcomes + [outcome(d, case) for case in cases for d in case.dialogs]
-    result.retired = early.count
     return result
+
+
+def _sweep(tracker: Tracker, result: Analysis) -> None:
+    """Judge and drop the calls that are over; if that is not enough, the oldest ones too."""
+    cases = build_cases(tracker)
+    going = [case for case in cases if case.over]
+    if not going and tracker.overfull:
+        going = cases[: len(cases) // 2]
+        result.rushed += len(going)
+    for case in going:
+        result.judge(case)
+    tracker.forget(
+        (dialog for case in going for dialog in case.dialogs),
+        (link for case in going for link in case.links),
+    )
+    result.thin_out()
 
 
 def diagnose(case: Case) -> Diagnosis:
@@ -97,10 +137,7 @@ def diagnose(case: Case) -> Diagnosis:
     found: list[Finding] = []
     for rule in RULES.values():
         hits = (hit for thing in _things(rule.level, case) for hit in rule.check(thing, case))
-        for count, hit in enumerate(hits):
-            if count >= PER_RULE:
-                break
-            found.append(finding(rule, hit))
+        found += [finding(rule, hit) for hit in islice(hits, PER_RULE)]
     return Diagnosis(case, rank(found))
 
 
@@ -115,25 +152,6 @@ def _things(level: Level, case: Case) -> Iterator[object]:
         yield from (exchange for dialog in case.dialogs for exchange in dialog.exchanges)
     else:
         yield case
-
-
-class _Early:
-    """Judges what has to give way in a very large capture, and keeps only what is wrong with it."""
-
-    def __init__(self) -> None:
-        self.tracker = Tracker(self._retire, self._retire)
-        self.diagnoses: list[Diagnosis] = []
-        self.outcomes: list[Outcome] = []
-        self.count = 0
-
-    def _retire(self, thing: Link | Dialog) -> None:
-        self.count += 1
-        case = lone_case(thing, self.tracker)
-        diagnosis = diagnose(case)
-        if isinstance(thing, Dialog) and len(self.outcomes) < RETIRED_OUTCOMES:
-            self.outcomes.append(outcome(thing, case))
-        if diagnosis.findings and len(self.diagnoses) < RETIRED:
-            self.diagnoses.append(Diagnosis(_emptied(diagnosis.case), diagnosis.findings))
 
 
 def _emptied(case: Case) -> Case:

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from ..errors import UriError
 from ..uri import Uri
-from .legs import Leg, Pair, pair_legs
+from .legs import Leg, Pair, pair_legs, pair_silent
 from .media import Media
 from .sip import Dialog
 from .tcp import Endpoint
@@ -32,6 +32,14 @@ class Case:
     end: float
     tcp_captured: bool = True
     too_big_to: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more can come: calls ended, connections closed, and some time passed."""
+        quiet = self.end - AFTER_SECONDS
+        return all(d.ended is not None and d.last < quiet for d in self.dialogs) and all(
+            link.tcp.last < quiet and (link.tcp.closed or self.dialogs) for link in self.links
+        )
 
     @cached_property
     def media(self) -> list[Media]:
@@ -87,7 +95,7 @@ class Case:
 
 def build_cases(tracker: Tracker) -> list[Case]:
     """Sort everything seen into cases, in order of their first packet."""
-    dialogs = list(tracker.dialogs.by_call_id.values())
+    dialogs = list(tracker.dialogs.values())
     links = [link for link in tracker.all_links if not _hopeless(link)]
     groups = _Groups([*dialogs, *links])
     _join_dialogs(dialogs, groups)
@@ -95,22 +103,22 @@ def build_cases(tracker: Tracker) -> list[Case]:
     pairs = pair_legs([link for link in links if _relevant(link, reached)])
     for pair in pairs:
         groups.join(pair.a.link, pair.b.link)
-    wanted = [d for d in dialogs] + [x for x in links if _relevant(x, reached) or _paired(x, pairs)]
-    return [_case(members, pairs, tracker) for members in groups.of(wanted)]
+    paired = {id(leg.link) for pair in pairs for leg in (pair.a, pair.b)}
+    wanted: list[Dialog | Link] = [
+        *dialogs,
+        *(x for x in links if _relevant(x, reached) or id(x) in paired),
+    ]
+    by_link = {id(pair.a.link): pair for pair in pairs}
+    return [_case(members, by_link, tracker) for members in groups.of(wanted)]
 
 
-def lone_case(thing: Dialog | Link, tracker: Tracker) -> Case:
-    """A case of one dialog or connection alone, for what had to give way."""
-    return _case([thing], [], tracker)
-
-
-def _case(members: list[Dialog | Link], pairs: list[Pair], tracker: Tracker) -> Case:
+def _case(members: list[Dialog | Link], pairs: dict[int, Pair], tracker: Tracker) -> Case:
     links = [thing for thing in members if isinstance(thing, Link)]
-    known = {id(link) for link in links}
+    legs = [pairs[id(link)] for link in links if id(link) in pairs] or pair_silent(links[:2])
     return Case(
         tuple(sorted((t for t in members if isinstance(t, Dialog)), key=lambda d: d.start)),
         tuple(sorted(links, key=lambda link: link.tcp.first_number)),
-        tuple(pair for pair in pairs if id(pair.a.link) in known),
+        tuple(legs),
         tracker.start,
         tracker.last,
         tracker.tcp_packets > 0,
@@ -129,19 +137,22 @@ def _relevant(link: Link, reached: set[int]) -> bool:
     return link.protocol is Protocol.TLS and link.tcp.ends[1].port in MSRP_PORTS
 
 
-def _paired(link: Link, pairs: list[Pair]) -> bool:
-    return any(link in (pair.a.link, pair.b.link) for pair in pairs)
-
-
 def _join_dialogs(dialogs: list[Dialog], groups: _Groups) -> None:
-    """Two dialogs that name the same session-id at the same time are legs of one call."""
+    """Two dialogs of one host that name the same session-id at the same time are legs of a call.
+
+    The host is asked for because some stacks have session-ids of four characters.
+    """
     by_session: dict[str, list[Dialog]] = {}
     for dialog in dialogs:
         for name in {name for media in dialog.media for name in media.session_ids}:
             for other in by_session.setdefault(name, []):
-                if _overlap(dialog, other):
+                if _overlap(dialog, other) and _hosts(dialog) & _hosts(other):
                     groups.join(dialog, other)
             by_session[name].append(dialog)
+
+
+def _hosts(dialog: Dialog) -> set[str]:
+    return {dialog.caller.host, dialog.callee.host}
 
 
 def _overlap(one: Dialog, other: Dialog) -> bool:
@@ -160,10 +171,9 @@ def _join_links(dialogs: list[Dialog], links: list[Link], groups: _Groups) -> se
                 by_session.setdefault(name, []).append(dialog)
     reached: set[int] = set()
     for link in links:
-        candidates = [d for end in link.tcp.ends for d in by_address.get(end, [])]
-        candidates += [d for name in _sessions(link) for d in by_session.get(name, [])]
-        timely = [d for d in candidates if _during(link, d)]
-        if timely:
+        named = [d for end in link.tcp.ends for d in by_address.get(end, [])]
+        known = [d for name in _sessions(link) for d in by_session.get(name, [])]
+        if timely := [d for d in named or known if _during(link, d)]:
             groups.join(link, max(timely, key=lambda d: d.start))
             reached.add(id(link))
     return reached

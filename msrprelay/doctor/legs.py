@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
+from typing import NamedTuple
 
 from .packets import RST, SYN
 from .tcp import Direction, Endpoint, Segment
@@ -14,6 +17,9 @@ COMPARED = 200
 
 ENOUGH = 4
 """Segments both directions must have together before their lengths prove anything."""
+
+RELAYED_SECONDS, HASTE_SECONDS = 10.0, 0.25
+"""How long a relay may hold what it passes on: known by its address, or by nothing else."""
 
 IN_FLIGHT = 3
 """Segments one leg may be ahead of the other."""
@@ -83,40 +89,60 @@ def _same_lengths(source: Leg, sink: Leg) -> tuple[bool, int]:
     return same and common > 0, common
 
 
+class _Word(NamedTuple):
+    """Something a side said: a transaction id, or its first bytes where nothing was framed."""
+
+    time: float
+    number: int
+    link: Link
+    side: int
+    text: str
+
+
 def pair_legs(links: list[Link]) -> list[Pair]:
-    """Pairs of connections on which the same bytes were seen, first by transaction ids."""
+    """Pairs of connections on which the same was said, first by one host, then to another."""
     pairs: list[Pair] = []
     taken: set[int] = set()
-    spoken: dict[str, tuple[Link, int]] = {}
-    for link, side, word in _words(links):
-        first, its_side = spoken.setdefault(word, (link, side))
-        if first is link or id(first) in taken or id(link) in taken:
+    latest: dict[str, _Word] = {}
+    for word in sorted(_words(links), key=lambda word: word.number):
+        before = latest.get(word.text)
+        if id(word.link) in taken:
             continue
-        taken |= {id(first), id(link)}
-        pairs.append(Pair(Leg(first, its_side), Leg(link, 1 - side)))
-    return pairs + _silent_pairs([link for link in links if id(link) not in taken])
+        if before is None or id(before.link) in taken or not _relayed(before, word):
+            latest[word.text] = word
+        elif before.link is not word.link:
+            taken |= {id(before.link), id(word.link)}
+            pairs.append(Pair(Leg(before.link, before.side), Leg(word.link, 1 - word.side)))
+    return pairs
 
 
-def _words(links: list[Link]) -> list[tuple[Link, int, str]]:
-    """(connection, sender, what it said) in order of packets: transaction ids, or first bytes."""
-    found: list[tuple[int, Link, int, str]] = []
+def _relayed(before: _Word, word: _Word) -> bool:
+    """Whether the second is the first one passed on: soon, and by the host that got it.
+
+    A relay with two addresses is known by its haste alone: transaction ids are not always unique.
+    """
+    if before.link is word.link:
+        return True
+    waited = word.time - before.time
+    got, gave = before.link.tcp.ends[1 - before.side].host, word.link.tcp.ends[word.side].host
+    return waited <= (RELAYED_SECONDS if got == gave else HASTE_SECONDS)
+
+
+def _words(links: list[Link]) -> Iterator[_Word]:
     for link in links:
         for t in link.msrp.transactions:
-            found.append((t.begin.number, link, t.side, "tid " + t.tid))
+            yield _Word(t.begin.time, t.begin.number, link, t.side, f"tid {t.tid}")
         for side in (0, 1):
             data = next((s for s in link.tcp.segments if s.side == side and s.length), None)
             if data is not None and not link.msrp.transactions:
-                found.append((data.number, link, side, f"bytes {data.digest}"))
-    found.sort(key=lambda row: row[0])
-    return [row[1:] for row in found]
+                yield _Word(data.time, data.number, link, side, f"bytes {data.digest}")
 
 
-def _silent_pairs(links: list[Link]) -> list[Pair]:
-    """Before any data two parties that dialled the same host in one call are taken for legs."""
+def pair_silent(links: list[Link]) -> list[Pair]:
+    """Before any data two parties of one call that dialled the same host are taken for legs."""
     silent = [link for link in links if not any(d.data_segments for d in link.tcp.directions)]
-    for i, one in enumerate(silent):
-        for other in silent[i + 1 :]:
-            (client, server), (client2, server2) = one.tcp.ends, other.tcp.ends
-            if server.host == server2.host and client.host != client2.host:
-                return [Pair(Leg(one, 0), Leg(other, 0))]
+    for one, other in combinations(silent, 2):
+        (client, server), (client2, server2) = one.tcp.ends, other.tcp.ends
+        if server.host == server2.host and client.host != client2.host:
+            return [Pair(Leg(one, 0), Leg(other, 0))]
     return []

@@ -6,12 +6,13 @@ What is ordinary is counted; what a rule might want is kept.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from ..framing import ByteRange, Chunk, ChunkReader, FramingFault
 from .streams import Piece
 
-KEPT_ORDINARY = 64
+KEPT_ORDINARY = 40
 """Ordinary transactions kept per connection, for the ladder; later ones are only counted."""
 
 KEPT_ODD = 1_000
@@ -254,7 +255,8 @@ class Conversation:
 
 
 def _request(side: int, chunk: Chunk, begin: At, done: At, end: int) -> Transaction:
-    failure = (chunk.header("Failure-Report") or b"yes").strip().lower()
+    headers = _headers(chunk)
+    failure = headers.get("failure-report", b"yes").strip().lower()
     return Transaction(
         side=side,
         tid=chunk.tid,
@@ -262,24 +264,35 @@ def _request(side: int, chunk: Chunk, begin: At, done: At, end: int) -> Transact
         begin=begin,
         done=done,
         end=end,
-        to_path=tuple(chunk.to_path),
-        from_path=tuple(chunk.from_path),
-        message_id=_text(chunk.header("Message-ID")),
+        to_path=_path(headers.get("to-path", b"")),
+        from_path=_path(headers.get("from-path", b"")),
+        message_id=_text(headers.get("message-id", b"")),
         # RFC 4975 section 7.2: a REPORT is never answered.
         wants_answer=chunk.method != "REPORT" and failure == b"yes",
         byte_range=chunk.byte_range,
         body_length=chunk.body_length,
         flag=chunk.flag,
-        status=_text(chunk.header("Status")),
+        status=_text(headers.get("status", b"")),
     )
 
 
 def _response(chunk: Chunk, at: At) -> tuple[str, Response]:
-    comment = (chunk.comment or b"").decode("utf-8", "replace")
-    return chunk.tid, Response(
-        at, chunk.status or 0, comment, tuple(chunk.to_path), tuple(chunk.from_path)
-    )
+    headers = _headers(chunk)
+    comment = _text(chunk.comment or b"")
+    to_path, from_path = (_path(headers.get(name, b"")) for name in ("to-path", "from-path"))
+    return chunk.tid, Response(at, chunk.status or 0, comment, to_path, from_path)
 
 
-def _text(value: bytes | None) -> str:
-    return (value or b"").decode("utf-8", "replace").strip()
+def _headers(chunk: Chunk) -> dict[str, bytes]:
+    """Lower-case name → first value."""
+    return {name.lower(): value for name, value in reversed(chunk.headers)}
+
+
+@lru_cache(maxsize=512)
+def _path(value: bytes) -> tuple[str, ...]:
+    """The URIs of a path header: the same few in every chunk of a connection."""
+    return tuple(value.decode("utf-8", "surrogateescape").split())
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "replace").strip()

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from .media import Exchange, Media, read_media
 from .sip_message import SipMessage
 from .tcp import Endpoint
-
-MAX_DIALOGS = 4_000
-"""Calls kept in memory; beyond that the oldest ended one is judged by its signalling alone."""
 
 KEPT_REINVITES = 8
 """Ordinary re-INVITEs kept per dialog; later ones are only counted."""
@@ -237,25 +233,3 @@ class Dialog:
         ]
         for key in dull[: max(len(dull) - KEPT_REINVITES, 0)]:
             self.reinvites += bool(self.transactions.pop(key).provisionals)
-
-
-class Dialogs:
-    """Every call seen, by Call-ID; ``retire`` is told of each that has to give way."""
-
-    def __init__(self, retire: Callable[[Dialog], None]) -> None:
-        self.by_call_id: dict[str, Dialog] = {}
-        self._retire = retire
-
-    def add(self, message: SipMessage) -> Dialog:
-        """Take one message; give the call it belongs to."""
-        dialog = self.by_call_id.get(message.call_id)
-        if dialog is None:
-            if len(self.by_call_id) >= MAX_DIALOGS:
-                self._retire_one()
-            dialog = self.by_call_id[message.call_id] = Dialog(message)
-        dialog.add(message)
-        return dialog
-
-    def _retire_one(self) -> None:
-        ended = (key for key, dialog in self.by_call_id.items() if dialog.ended is not None)
-        self._retire(self.by_call_id.pop(next(ended, next(iter(self.by_call_id)))))

@@ -55,7 +55,7 @@ def summary(analysis: Analysis) -> str:
         return f"{printable(analysis.damage or '', LONGEST)}"
     errors = sum(f.severity is Severity.ERROR for f in analysis.findings)
     notes = len(analysis.findings) - errors
-    cases = len(analysis.diagnoses)
+    cases = analysis.calls
     state = "healthy" if analysis.healthy else f"{errors} error{'s' * (errors != 1)}"
     if analysis.damage is not None and not errors:
         state = "nothing wrong in what could be read"
@@ -70,10 +70,9 @@ def as_text(analysis: Analysis, ladder: bool = False) -> str:
     if analysis.damage is not None and not analysis.unreadable:
         damage = printable(analysis.damage, LONGEST)
         lines.append(click.style(f"  The file is damaged: {damage}.", fg="red"))
-    if analysis.retired:
+    if analysis.rushed:
         lines.append(
-            f"  {analysis.retired} connections and calls were too many to keep at once; each was "
-            "judged by itself."
+            f"  {analysis.rushed} calls were too many to keep and judged before their end."
         )
     for diagnosis in analysis.diagnoses:
         if diagnosis.findings or ladder:

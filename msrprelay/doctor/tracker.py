@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from enum import Enum
 
 from .msrp import MAGIC, Conversation
 from .packets import SYN, Datagram, Packet, TcpPacket, address
-from .sip import Dialog, Dialogs
+from .sip import Dialog
 from .sip_message import looks_like_sip, parse_message, split_stream
 from .streams import Piece
 from .tcp import Connection, Endpoint
 
-MAX_CONNECTIONS = 6_000
-"""Connections kept in memory; beyond that strangers' and then the oldest ones give way."""
+MAX_LINKS, MAX_DIALOGS, MAX_SEGMENTS = 2_000, 1_000, 60_000
+"""What may be in memory before finished calls are judged and dropped."""
 
-SEGMENTS_EACH, SEGMENTS_ALL = 3_000, 120_000
-"""Segments remembered per connection, and in all of them."""
+SEGMENTS_EACH, SEGMENTS_HARD = 3_000, 120_000
+"""Segments remembered per connection, and in all connections whatever happens."""
+
+HARD = 4
+"""How many times the limits above may be passed by calls that are all still going on."""
 
 SNIFFED = 16
 MSRP_PORTS = frozenset({2855, 2856})
@@ -71,19 +74,48 @@ class Link:
 class Tracker:
     """All connections and dialogs of one capture."""
 
-    def __init__(
-        self, retire_link: Callable[[Link], None], retire_dialog: Callable[[Dialog], None]
-    ) -> None:
+    def __init__(self) -> None:
         self.links: dict[tuple[bytes, bytes, int, int], Link] = {}
         self.finished: list[Link] = []
-        self.dialogs = Dialogs(retire_dialog)
+        self.dialogs: dict[str, Dialog] = {}
         self.too_big_hosts: set[str] = set()
         self.tcp_packets = 0
         self.start = self.last = 0.0
         self.packets = 0
-        self._retire_link = retire_link
         self._segments = 0
+        self._swept = (0, 0, 0)
         self._duplicate: TcpPacket | None = None
+
+    @property
+    def crowded(self) -> bool:
+        """Whether it is time to judge what is finished, half a limit after the last time."""
+        before = self._swept
+        limits = (MAX_LINKS, MAX_DIALOGS, MAX_SEGMENTS)
+        pairs = zip(self._load, before, limits, strict=True)
+        return any(load > max(limit, swept + limit // 2) for load, swept, limit in pairs)
+
+    @property
+    def overfull(self) -> bool:
+        """Whether something must go although nothing is finished."""
+        links, dialogs, _ = self._load
+        return links > HARD * MAX_LINKS or dialogs > HARD * MAX_DIALOGS
+
+    @property
+    def _load(self) -> tuple[int, int, int]:
+        return len(self.links) + len(self.finished), len(self.dialogs), self._segments
+
+    def forget(self, dialogs: Iterable[Dialog], links: Iterable[Link]) -> None:
+        """Drop calls that have been judged, and strangers; note how full it stays."""
+        for dialog in dialogs:
+            self.dialogs.pop(dialog.call_id, None)
+        gone = {id(link) for link in links}
+        gone |= {id(link) for link in self.all_links if link.stranger}
+        for link in self.all_links:
+            if id(link) in gone:
+                self._segments -= len(link.tcp.segments)
+        self.finished = [link for link in self.finished if id(link) not in gone]
+        self.links = {key: link for key, link in self.links.items() if id(link) not in gone}
+        self._swept = self._load
 
     @property
     def all_links(self) -> list[Link]:
@@ -124,8 +156,12 @@ class Tracker:
         self, data: bytes, number: int, time: float, src: Endpoint, dst: Endpoint, transport: str
     ) -> None:
         message = parse_message(data, number, time, src, dst, transport)
-        if message is not None:
-            self.dialogs.add(message)
+        if message is None:
+            return
+        dialog = self.dialogs.get(message.call_id)
+        if dialog is None:
+            dialog = self.dialogs[message.call_id] = Dialog(message)
+        dialog.add(message)
 
     def _tcp(self, packet: TcpPacket) -> None:
         if _same_packet(packet, self._duplicate):
@@ -133,12 +169,13 @@ class Tracker:
         self._duplicate = packet
         self.tcp_packets += 1
         link = self._link(packet)
-        if link.stranger and link.protocol is Protocol.OTHER:
+        if link.protocol is Protocol.OTHER:
             return
         tcp = link.tcp
-        keep = len(tcp.segments) < SEGMENTS_EACH and self._segments < SEGMENTS_ALL
-        heard = tcp.observe(packet, keep and not link.stranger)
-        self._segments += keep and not link.stranger
+        keep = len(tcp.segments) < SEGMENTS_EACH and self._segments < SEGMENTS_HARD
+        keep = keep and link.protocol is not Protocol.SIP
+        heard = tcp.observe(packet, keep)
+        self._segments += keep
         for side, piece in heard:
             self._hear(link, side, piece)
 
@@ -164,23 +201,9 @@ class Tracker:
             return link
         if link is not None:
             self.finished.append(self.links.pop(key))
-        if len(self.links) + len(self.finished) >= MAX_CONNECTIONS:
-            self._make_room()
         link = Link(_connection(packet))
         self.links[(packet.src, packet.dst, packet.sport, packet.dport)] = link
         return link
-
-    def _make_room(self) -> None:
-        """Drop strangers; if there are none, judge the oldest quarter as it is."""
-        held = self.all_links
-        going = [link for link in held if link.stranger] or held[: MAX_CONNECTIONS // 4]
-        gone = {id(link) for link in going}
-        self.finished = [link for link in self.finished if id(link) not in gone]
-        self.links = {key: link for key, link in self.links.items() if id(link) not in gone}
-        for link in going:
-            if not link.stranger:
-                self._retire_link(link)
-            self._forget_segments(link)
 
     def _forget_segments(self, link: Link) -> None:
         self._segments -= len(link.tcp.segments)

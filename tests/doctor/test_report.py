@@ -45,7 +45,8 @@ def evil() -> Analysis:
     talk.send(0, send("t-01", to=f"msrp://{EVIL}:1/{EVIL};tcp"))
     talk.send(1, ok("t-01", f"481 {EVIL}"))
     talk.send(0, b"GARBAGE" + EVIL.encode() + b"\r\n")
-    return Analysis(f"{EVIL}.pcap", diagnoses(wire), packets=len(wire.frames), damage=EVIL)
+    found = diagnoses(wire)
+    return Analysis(f"{EVIL}.pcap", found, packets=len(wire.frames), damage=EVIL)
 
 
 class TestQuestions:

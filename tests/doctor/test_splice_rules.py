@@ -7,17 +7,22 @@ from dataclasses import dataclass, field
 from .wire import (
     ACK,
     FIN,
+    OFFER,
+    PATH_B,
     PSH,
     SACK_PERMITTED,
     SYN,
+    Call,
     Talk,
     Wire,
+    diagnoses,
     errors,
     mss,
     notes,
     ok,
     only,
     scale,
+    sdp,
     send,
     stamps,
 )
@@ -179,6 +184,13 @@ class TestStuckRelay:
         assert "T15" not in errors(self.closed_window(0).wire)
 
 
-def test_silent_legs_are_paired_before_any_data() -> None:
-    legs = Legs().open()
-    assert errors(legs.wire) == set()
+def test_silent_legs_of_one_call_are_paired_before_any_data() -> None:
+    legs = Legs()
+    to_a = sdp(BOX, 15002, f"msrp://{BOX}:15002/box00001;tcp", "passive")
+    to_b = sdp(BOX, 15000, f"msrp://{BOX}:15000/aaaa1111;tcp", "passive")
+    Call(legs.wire, LEFT, BOX, "left").up(OFFER, to_a)
+    Call(legs.wire, BOX, RIGHT, "right").up(to_b, sdp(RIGHT, 9, PATH_B, "active"))
+    legs.open(mss(1460), mss(1460))
+    (diagnosis,) = diagnoses(legs.wire)
+    (pair,) = diagnosis.case.pairs
+    assert (pair.a.party_end.host, pair.b.party_end.host) == (LEFT, RIGHT)

@@ -331,7 +331,7 @@ class Call:
 
 def track(wire: Wire) -> Tracker:
     """Everything on the wire, taken in."""
-    tracker = Tracker(lambda link: None, lambda dialog: None)
+    tracker = Tracker()
     decode = Decoder().decode
     for number, (time, data) in enumerate(wire.frames, 1):
         packet = decode(Frame(number, START + time, ETHERNET, data, len(data)))

@@ -160,7 +160,9 @@ def bad_checksum(link: Link, case: Case) -> Iterator[Hit]:
     for side in (0, 1):
         sender, receiver = link.tcp.directions[side], link.tcp.directions[1 - side]
         bad = sender.bad_checksums
-        if not bad or not sender.unacked or _answers_after(link.tcp, 1 - side, bad[0]):
+        if not bad or not sender.unacked or link.tcp.segments_dropped:
+            continue
+        if _answers_after(link.tcp, 1 - side, bad[0]):
             continue
         yield Hit(
             bad,
