@@ -146,13 +146,13 @@ def _close(chunk: _Open, flag: str, end_length: int) -> Chunk:
 
 def _body(chunk: _Open, end_length: int) -> bytes | None:
     """The body; None for a bodiless chunk, also one written with a stray blank line."""
-    bare_end_line = len("-------") + len(chunk.head.transaction_id) + len("$\r\n")
     if not chunk.head.has_body:
         return None
+    if chunk.body_length:
+        return b"".join(chunk.body)
+    bare_end_line = len("-------") + len(chunk.head.transaction_id) + len("$\r\n")
     typed = any(name.lower() == "content-type" for name, _ in chunk.head.headers)
-    if not chunk.body_length and end_length == bare_end_line and not typed:
-        return None
-    return b"".join(chunk.body)
+    return None if end_length == bare_end_line and not typed else b""
 
 
 def _number(text: str) -> int | None:
