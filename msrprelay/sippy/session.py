@@ -1,19 +1,10 @@
-"""MSRP by the relay for Sippy's B2BUA (``pip install msrprelay[sippy]``).
-
-:class:`MediaProxySession` stands where Sippy's ``Rtp_proxy_session`` does, for MSRP; audio and
-video pass it untouched. Put a :class:`RelayLink` into the configuration as ``_msrp_relay`` and set
-``CallController.rtpps_cls``: ``examples/sippy_b2bua.py`` is the stock B2BUA with it. A controller
-of your own gives ``on_caller_sdp_change`` and ``on_callee_sdp_change`` to its outgoing UA.
-"""
+"""What stands in for Sippy's RTP proxy session: one call's MSRP, as offers and answers."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
-import threading
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import Future, wait
 from secrets import token_hex
 from typing import Any, Literal, TypeAlias
 
@@ -22,85 +13,13 @@ from sippy.Core.EventDispatcher import ED2
 from sippy.Exceptions.RtpProxyError import RtpProxyError
 from sippy.Rtp_proxy.session import Rtp_proxy_session
 
-from . import client
-from .client import NotReached, Relay, RelayError, Rewritten
+from ..client import Relay, RelayError, Rewritten
+from .agents import Agreed, Asking, updating, when_left
+from .link import RelayLink
 
 Party = Literal["caller", "callee"]
 # What Sippy is called back with: told(body), or told(None, ex=why).
 Told: TypeAlias = Callable[..., None]
-
-
-class RelayLink:
-    """The relay, for a program whose loop is Sippy's: its commands run on a thread of their own."""
-
-    def __init__(
-        self, where: str = "udp:127.0.0.1:2224", patience: float = client.PATIENCE_SECONDS
-    ) -> None:
-        """``where`` as Sippy writes it: ``udp:HOST:PORT`` is ng, ``unix:PATH`` JSON-RPC.
-
-        ``patience`` is how long a command waits for its reply, in seconds. Raises ValueError, and
-        NotReached for a host that is none.
-        """
-        self._way = way(where, patience)
-        self._loop = asyncio.new_event_loop()
-        self._under_way: set[Future[Any]] = set()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        try:
-            self._relay = self._wait_for(self._way.__aenter__())
-        except NotReached:
-            self._end()
-            raise
-
-    def run(
-        self,
-        work: Callable[[Relay], Awaitable[Any]],
-        told: Callable[[Any], None] = lambda outcome: None,
-    ) -> None:
-        """Start ``work``; ``told`` gets its result or its RelayError, in Sippy's thread."""
-        if self._loop.is_closed():
-            return
-
-        async def started() -> Any:
-            try:
-                return await work(self._relay)
-            except RelayError as error:
-                return error
-
-        future = asyncio.run_coroutine_threadsafe(started(), self._loop)
-        self._under_way.add(future)
-        future.add_done_callback(self._under_way.discard)
-        future.add_done_callback(lambda done: ED2.callFromThread(told, done.result()))
-
-    def close(self) -> None:
-        """Finish what is under way, and end the thread. Safe to repeat."""
-        if self._loop.is_closed():
-            return
-        wait(tuple(self._under_way))
-        self._wait_for(self._way.__aexit__(None, None, None))
-        self._end()
-
-    def _wait_for(self, work: Awaitable[Any]) -> Any:
-        async def awaited() -> Any:
-            return await work
-
-        return asyncio.run_coroutine_threadsafe(awaited(), self._loop).result()
-
-    def _end(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-
-def way(where: str, patience: float) -> contextlib.AbstractAsyncContextManager[Relay]:
-    """How to reach the relay at an address in Sippy's writing; raises ValueError."""
-    kind, _, rest = where.partition(":")
-    if kind == "unix" and rest:
-        return client.jsonrpc(rest, patience=patience)
-    host, _, port = rest.rpartition(":")
-    if kind == "udp" and host and port.isdigit():
-        return client.ng(host.strip("[]"), int(port), patience=patience)
-    raise ValueError(f"udp:HOST:PORT or unix:PATH expected, not {where!r}")
 
 
 class Side:
@@ -135,6 +54,7 @@ class MediaProxySession:
         # Whether the offer still waits for its answer, and whether it changes an existing session.
         self._pending = False
         self._updating = False
+        self._agreed: list[Agreed] = []
 
     def on_caller_sdp_change(self, sdp_body: Any, result_callback: Told) -> None:
         """The caller's SDP is on its way to the callee."""
@@ -144,11 +64,13 @@ class MediaProxySession:
         """The callee's SDP is on its way to the caller."""
         self._change("callee", sdp_body, result_callback)
 
-    def update_failed(self) -> None:
-        """A re-INVITE came to nothing: the relay goes on as before it.
+    def update_ended(self) -> None:
+        """A re-INVITE has ended: if nobody has answered it, everything goes on as before it.
 
-        Called by itself; a controller that does not use Sippy's UA calls it. Safe to repeat.
+        Called by itself; only a controller that does not use Sippy's UA has to. Safe to repeat.
         """
+        for agreed in self._agreed:
+            agreed.restore()
         if self._pending and self._updating and self._offerer is not None:
             tag = self._tags[self._offerer]
             self._run(lambda relay: relay.rollback(call_id=self._call_id, from_tag=tag))
@@ -185,7 +107,7 @@ class MediaProxySession:
             ED2.callFromThread(told, body)
             return
         self._used = True
-        ua, event = asking(told)
+        ua, event = Asking.behind(told)
         self._know(party, ua)
         offers = self._offers(party, event)
         names = self._names(party, event, offers)
@@ -233,30 +155,25 @@ class MediaProxySession:
         # The event holds this very body.
         body.content, body.parsed, body.needs_update = outcome.sdp.decode(), False, False
         told(body)
-        ua, event = asking(told)
-        if isinstance(event, CCEventUpdate):
-            self._watch(ua)
+        asking = Asking.behind(told)
+        if isinstance(asking.event, CCEventUpdate):
+            self._watch(asking)
+        elif asking.ua is not None and not self._pending:
+            self._agreed = [Agreed.by(ua) for ua in asking.agents]
 
-    def _watch(self, ua: Any) -> None:
+    def _watch(self, asking: Asking) -> None:
         """See to it that a re-INVITE is rolled back if it ends without an answer."""
-        state = ua.state
-        if not isinstance(state, ua.UacStateUpdating | ua.UasStateUpdating):
+        changing = [ua for ua in asking.agents if updating(ua)]
+        for ua in changing:
+            when_left(ua, self.update_ended)
+        if asking.ua not in changing:
             # Sippy has answered it itself: to that party nothing has changed.
-            self.update_failed()
-            return
-        leave = state.onStateChange
-
-        def left(new_state: object) -> None:
-            del state.onStateChange
-            leave(new_state)
-            self.update_failed()
-
-        state.onStateChange = left
+            self.update_ended()
 
     def _failed(self, told: Told, error: RtpProxyError) -> None:
         """The relay has refused, or is silent: the SIP side gets a 502 with the reason."""
         offered, self._pending = self._pending, False
-        ua, event = asking(told)
+        ua, event = Asking.behind(told)
         if ua is None or not self._updating:
             told(None, ex=error)
         elif not offered:
@@ -271,15 +188,9 @@ class MediaProxySession:
             else:
                 ua.equeue.append(failure)
                 ua.emitPendingEvents()
+            self.update_ended()
 
 
 def has_msrp(body: Any) -> bool:
     """Whether the relay has anything to do with a message body."""
     return body.getType() == "application/sdp" and "m=message " in str(body)
-
-
-def asking(told: Told) -> tuple[Any, Any]:
-    """The UA and the event that wait for an SDP; (None, None) if the callback is not Sippy's."""
-    if isinstance(told, functools.partial) and told.args:
-        return getattr(told.func, "__self__", None), told.args[0]
-    return None, None
