@@ -130,11 +130,15 @@ class DataPlane:
         """Totals of all threads since the start."""
         return self._relay.counters()
 
+    def catch_up(self) -> None:
+        """Deliver what waits now: a re-offer may come on the heels of the loss it is to cure."""
+        for notice in self._relay.drain():
+            self._deliver(Notice(*notice))
+
     def _on_ready(self) -> None:
         # Clear the counter first: a notice pushed in between signals again.
         os.eventfd_read(self._relay.fileno())
-        for notice in self._relay.drain():
-            self._deliver(Notice(*notice))
+        self.catch_up()
 
     def _deliver(self, notice: Notice) -> None:
         if self._handle is None:

@@ -179,10 +179,12 @@ class RelayProcess:
 
     def offer(self, request: Offer) -> Reply:
         """See :class:`Sessions`."""
+        self.dataplane.catch_up()
         return self.sessions.offer(request)
 
     def answer(self, request: Answer) -> Reply:
         """See :class:`Sessions`."""
+        self.dataplane.catch_up()
         return self.sessions.answer(request)
 
     def delete(self, request: Delete) -> Reply:
