@@ -128,7 +128,7 @@ def _remark(segment: Segment) -> str:
     remarks = [
         text
         for text, true in (
-            ("sent again", segment.repeat),
+            ("again", segment.repeat),
             ("dropped: PAWS", segment.rejected),
         )
         if true
@@ -205,7 +205,7 @@ def _lane(ladder: Ladder, row: Row) -> str:
     return "".join(cells)
 
 
-LANE, ROW, HEAD, LEFT, LABEL = 190, 22, 74, 104, 640
+LANE, ROW, HEAD, LEFT, LABEL = 176, 22, 74, 104, 630
 
 
 def draw_svg(ladder: Ladder, marked: frozenset[int] = frozenset()) -> Svg:
