@@ -69,8 +69,7 @@ class MediaProxySession:
 
         Called by itself; only a controller that does not use Sippy's UA has to. Safe to repeat.
         """
-        for agreed in self._agreed:
-            agreed.restore()
+        self._restore()
         if self._pending and self._updating and self._offerer is not None:
             tag = self._tags[self._offerer]
             self._run(lambda relay: relay.rollback(call_id=self._call_id, from_tag=tag))
@@ -161,12 +160,17 @@ class MediaProxySession:
         elif asking.ua is not None and not self._pending:
             self._agreed = [Agreed.by(ua) for ua in asking.agents]
 
+    def _restore(self) -> None:
+        for agreed in self._agreed:
+            agreed.restore()
+
     def _watch(self, asking: Asking) -> None:
         """See to it that a re-INVITE is rolled back if it ends without an answer."""
-        changing = [ua for ua in asking.agents if updating(ua)]
-        for ua in changing:
-            when_left(ua, self.update_ended)
-        if asking.ua not in changing:
+        for ua in asking.agents:
+            if updating(ua):
+                # The one that asked hears of an answer before it leaves its state, the other after.
+                when_left(ua, self.update_ended if ua is asking.ua else self._restore)
+        if not updating(asking.ua):
             # Sippy has answered it itself: to that party nothing has changed.
             self.update_ended()
 
