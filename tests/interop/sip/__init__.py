@@ -1,0 +1,1 @@
+"""Stock SIP servers drive the relay while messages flow through every call."""

@@ -1,0 +1,13 @@
+"""The committed document and the scenarios belong together."""
+
+from __future__ import annotations
+
+from .document import FILE, SCENARIOS, document, rows_of
+
+
+def test_the_document_has_every_scenario_and_is_what_its_rows_make() -> None:
+    """Each scenario's own test compares its row; here: none is missing, and nobody edited."""
+    text = FILE.read_text()
+    rows = rows_of(text)
+    assert list(rows) == list(SCENARIOS)
+    assert document(rows) == text

@@ -1,0 +1,104 @@
+"""Calls that are refused or cancelled, and INVITEs that reach two phones."""
+
+from __future__ import annotations
+
+import asyncio
+
+from .call import Call, Party, callee, invite
+from .document import Seen, tell
+from .message import Message
+from .phone import Phone
+from .site import Site, conclude
+
+
+async def test_a_refused_call_gives_its_ports_back(site: Site) -> None:
+    relay = await site.relay()
+    await site.shipped("stateful.cfg")
+    alice, bob = await site.phones()
+    invitation = invite(alice, bob.direct, "busy")
+    bob.respond(await bob.next("INVITE"), 486, "Busy Here")
+    assert (await invitation.transaction.final()).status == 486
+    await relay.idle()
+    tell("busy", Seen(site.story("busy"), "none: never answered"))
+
+
+async def test_a_cancelled_call_gives_its_ports_back(site: Site) -> None:
+    relay = await site.relay()
+    await site.shipped("stateful.cfg")
+    alice, bob = await site.phones()
+    invitation = invite(alice, bob.direct, "cancel")
+    ringing = await bob.next("INVITE")
+    bob.respond(ringing, 180, "Ringing")
+    await invitation.transaction.provisional(180)
+    cancel = invitation.transaction.cancel()
+    await cancelled(bob, ringing)
+    assert (await cancel.final()).status == 200
+    assert (await invitation.transaction.final()).status == 487
+    await relay.idle()
+    tell("cancel", Seen(site.story("cancel"), "none: never answered"))
+
+
+async def test_of_two_phones_that_ring_one_answers(site: Site) -> None:
+    await site.relay()
+    await site.shipped("stateful.cfg")
+    tell("fork", await fork(site, "fork", behind_nat=False))
+
+
+async def test_debians_script_asks_once_for_each_branch(site: Site) -> None:
+    await site.relay()
+    await site.debian()
+    tell("fork-debian", await fork(site, "fork-debian", behind_nat=True))
+
+
+async def fork(site: Site, call_id: str, *, behind_nat: bool) -> Seen:
+    """Bob has two phones: both are offered the same place at the relay; the second answers."""
+    alice, bob = await site.phones(behind_nat=behind_nat)
+    other = await site.phone("bob", behind_nat=behind_nat)
+    await both_register(bob, other)
+    invitation = invite(alice, bob.address, call_id)
+    first, second = await asyncio.gather(bob.next("INVITE"), other.next("INVITE"))
+    assert first.body == second.body
+    called = callee(other, second)
+    bob.respond(first, 180, "Ringing")
+    other.respond(second, 200, "OK", called.media.sdp())
+    await invitation.taken()
+    await cancelled(bob, first)
+    await other.next("ACK")
+    return await converse(site, invitation.caller, called)
+
+
+async def test_a_late_200_of_another_phone_replaces_an_early_answer(site: Site) -> None:
+    await site.relay()
+    await site.shipped("stateful.cfg")
+    alice, bob = await site.phones()
+    other = await site.phone("bob")
+    await both_register(bob, other)
+    invitation = invite(alice, bob.address, "fork-early")
+    first, second = await asyncio.gather(bob.next("INVITE"), other.next("INVITE"))
+    early, called = callee(bob, first), callee(other, second)
+    bob.respond(first, 183, "Session Progress", early.media.sdp())
+    await invitation.transaction.provisional(183)
+    other.respond(second, 200, "OK", called.media.sdp())
+    await invitation.taken()
+    await cancelled(bob, first)
+    await other.next("ACK")
+    tell("fork-early", await converse(site, invitation.caller, called))
+
+
+async def converse(site: Site, caller: Party, called: Party) -> Seen:
+    call = Call(caller, called)
+    async with call.conversation() as talk:
+        await talk.more(40)
+        return await conclude(site, call, talk)
+
+
+async def both_register(bob: Phone, other: Phone) -> None:
+    await bob.register()
+    await other.register()
+
+
+async def cancelled(phone: Phone, ringing: Message) -> None:
+    """Take a CANCEL and end the INVITE with 487 (RFC 3261 section 9.2)."""
+    phone.respond(await phone.next("CANCEL"), 200, "OK")
+    phone.respond(ringing, 487, "Request Terminated")
+    await phone.next("ACK")
