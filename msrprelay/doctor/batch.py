@@ -72,7 +72,7 @@ class Batch:
         """Take one file's analysis; only what is counted here stays in memory."""
         self.files += 1
         self.outcomes += analysis.outcomes
-        self.findings.update({found.rule for found in analysis.findings if found.rule})
+        self.findings.update(sorted({found.rule for found in analysis.findings}))
         self.faulty += analysis.faulty
         if analysis.damage is not None:
             self.unreadable.append(analysis.damage)

@@ -46,7 +46,8 @@ def as_text(batch: Batch) -> str:
         lines.append(f"  {count:>7} {ended}{_median(batch, ended)}")
     if batch.findings:
         lines.append("files with a finding, by rule:")
-        lines += [f"  {count:>7} {rule}" for rule, count in batch.findings.most_common()]
+        ranked = sorted(batch.findings.items(), key=lambda row: (-row[1], row[0]))
+        lines += [f"  {count:>7} {rule}" for rule, count in ranked]
     for damage in batch.unreadable[:SHOWN_DAMAGE]:
         lines.append(f"not read to the end: {printable(damage)}")
     if batch.interrupted:

@@ -24,10 +24,11 @@ class Piece(NamedTuple):
 class Reassembler:
     """Puts segments in order; offsets count from the first byte after the SYN."""
 
-    __slots__ = ("_pending", "_pending_bytes", "next")
+    __slots__ = ("_pending", "_pending_bytes", "holes", "next")
 
     def __init__(self) -> None:
         self.next = 0
+        self.holes = 0
         self._pending: dict[int, tuple[bytes, int, float]] = {}
         self._pending_bytes = 0
 
@@ -86,5 +87,6 @@ class Reassembler:
         data, number, time = self._pending.pop(offset)
         self._pending_bytes -= len(data)
         hole = offset > self.next
+        self.holes += hole
         self.next = max(self.next, offset)
         return self._take(offset, data, number, time, hole=hole) + self._drain()

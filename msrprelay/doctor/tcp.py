@@ -23,6 +23,9 @@ IDLE_SECONDS = 300.0
 FULL_SIZE_SLACK = 40
 """Bytes of options by which a full segment's payload may fall short of the MSS."""
 
+ECHO_SLACK = 1_000
+"""Ticks by which an echo may be newer than anything captured: the capture may lack a segment."""
+
 STUCK = 16
 """Full-size segments whose repeats are counted per direction."""
 
@@ -100,13 +103,12 @@ class Direction:
         self.syns: list[Syn] = []
         self.next = 0
         self.acked = 0
-        self.ack_seen = False
         self.sent = self.data_segments = self.pure_acks = 0
         self.first: tuple[int, int] | None = None
         self.first_data: tuple[int, float] | None = None
         self.handshake_ack: int | None = None
         self.repeats: list[int] = []
-        self.repeat_count = 0
+        self.repeat_count = self.repeats_since_ack = 0
         self.dup_acks: list[int] = []
         self.dup_ack_count = 0
         self.stuck: dict[int, list[int]] = {}
@@ -294,6 +296,7 @@ def _note_data(ours: Direction, segment: Segment) -> None:
     if not segment.repeat:
         return
     ours.repeat_count += 1
+    ours.repeats_since_ack += 1
     if len(ours.repeats) < KEPT_NUMBERS:
         ours.repeats.append(segment.number)
     mss = ours.options.mss
@@ -317,9 +320,9 @@ def _note_pure_ack(ours: Direction, packet: TcpPacket, segment: Segment) -> None
 def _note_ack(ours: Direction, theirs: Direction, segment: Segment, options: Options) -> None:
     ack = segment.ack or 0
     # An ACK of bytes that were never sent, FIN aside, proves nothing about delivery.
-    if ack <= theirs.next + 1:
-        theirs.acked = max(theirs.acked, min(ack, theirs.next))
-        theirs.ack_seen = True
+    reached = min(ack, theirs.next)
+    if ack <= theirs.next + 1 and reached > theirs.acked:
+        theirs.acked, theirs.repeats_since_ack = reached, 0
     for left, right in options.sack:
         low, high = theirs.offset(left), theirs.offset(right)
         beyond = theirs.next + (1 if theirs.fins else 0)
@@ -347,7 +350,9 @@ def _note_clock(ours: Direction, theirs: Direction, segment: Segment) -> None:
     if not tsecr or segment.ack is None or theirs.tsvals is None:
         return
     low, high = theirs.tsvals
-    strange = distance(tsecr, low) < 0 or distance(tsecr, high) > 0
+    if not theirs.syns:
+        return  # what it sent before the capture began is unknown
+    strange = distance(tsecr, low) < 0 or distance(tsecr, high) > ECHO_SLACK
     if strange and len(ours.strange_tsecr) < KEPT_NUMBERS:
         ours.strange_tsecr.append((segment.number, tsecr))
 

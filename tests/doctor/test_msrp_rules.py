@@ -87,6 +87,15 @@ class TestAnswers:
         talk.raw(0, at=40.0)
         assert "M01" not in errors(wire)
 
+    def test_m01_not_when_only_one_direction_was_captured(self) -> None:
+        wire = Wire()
+        talk = Talk(wire)
+        talk.raw(0, SYN)
+        talk.raw(0)
+        talk.raw(0, ACK | PSH, send("t-1", b"hello"))
+        talk.raw(0, at=40.0)
+        assert errors(wire) == set()
+
     @pytest.mark.parametrize("code", [400, 403, 408, 413, 415, 423, 481, 501, 506])
     def test_m02_refused(self, code: int) -> None:
         wire, talk = call()

@@ -95,6 +95,24 @@ class TestTimestamps:
         assert "echoes 77777" in only(wire, "T04").verdict
         assert errors(wire) == {"T04"}
 
+    def test_t04_not_for_what_the_capture_may_lack(self) -> None:
+        wire = Wire()
+        talk = Talk(wire)
+        talk.raw(0, SYN, options=stamps(100))
+        talk.raw(1, SYN | ACK, options=stamps(500, 100))
+        talk.raw(0, options=stamps(101, 500))
+        talk.raw(0, ACK | PSH, DATA, options=stamps(102, 500))
+        talk.raw(1, ACK | PSH, ok("tid-1"), options=stamps(501, 150))
+        assert errors(wire) == set()
+
+    def test_nothing_is_said_of_clocks_before_the_capture(self) -> None:
+        wire = Wire()
+        talk = Talk(wire)
+        talk.raw(0, ACK | PSH, DATA, options=stamps(5000, 900))
+        talk.raw(1, ACK | PSH, ok("tid-1"), options=stamps(901, 4000))
+        talk.raw(0, options=stamps(5001, 901))
+        assert errors(wire) == set()
+
 
 class TestSequences:
     def test_t05_first_segment_off_by_one(self) -> None:
@@ -188,6 +206,20 @@ class TestFlow:
             talk.raw(0, ACK | PSH, DATA, seq=0, at=at)
         talk.send(1, ok("tid-1"))
         assert "T13" not in errors(wire)
+
+    def test_t13_not_for_old_repeats_and_data_in_flight(self) -> None:
+        wire = Wire()
+        talk = Talk(wire).open()
+        bound(wire, talk)
+        for number in range(4):
+            chunk = send(f"tid-x{number}")
+            start = talk.next[0]
+            talk.raw(0, ACK | PSH, chunk, seq=start)
+            talk.raw(0, ACK | PSH, chunk, seq=start)
+            talk.raw(1)
+            talk.send(1, ok(f"tid-x{number}"))
+        talk.raw(0, ACK | PSH, send("tid-y"))
+        assert errors(wire) == set()
 
     def test_t16_nobody_answers_after_a_silence(self) -> None:
         wire = Wire()

@@ -60,7 +60,7 @@ def _unanswered(case: Case) -> Iterator[Asked]:
 def _deaf(link: Link, side: int) -> bool:
     """Whether an answer may have been on the wire and not in the capture."""
     half = link.msrp.halves[side]
-    return half.holes > 0 or half.lost is not None
+    return half.holes > 0 or half.lost is not None or link.tcp.directions[side].sent == 0
 
 
 def _due(request: Transaction, link: Link, case: Case) -> bool:

@@ -72,12 +72,12 @@ def dead_direction(link: Link, case: Case) -> Iterator[Hit]:
     """Data repeated again and again, never acknowledged, while the other way works."""
     for side in (0, 1):
         sender, other = link.tcp.directions[side], link.tcp.directions[1 - side]
-        if sender.repeat_count >= DEAD_REPEATS and sender.unacked and _advances(other):
+        if sender.repeats_since_ack >= DEAD_REPEATS and sender.unacked and _advances(other):
             yield Hit(
                 sender.repeats,
                 f"One-way TCP: the {case.name(link.tcp.ends[side].host)} repeated data "
-                f"{sender.repeat_count} times, {sender.unacked:,} bytes were never acknowledged; "
-                "the other direction works.",
+                f"{sender.repeats_since_ack} times, {sender.unacked:,} bytes were never "
+                "acknowledged; the other direction works.",
             )
 
 

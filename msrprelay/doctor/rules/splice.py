@@ -153,8 +153,9 @@ def sack_outside(link: Link, case: Case) -> Iterator[Hit]:
     """SACK blocks name bytes of the direction they acknowledge (RFC 2018 section 3)."""
     for side in (0, 1):
         outside = link.tcp.directions[side].sack_outside
-        if not outside:
-            continue
+        sender = link.tcp.directions[1 - side]
+        if not outside or not sender.syns or sender.stream.holes:
+            continue  # without its SYN, or with holes in the capture, more may have been sent
         first = outside[0]
         yield Hit(
             [block.number for block in outside],
