@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -36,6 +37,8 @@ def main(
     out: Path,
 ) -> None:
     """Measure the engine beside its peers."""
+    # Whoever is told to end removes what it made.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))
     load.build()
     known = catalogue()
     works = [scaled(work, scale, peers) for work in chosen(known.work, names, quick=quick)]

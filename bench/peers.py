@@ -126,12 +126,15 @@ def filled(template: str, places: dict[str, str]) -> str:
 
 
 HAPROXY = Recipe("haproxy", ("-db", "-f", "config"), 9101, "haproxy.cfg", (("SPLICE", ""),))
+# Splicing takes pipes besides, and HAProxy wants all descriptors at the start.
 SPLICE = "    option splice-request\n    option splice-response"
 NGINX = Recipe("nginx", ("-p", "@DIRECTORY@", "-c", "config"), 9103, "nginx.conf",
                (("BUFFER", "16k"),))  # fmt: skip
 RECIPES = {
     "haproxy": HAPROXY,
-    "haproxy-splice": replace(HAPROXY, port=9102, values=(("SPLICE", SPLICE),)),
+    "haproxy-splice": replace(
+        HAPROXY, port=9102, values=(("SPLICE", SPLICE), ("SESSIONS", "2000"))
+    ),
     "nginx": NGINX,
     "nginx-64k": replace(NGINX, port=9104, values=(("BUFFER", "64k"),)),
     "socat": Recipe(

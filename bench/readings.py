@@ -83,14 +83,15 @@ def socket_pages(pid: int) -> int:
 
 
 def is_listening(pid: int, port: int) -> bool:
-    """Whether something listens on a TCP port (IPv4) where ``pid`` lives."""
-    return any(row.state == LISTEN and row.port == port for row in sockets(pid))
+    """Whether a process or a descendant of it listens on a TCP port (IPv4)."""
+    listening = {row.inode for row in sockets(pid) if row.state == LISTEN and row.port == port}
+    return any(inodes(process) & listening for process in family(pid))
 
 
 def queued_bytes(pid: int) -> int:
     """Bytes in the send and receive queues of the TCP sockets that ``pid`` holds."""
-    own = {link for link in links(pid) if link.startswith("socket:")}
-    return sum(row.queued for row in sockets(pid) if f"socket:[{row.inode}]" in own)
+    own = inodes(pid)
+    return sum(row.queued for row in sockets(pid) if row.inode in own)
 
 
 class Socket(NamedTuple):
@@ -110,11 +111,14 @@ def sockets(pid: int) -> Iterator[Socket]:
         yield Socket(int(row[1].rpartition(":")[2], 16), row[3], queued, row[9])
 
 
-def links(pid: int) -> Iterator[str]:
-    """What the descriptors of a process are."""
-    for descriptor in (PROC / str(pid) / "fd").iterdir():
-        with suppress(FileNotFoundError):
-            yield os.readlink(descriptor)
+def inodes(pid: int) -> set[str]:
+    """The sockets that a process holds; none where it has ended."""
+    found = set()
+    with suppress(FileNotFoundError):
+        for descriptor in (PROC / str(pid) / "fd").iterdir():
+            with suppress(FileNotFoundError):
+                found.add(os.readlink(descriptor))
+    return {link.removeprefix("socket:[").rstrip("]") for link in found if "socket:" in link}
 
 
 def text(path: Path) -> str:

@@ -86,6 +86,8 @@ class Field:
     @contextmanager
     def _system(self, name: str, *, fresh: bool) -> Iterator[System]:
         if fresh:
+            # Both would listen on the same port.
+            self._discard(name)
             system = SYSTEMS[name](self._place)
             try:
                 yield system

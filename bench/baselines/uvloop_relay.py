@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import cast
 
 import uvloop
 
@@ -22,8 +23,8 @@ class Leg(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Dial the target for an accepted leg; write what waited for a dialled one."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        # uvloop's transports are no instances of asyncio's classes.
+        self.transport = cast(asyncio.Transport, transport)
         if self.other is None:
             self.other = Leg(self)
             host, port = TARGET
@@ -31,7 +32,7 @@ class Leg(asyncio.Protocol):
             TASKS.add(task := asyncio.ensure_future(dial))
             task.add_done_callback(TASKS.discard)
         else:
-            transport.writelines(self.other.early)
+            self.transport.writelines(self.other.early)
             self.other.early.clear()
 
     @property

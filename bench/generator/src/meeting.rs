@@ -5,6 +5,8 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 use crate::msrp;
 use crate::plan::{Endpoint, Plan, Session};
 
@@ -35,7 +37,7 @@ fn meet(session: &Session, listener: Option<&TcpListener>) -> io::Result<Ends> {
     let mut left = connect(session.left.connect)?;
     left.write_all(&bind(&session.left))?;
     let mut right = match (session.right.connect, listener) {
-        (None, Some(listener)) => ready(listener.accept()?.0)?,
+        (None, Some(listener)) => accept(listener)?,
         (address, _) => connect(address)?,
     };
     right.write_all(&bind(&session.right))?;
@@ -68,6 +70,14 @@ pub(crate) fn bind(end: &Endpoint) -> Vec<u8> {
 pub(crate) fn connect(address: Option<SocketAddr>) -> io::Result<TcpStream> {
     let address = address.ok_or_else(|| io::Error::other("nowhere to connect to"))?;
     ready(TcpStream::connect_timeout(&address, PATIENCE)?)
+}
+
+fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+    let patience = Timespec { tv_sec: PATIENCE.as_secs() as i64, tv_nsec: 0 };
+    match poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&patience))? {
+        0 => Err(io::Error::other("the system does not dial")),
+        _ => ready(listener.accept()?.0),
+    }
 }
 
 fn ready(socket: TcpStream) -> io::Result<TcpStream> {
