@@ -6,14 +6,16 @@ business.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, TypeAlias
+
+from msgspec import Struct
 
 PathPolicy = Literal["aware", "cema", "sessmatch"]
 SetupWord = Literal["active", "passive", "actpass"]
 AddressFamily = Literal["IP4", "IP6"]
 Transport = Literal["TCP/MSRP", "TCP/TLS/MSRP"]
 SourceRule = Literal["any", "sdp", "sip"]
+PendingRule = Literal["rollback", "delete"]
 
 
 class Origin(NamedTuple):
@@ -30,93 +32,106 @@ class Origin(NamedTuple):
         return f"{self.transport}:{self.address}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class SdpRequest:
+class SdpRequest(Struct, frozen=True, kw_only=True):
     """What ``offer`` and ``answer`` have in common; None is "not said"."""
 
     origin: Origin
     call_id: str
     from_tag: str
     sdp: bytes
-    to_tag: str | None
-    via_branch: str | None
-    flags: frozenset[str]
-    replace: frozenset[str]
+    to_tag: str | None = None
+    via_branch: str | None = None
+    flags: frozenset[str] = frozenset()
+    # Parts of the session level to rewrite: ``origin``, ``session-connection``, ``sdp-version``,
+    # ``force-increment-sdp-ver``; others are for audio.
+    replace: frozenset[str] = frozenset()
     # Names of interfaces: the side the message came from, and the one it goes to.
-    from_interface: str | None
-    to_interface: str | None
+    from_interface: str | None = None
+    to_interface: str | None = None
     # Told to the recipient instead of the interface's own address.
-    media_address: str | None
-    address_family: AddressFamily | None
-    transport_protocol: Transport | None
+    media_address: str | None = None
+    address_family: AddressFamily | None = None
+    transport_protocol: Transport | None = None
     # The SIP source as (family word, address).
-    received_from: tuple[str, str] | None
+    received_from: tuple[str, str] | None = None
     # 0-255; None leaves the sockets as they are.
-    tos: int | None
-    label: str | None
-    metadata: str | None
-    drop_traffic: Literal["start", "stop"] | None
+    tos: int | None = None
+    label: str | None = None
+    metadata: str | None = None
+    drop_traffic: Literal["start", "stop"] | None = None
     # False: the message's MSRP sections pass untouched, without state.
-    relay: bool
-    policy: PathPolicy | None
+    relay: bool = True
+    policy: PathPolicy | None = None
     # The a=setup written into the SDP that this message returns.
-    setup: SetupWord | None
-    source: SourceRule
+    setup: SetupWord | None = None
+    source: SourceRule = "any"
     # Seconds; 0 is never.
-    idle: int | None
-    emergency: bool
+    idle: int | None = None
+    emergency: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Offer(SdpRequest):
+class Offer(SdpRequest, frozen=True, kw_only=True):
     """``offer``: rewrite an offer towards the relay; with a known ``to_tag`` a re-offer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer(SdpRequest):
+class Answer(SdpRequest, frozen=True, kw_only=True):
     """``answer``: rewrite the answer to the pending offer of ``from_tag``, and commit both."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(Struct, frozen=True, kw_only=True):
     """``delete``: end a call, one branch of it, or a pending re-offer of ``from_tag``."""
 
     origin: Origin
     call_id: str
-    from_tag: str | None
-    to_tag: str | None
-    via_branch: str | None
-    flags: frozenset[str]
+    from_tag: str | None = None
+    to_tag: str | None = None
+    via_branch: str | None = None
+    flags: frozenset[str] = frozenset()
     # Seconds; None is the configured delay.
-    delay: int | None
+    delay: int | None = None
+    # What a delete means while a re-offer of the same tag is pending; None is as configured.
+    pending: PendingRule | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """``query``: everything about one call."""
+class Rollback(Struct, frozen=True, kw_only=True):
+    """``rollback``: the offer of ``from_tag`` was rejected, everything goes on as before it."""
 
     origin: Origin
     call_id: str
-    from_tag: str | None
-    to_tag: str | None
+    from_tag: str
+    via_branch: str | None = None
+
+
+class Query(Struct, frozen=True):
+    """``query``: everything about one call, or about the branches that know a tag."""
+
+    origin: Origin
+    call_id: str
+    from_tag: str | None = None
+    to_tag: str | None = None
     # Also a call that has ended, as long as it is remembered.
     ended: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class List:
+class List(Struct, frozen=True):
     """``list``: the call-ids, at most ``limit`` of them."""
 
     origin: Origin
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class Terminate:
+class Terminate(Struct, frozen=True):
     """``terminate``: the operator ends a call at once, or all of them (``call_id`` None)."""
 
     origin: Origin
     call_id: str | None
+
+
+class Drain(Struct, frozen=True):
+    """``drain``: take no new calls, or (``off``) take them again; the others go on."""
+
+    origin: Origin
+    off: bool = False
 
 
 # The ng reply dictionary: str, bytes, int, list and dict inside; None is left out on the wire.
@@ -139,6 +154,9 @@ class Commands(Protocol):
     def delete(self, request: Delete) -> Reply:
         """End a call: its last ``query`` reply, or a ``warning`` if there is none."""
 
+    def rollback(self, request: Rollback) -> Reply:
+        """Drop a pending offer; a ``warning`` if there is none."""
+
     def query(self, request: Query) -> Reply:
         """One call in rtpengine's layout, the relay's own detail under ``msrp``."""
 
@@ -153,6 +171,9 @@ class Commands(Protocol):
 
     def terminate(self, request: Terminate) -> Reply:
         """The number of calls ended under ``terminated``."""
+
+    def drain(self, request: Drain) -> Reply:
+        """Refuse new calls from now on: ``draining`` and the number of ``calls`` that go on."""
 
     def limits(self) -> Reply:
         """Every limit and timer under ``limits``: key, value, unit, what, refusals."""

@@ -9,7 +9,7 @@ import logging
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, MutableMapping
-from typing import Any, TextIO
+from typing import Any, ClassVar, TextIO
 
 import structlog
 
@@ -17,6 +17,37 @@ from .printable import printable
 
 LEVELS = ("debug", "info", "warning", "error")
 EventDict = MutableMapping[str, Any]
+Write = Callable[..., Any]
+
+
+class Log:
+    """A module's log. A line below the level costs next to nothing, unlike structlog's own proxy.
+
+    Every line is an event in a few fixed words, and keywords for what varies.
+    """
+
+    debug: Write
+    info: Write
+    warning: Write
+    error: Write
+    exception: Write
+
+    _all: ClassVar[list[Log]] = []
+
+    def __init__(self) -> None:
+        self._all.append(self)
+        self._renew()
+
+    @classmethod
+    def renew_all(cls) -> None:
+        """Every log follows the configuration made last."""
+        for log in cls._all:
+            log._renew()
+
+    def _renew(self) -> None:
+        bound = structlog.get_logger().bind()
+        for method in (*LEVELS, "exception"):
+            setattr(self, method, getattr(bound, method))
 
 
 def configure(level: str = "info", stream: TextIO = sys.stderr) -> None:
@@ -40,6 +71,7 @@ def configure(level: str = "info", stream: TextIO = sys.stderr) -> None:
         logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
+    Log.renew_all()
 
 
 def escape(_logger: object, _method: str, event: EventDict) -> EventDict:

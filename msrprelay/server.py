@@ -3,38 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import resource
+import gc
+import importlib
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import structlog
 import uvloop
 
 from . import config as configuration
 from . import log as logging
-from .commands import Answer, Delete, List, Offer, Query, Reply, Terminate
+from .commands import Reply
 from .config import Config
-from .dataplane import DataPlane, EngineConfig
-from .dial import DialPolicy, resolve
+from .dataplane import DataPlane
+from .dial import resolve
 from .errors import ConfigError
-from .interfaces import Interfaces
+from .events import Feed
+from .figures import rtpengine_statistics, session_refusals
+from .log import Log
 from .ports import PortPool
 from .rpc.dispatcher import Dispatcher
 from .rpc.jsonrpc import JsonRpcResponder
 from .rpc.jsonrpc_server import JsonRpcServer
 from .rpc.ng import NgResponder, NgUdpServer
+from .rpc.ng_streams import NgStreamServer
 from .rpc.reply_cache import ReplyCache
-from .sessions import Ports, Rules, Sessions
+from .sessions import Admission, Ports, Sessions
+from .settings import engine_config, room, rules
+from .strain import Strain
+from .surface import Surface
 
-log = structlog.get_logger(__name__)
+if TYPE_CHECKING:
+    from .rpc.http import HttpServer
+    from .rpc.webhook import Webhook
 
-# A session waits with two listeners and may hold an accepted connection on each.
-DESCRIPTORS_PER_SESSION = 4
-# Control sockets, epoll and eventfds, the log, resolver sockets.
-SPARE_DESCRIPTORS = 128
+log = Log()
+
+# Seconds between looks at the host.
+SAMPLING = 1.0
 
 Reread = Callable[[], Config]
 
@@ -88,63 +97,78 @@ class LoopScheduler:
 
 
 class RelayProcess:
-    """Engine, calls and control sockets of one process. Implements the commands of all of them."""
+    """Engine, calls and control sockets of one process."""
 
     def __init__(self, config: Config, reread: Reread) -> None:
         """Build everything; only the engine's threads run. Raises OSError."""
         self.config = config
         self._reread = reread
+        self._started = time.time()
+        self._ending = False
         self.ended = asyncio.Event()
         self._scheduler = LoopScheduler()
-        self._started = time.time()
-        self.max_sessions = session_limit(config)
+        clock = self._scheduler.time
+        self.feed = Feed()
         self.dataplane = DataPlane(engine_config(config))
+        self.strain = Strain(cpu=config.limits.cpu, free_memory=config.limits.free_memory)
+        self.admission = Admission(room(config), clock, self.strain.reason)
         ports = range(config.port_min, config.port_max + 1)
         rest = config.timers.port_quarantine
         pools = {interface: PortPool(ports, quarantine=rest) for interface in config.interface}
         self.sessions = Sessions(
             rules(config),
-            Ports(self.dataplane, pools, self._scheduler.time),
+            Ports(self.dataplane, pools, clock),
             self._scheduler,
             resolve,
-            max_sessions=self.max_sessions,
+            self.admission,
+            self.feed,
         )
-        self.dispatcher = Dispatcher(self)
-        self.cache = ReplyCache(
-            lifetime=config.timers.reply_cache, capacity=config.limits.reply_cache
-        )
-        self.responder = NgResponder(self.dispatcher, self.cache, longest=config.limits.ng_datagram)
+        self.dispatcher = Dispatcher(Surface(self.sessions, self.statistics, self.limits))
+        limits = config.limits
+        self.cache = ReplyCache(lifetime=config.timers.reply_cache, capacity=limits.reply_cache)
+        self.responder = NgResponder(self.dispatcher, self.cache, longest=limits.ng_datagram)
         self.ng = NgUdpServer(self.responder, config.listen_ng)
+        self.ng_streams = NgStreamServer(
+            self.responder,
+            longest=limits.ng_message,
+            most_connections=limits.ng_connections,
+            clock=clock,
+        )
         self.jsonrpc = JsonRpcResponder(self.dispatcher)
-        self.control = control_server(self.jsonrpc, config)
+        self.control = control_server(self.jsonrpc, self.feed, config)
+        self.http = http_server(self.responder, config)
+        self.webhooks = webhooks(self.feed, config)
 
     async def start(self) -> None:
         """Open the control sockets, the last thing: whoever asks finds everything there."""
         self.dataplane.start(self.sessions.notice)
+        self._sample()
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self.drain)
         loop.add_signal_handler(signal.SIGINT, self.drain)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         try:
-            if self.control is not None:
-                await self.control.start()
-        except OSError as error:
-            await self.stop()
-            raise OSError(f"control {self.config.control}: {error}") from error
-        try:
-            await self.ng.start()
+            await self._listen()
         except OSError:
             await self.stop()
             raise
+        # What there is now stays: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
         where = ", ".join(f"{host}:{port}" for host, port in self.ng.bound)
-        log.info("serving", ng=where, control=self.config.control, sessions=self.max_sessions)
+        sessions = self.admission.room.most_sessions
+        log.info("serving", ng=where, control=self.config.control, sessions=sessions)
 
     async def stop(self) -> None:
         """Close the control sockets, end what is left, join the threads."""
         self.ng.close()
+        await self.ng_streams.close()
+        if self.http is not None:
+            await self.http.close()
+        self.sessions.end_all("drained")
+        await asyncio.gather(*(hook.close() for hook in self.webhooks))
         if self.control is not None:
             await self.control.close()
-        self.sessions.end_all("drained")
         self.dataplane.stop()
         log.info("stopped")
 
@@ -153,12 +177,13 @@ class RelayProcess:
 
         Called again, ends at once.
         """
-        if self.sessions.draining:
+        if self._ending:
             self.ended.set()
             return
+        self._ending = True
         deadline = self.config.timers.drain
         log.info("draining", calls=self.sessions.live, seconds=deadline)
-        self.sessions.drain(self.ended.set)
+        self.sessions.run_dry(self.ended.set)
         self._scheduler.call_at(self._scheduler.time() + deadline, self.ended.set)
 
     def reload(self) -> None:
@@ -170,51 +195,23 @@ class RelayProcess:
             return
         live, restart = configuration.changes(self.config, new)
         self.config = configuration.reloaded(self.config, new)
-        self.max_sessions = session_limit(self.config)
-        self.sessions.reload(rules(self.config), self.max_sessions)
+        self.sessions.reload(rules(self.config), room(self.config))
+        self.strain.cpu = self.config.limits.cpu
+        self.strain.free_memory = self.config.limits.free_memory
         logging.configure(self.config.log_level)
         log.info("configuration reloaded", changed=live, needs_restart=restart)
 
-    # The commands.
-
-    def offer(self, request: Offer) -> Reply:
-        """See :class:`Sessions`."""
-        self.dataplane.catch_up()
-        return self.sessions.offer(request)
-
-    def answer(self, request: Answer) -> Reply:
-        """See :class:`Sessions`."""
-        self.dataplane.catch_up()
-        return self.sessions.answer(request)
-
-    def delete(self, request: Delete) -> Reply:
-        """See :class:`Sessions`."""
-        return self.sessions.delete(request)
-
-    def query(self, request: Query) -> Reply:
-        """See :class:`Sessions`."""
-        return self.sessions.query(request)
-
-    def list(self, request: List) -> Reply:
-        """See :class:`Sessions`."""
-        return self.sessions.list(request)
-
-    def terminate(self, request: Terminate) -> Reply:
-        """See :class:`Sessions`."""
-        return self.sessions.terminate(request)
-
-    def ping(self) -> Reply:
-        """The relay is there."""
-        return {"result": "pong"}
-
     def statistics(self) -> Reply:
         """Counters of every part; the engine's are totals of all threads."""
-        commands = {f"{name}-{result}": n for (name, result), n in self.dispatcher.counts.items()}
+        uptime = int(time.time() - self._started)
+        engine = self.dataplane.counters()
+        commands = self.dispatcher.counts
+        sessions = self.sessions
         return {
-            "uptime": int(time.time() - self._started),
-            "sessions": self.sessions.figures(),
-            "engine": self.dataplane.counters(),
-            "commands": commands,
+            "uptime": uptime,
+            "sessions": sessions.figures(),
+            "engine": engine,
+            "commands": {f"{name}-{result}": n for (name, result), n in commands.items()},
             "ng": dict(self.responder.counts),
             "jsonrpc": {str(code): n for code, n in self.jsonrpc.counts.items()},
             "reply-cache": {
@@ -222,90 +219,90 @@ class RelayProcess:
                 "hits": self.cache.hits,
                 "dropped-early": self.cache.dropped_early,
             },
+            "webhooks": [dict(hook.counts) for hook in self.webhooks],
+            "statistics": rtpengine_statistics(
+                uptime, sessions.live, sessions.counts, sessions.call_seconds, engine, commands
+            ),
         }
 
     def limits(self) -> Reply:
         """Every limit and timer with its value and how often it refused something."""
-        counters = self.dataplane.counters()
-        refused, control = self.sessions.counts, self.control
+        control, http = self.control, self.http
         refusals = {
+            **session_refusals(self.sessions.counts, self.dataplane.counters()),
             "limits.control-connections": control.refused_connections if control else 0,
             "limits.jsonrpc-line": control.refused_lines if control else 0,
+            "limits.ng-connections": self.ng_streams.refused_connections
+            + (http.refused_connections if http else 0),
             "limits.ng-datagram": self.responder.counts["too-long"],
+            "limits.ng-message": self.responder.counts["message-too-long"],
             "limits.reply-cache": self.cache.dropped_early,
-            "limits.sdp": refused["refused-sdp_too_large"],
-            "limits.sdp-sections": refused["refused-too_many_sections"],
-            "limits.sessions": refused["refused-sessions"],
-            "limits.sessions-per-call": refused["refused-sessions-per-call"],
-            "limits.unbound-per-port": counters.get("refused-crowded", 0),
-            "timers.gate": counters.get("refused-gate-timeout", 0),
-            "timers.join": counters.get("closed-join-timeout", 0)
-            + counters.get("closed-leg-missing", 0),
         }
-        effective = {"limits.sessions": float(self.max_sessions)}
+        effective = {"limits.sessions": float(self.admission.room.most_sessions)}
         return {"limits": list(configuration.limit_rows(self.config, effective, refusals))}
 
+    async def _listen(self) -> None:
+        config = self.config
+        if self.control is not None:
+            with named(f"control {config.control}"):
+                await self.control.start()
+        if config.listen_ng_unix:
+            with named(f"listen-ng-unix {config.listen_ng_unix}"):
+                await self.ng_streams.listen_unix(Path(config.listen_ng_unix))
+        with named("listen-ng-tcp"):
+            await self.ng_streams.listen_tcp(config.listen_ng_tcp)
+        if self.http is not None:
+            with named("listen-http"):
+                await self.http.start(config.listen_http)
+        await self.ng.start()
 
-def session_limit(config: Config) -> int:
-    """How many sessions fit into the descriptors of this process, or fewer if so configured."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    fitting = max(1, (hard - SPARE_DESCRIPTORS) // DESCRIPTORS_PER_SESSION)
-    return min(config.limits.sessions, fitting) if config.limits.sessions else fitting
-
-
-def rules(config: Config) -> Rules:
-    """What the configuration says about every call."""
-    return Rules(
-        interfaces=Interfaces(config.interface),
-        dialling=DialPolicy(
-            config.dial_allow,
-            config.dial_deny,
-            frozenset(interface.address for interface in config.interface),
-        ),
-        policies=dict(config.msrp_path),
-        offer_timeout=config.timers.offer,
-        delete_delay=config.timers.delete_delay,
-        reconnect_window=config.timers.reconnect,
-        idle=config.timers.idle or None,
-        final=config.timers.final or None,
-        sections_per_call=config.limits.sessions_per_call,
-        sdp_size=config.limits.sdp,
-        sdp_sections=config.limits.sdp_sections,
-    )
+    def _sample(self) -> None:
+        self.strain.sample()
+        self._scheduler.call_at(self._scheduler.time() + SAMPLING, self._sample)
 
 
-def engine_config(config: Config) -> EngineConfig:
-    """What the engine's threads need of the configuration."""
-    timers, limits = config.timers, config.limits
-    return EngineConfig(
-        threads=config.threads or len(os.sched_getaffinity(0)),
-        gate_seconds=timers.gate,
-        join_seconds=timers.join,
-        own_bind_seconds=timers.own_bind,
-        half_closed_seconds=timers.grace,
-        stalled_chunk_seconds=timers.chunk_stall,
-        keepalive_idle_seconds=timers.keepalive_idle,
-        keepalive_interval_seconds=timers.keepalive_interval,
-        keepalive_count=timers.keepalive_count,
-        unacknowledged_seconds=timers.unacknowledged,
-        leg_buffer_bytes=limits.leg_buffer,
-        unbound_per_port=limits.unbound_per_port,
-        header_line_bytes=limits.header_line,
-        header_block_bytes=limits.header_block,
-        header_count=limits.header_count,
-        event_ring=config.event_ring,
-    )
+@contextmanager
+def named(what: str) -> Iterator[None]:
+    """An OSError inside says which option it is about."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(f"{what}: {error}") from error
 
 
-def control_server(responder: JsonRpcResponder, config: Config) -> JsonRpcServer | None:
+def control_server(responder: JsonRpcResponder, feed: Feed, config: Config) -> JsonRpcServer | None:
     """The operator's socket, if there is to be one."""
     if not config.control:
         return None
     return JsonRpcServer(
         responder,
         Path(config.control),
+        feed=feed,
         longest_line=config.limits.jsonrpc_line,
         most_connections=config.limits.control_connections,
+        event_queue=config.limits.event_queue,
     )
+
+
+# aiohttp takes a third of a second and 15 MB: it is loaded where it is used, at the start.
+
+
+def http_server(responder: NgResponder, config: Config) -> HttpServer | None:
+    """The HTTP socket, if there is to be one."""
+    if not config.listen_http:
+        return None
+    http: type[HttpServer] = importlib.import_module("msrprelay.rpc.http").HttpServer
+    return http(
+        responder,
+        longest=config.limits.ng_message,
+        most_connections=config.limits.ng_connections,
+    )
+
+
+def webhooks(feed: Feed, config: Config) -> list[Webhook]:
+    """The web servers that hear of events, if there are any."""
+    if not (config.events.webhook or config.events.kamailio):
+        return []
+    module = importlib.import_module("msrprelay.rpc.webhook")
+    hooks: list[Webhook] = module.webhooks(config.events, feed, most=config.limits.event_queue)
+    return hooks

@@ -1,12 +1,13 @@
 """The daemon's configuration: one TOML file, options of the command line over it."""
 
-from .options import Config, Limits, PathPolicy, Timers
+from .options import Config, EventPosts, Limits, PathPolicy, Timers
 from .reading import changes, limit_rows, load, load_file, reloaded
 from .rules import warnings
 from .values import HostPort
 
 __all__ = [
     "Config",
+    "EventPosts",
     "HostPort",
     "Limits",
     "PathPolicy",

@@ -84,17 +84,34 @@ class Limits:
     ng_datagram: int = octets(64 << 10, "one ng datagram")
     ng_message: int = octets(1 << 20, "one ng message on a stream")
     jsonrpc_line: int = octets(1 << 20, "one JSON-RPC line")
+    ng_connections: int = count(256, "connections to an ng stream or HTTP socket at a time")
     control_connections: int = count(64, "connections to the control socket at a time")
+    event_queue: int = count(1000, "events that wait for a slow subscriber or web hook")
     reply_cache: int = octets(64 << 20, "ng replies kept for repeated requests")
     unbound_per_port: int = count(4, "connections on a port that no frame has bound yet")
     half_open: int = count(10_000, "connections of all ports that no frame has bound yet")
     sessions: int = count(0, "sessions; 0: what the file descriptor limit allows", live=True)
     sessions_per_call: int = count(16, "sessions of one call-id", live=True)
     offers_per_second: int = count(0, "offers; 0: no limit", unit="per second", live=True)
+    cpu: int = count(0, "processors' time that may be busy; 0: no limit", unit="%", live=True)
+    free_memory: int = octets(64 << 20, "memory that must be free for a new call", live=True)
     session_bytes: int = octets(0, "bytes of one session; 0: no limit", live=True)
     session_rate: int = octets(0, "speed of one session; 0: no limit", unit="bytes/s", live=True)
     leg_buffer: int = octets(512 << 10, "socket buffer of a leg and direction, effective")
     buffer_budget: int = octets(0, "socket buffers together; 0: half of tcp_mem's pressure mark")
+
+
+@dataclass(frozen=True, slots=True)
+class EventPosts:
+    """Where events are posted. ``[events]`` of the file."""
+
+    webhook: str = option("", "HTTP URL that gets every event as JSON; empty: none", values.url)
+    kamailio: str = option(
+        "", "Kamailio's jsonrpcs URL, for dlg.terminate_dlg; empty: none", values.url
+    )
+    timeout: float = timer(5.0, "a web server may take to answer")
+    retry: float = timer(1.0, "until a failed post is tried again; doubled each time")
+    attempts: int = count(5, "of a post until its event is dropped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +148,23 @@ class Config:
             "option": Option("path policy by interface name", values.policies, "", True),
         },
     )
+    delete_pending: Literal["rollback", "delete"] = option(
+        "rollback",
+        "a delete while a re-offer is pending: rollback or delete",
+        values.pending,
+        live=True,
+    )
     state_dir: str = option("", "where state is kept for a cold start; empty: memory", values.path)
     keeper: bool = option(False, "a small process keeps the sockets", values.flag)
     event_ring: bool = option(True, "keep the last events of each session", values.flag)
     log_level: str = option("info", "debug, info, warning or error", values.level, live=True)
     timers: Timers = field(default_factory=Timers)
     limits: Limits = field(default_factory=Limits)
+    events: EventPosts = field(default_factory=EventPosts)
+
+
+# The tables of the file, "" is its top level.
+TABLES: Mapping[str, type] = {"": Config, "timers": Timers, "limits": Limits, "events": EventPosts}
 
 
 class Known(NamedTuple):
@@ -155,8 +183,7 @@ class Known(NamedTuple):
 
 def known() -> Iterator[Known]:
     """Every option, in the order of the tables above."""
-    tables: tuple[tuple[str, type], ...] = (("", Config), ("timers", Timers), ("limits", Limits))
-    for table, owner in tables:
+    for table, owner in TABLES.items():
         for described in fields(owner):
             if "option" in described.metadata:
                 yield _known(table, described)

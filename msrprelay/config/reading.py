@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import ConfigError
 from .lines import lines_of
-from .options import Config, Known, Limits, Timers, known
+from .options import TABLES, Config, Known, known
 from .rules import broken_rules
 
 Place = Callable[[str], str]
@@ -85,11 +85,11 @@ def read(pairs: Mapping[str, object], place: Place) -> tuple[Config, list[str]]:
 
 def build(values: Iterable[tuple[Known, object]]) -> Config:
     """The configuration with these values, and the defaults for the rest."""
-    tables: dict[str, dict[str, Any]] = {"": {}, "timers": {}, "limits": {}}
+    tables: dict[str, dict[str, Any]] = {name: {} for name in TABLES}
     for option, value in values:
         tables[option.table][option.name] = value
-    timers, limits = Timers(**tables["timers"]), Limits(**tables["limits"])
-    return Config(**tables[""], timers=timers, limits=limits)
+    top = tables.pop("")
+    return Config(**top, **{name: TABLES[name](**given) for name, given in tables.items()})
 
 
 def hint(key: str, options: Mapping[str, Known]) -> str:

@@ -6,18 +6,15 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from .options import Config, known
+from .values import HostPort
 
 # Refused rather than ignored: an operator must not believe in a limit that nobody holds.
 UNSERVED = frozenset(
     {
         "keeper",
         "limits.buffer-budget",
-        "limits.offers-per-second",
         "limits.session-bytes",
         "limits.session-rate",
-        "listen-http",
-        "listen-ng-tcp",
-        "listen-ng-unix",
         "state-dir",
     }
 )
@@ -26,6 +23,8 @@ UNSERVED = frozenset(
 MAY_BE_ZERO = frozenset(
     {
         "limits.buffer-budget",
+        "limits.cpu",
+        "limits.free-memory",
         "limits.offers-per-second",
         "limits.reply-cache",
         "limits.session-bytes",
@@ -54,8 +53,13 @@ def broken_rules(config: Config) -> Iterator[tuple[str, str]]:
         yield "msrp-path", f"no interface is called {name!r}"
     if config.limits.header_line > config.limits.header_block:
         yield "limits.header-line", "is above limits.header-block"
-    if len(set(config.listen_ng)) < len(config.listen_ng):
-        yield "listen-ng", "an address is named twice"
+    for key, places in listening(config):
+        if len(set(places)) < len(places):
+            yield key, "an address is named twice"
+    if config.listen_ng_unix and config.listen_ng_unix == config.control:
+        yield "listen-ng-unix", "is the control socket: ng and JSON-RPC need a socket each"
+    if config.limits.cpu > 100:
+        yield "limits.cpu", "is above 100 per cent"
     for option in known():
         if option.option.unit and option.key not in MAY_BE_ZERO and not option.value(config):
             yield option.key, "must be above 0"
@@ -63,10 +67,18 @@ def broken_rules(config: Config) -> Iterator[tuple[str, str]]:
             yield option.key, "is not served by this version"
 
 
+def listening(config: Config) -> Iterator[tuple[str, tuple[HostPort, ...]]]:
+    """Each key that names addresses for ng, and the addresses."""
+    yield "listen-ng", config.listen_ng
+    yield "listen-ng-tcp", config.listen_ng_tcp
+    yield "listen-http", config.listen_http
+
+
 def warnings(config: Config) -> Iterator[str]:
     """What is allowed, but should be meant."""
-    for where in config.listen_ng:
-        if not ip_address(where.host).is_loopback:
-            yield f"listen-ng {where}: ng has no authentication, whoever reaches it may command"
+    for key, places in listening(config):
+        for where in places:
+            if not ip_address(where.host).is_loopback:
+                yield f"{key} {where}: ng has no authentication, whoever reaches it may command"
     if config.port_max >= 32768:
         yield "port-max: from 32768 the kernel takes ports for its own dials (ip_local_port_range)"

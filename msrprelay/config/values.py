@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Literal, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 from ..interfaces import Interface
 
@@ -72,6 +73,24 @@ def level(value: object) -> str:
     if not isinstance(value, str) or value not in LEVELS:
         raise ValueError(f"{', '.join(LEVELS)} expected")
     return value
+
+
+def pending(value: object) -> Literal["rollback", "delete"]:
+    """What a delete means while a re-offer is pending."""
+    if value == "rollback":
+        return "rollback"
+    if value == "delete":
+        return "delete"
+    raise ValueError("rollback or delete expected")
+
+
+def url(value: object) -> str:
+    """An HTTP URL, or nothing."""
+    read = text(value)
+    parts = urlsplit(read)
+    if read and (parts.scheme not in ("http", "https") or not parts.hostname):
+        raise ValueError(f"{value!r}: a URL such as http://127.0.0.1:5060/RPC expected")
+    return read
 
 
 def each(value: object, read: Callable[[object], T]) -> tuple[T, ...]:

@@ -43,6 +43,13 @@ class Negotiation:
         message = self._pending.get(side)
         return None if message is None else message.description
 
+    def answered_tags(self) -> tuple[str, str] | None:
+        """The tags of offer and answer in force: the SIP dialog, if there is one."""
+        if self.committed is None:
+            return None
+        offerer = self.committed.offerer
+        return self._offers[offerer].tag, self._answers[offerer].tag
+
     def side_of(self, tag: str | None) -> Side | None:
         """The side that has shown this tag."""
         return None if tag is None else self._sides.get(tag)
@@ -155,17 +162,18 @@ class Negotiation:
         return Refused(UNMATCHED) if side is None else self._roll_back(side, "rolled-back")
 
     def delete(
-        self, from_tag: str | None = None, to_tag: str | None = None
+        self, from_tag: str | None = None, to_tag: str | None = None, forgiving: bool = True
     ) -> RolledBack | Ended | Refused:
         """A delete: a rollback if ``from_tag`` has a re-offer pending, else the end of the call.
 
         Stock SIP scripts send the same delete when a re-INVITE is rejected and at the BYE. So the
-        first one only condemns the call, and the next one, or the loss of a leg, ends it.
+        first one only condemns the call, and the next one, or the loss of a leg, ends it. Not
+        ``forgiving``, it ends the call in any case.
         """
         if self.ended or not self._names_call(from_tag, to_tag):
             return Refused(UNMATCHED)
         side = self._pending_under(from_tag)
-        if side is not None and self.committed is not None:
+        if forgiving and side is not None and self.committed is not None:
             self.condemned = True
             return self._roll_back(side, "deleted")
         return self._end("deleted")
@@ -220,8 +228,7 @@ class Negotiation:
         given = [tag for tag in (from_tag, to_tag) if tag is not None]
         if self.committed is None:
             return not given or any(tag in tags for tag in given)
-        offerer = self.committed.offerer
-        tags |= {self._offers[offerer].tag, self._answers[offerer].tag}
+        tags |= {*(self.answered_tags() or ())}
         return all(tag in tags for tag in given)
 
     def _know(self, tag: str | None, side: Side) -> None:

@@ -8,23 +8,23 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
-import structlog
-
 from ..commands import Commands, Delete, Origin, Reply, SdpRequest
 from ..errors import CommandError
-from ..log import Throttle
+from ..log import Log, Throttle
 from .flags import KNOWN, word, words
 from .requests import (
     Fields,
     parse_answer,
     parse_delete,
+    parse_drain,
     parse_list,
     parse_offer,
     parse_query,
+    parse_rollback,
     parse_terminate,
 )
 
-log = structlog.get_logger(__name__)
+log = Log()
 
 INTERNAL_ERROR = "Internal error"
 UNRECOGNIZED = "Unrecognized command"
@@ -60,11 +60,13 @@ NG: Mapping[str, Command[Any]] = {
     "offer": Command(parse_offer, lambda to, request: to.offer(request)),
     "ping": Command(nothing, lambda to, _: to.ping()),
     "query": Command(parse_query, lambda to, request: to.query(request)),
+    "rollback": Command(parse_rollback, lambda to, request: to.rollback(request)),
     "statistics": Command(nothing, lambda to, _: to.statistics()),
 }
 # What only an operator's socket offers besides.
 JSON_RPC: Mapping[str, Command[Any]] = {
     **NG,
+    "drain": Command(parse_drain, lambda to, request: to.drain(request)),
     "limits": Command(nothing, lambda to, _: to.limits()),
     "terminate": Command(parse_terminate, lambda to, request: to.terminate(request)),
 }
@@ -111,7 +113,9 @@ class Dispatcher:
             request = command.parse(fields, origin)
             reply = command.call(self._commands, request)
         except CommandError as error:
-            log.info(
+            # A refused answer reaches the caller all the same, with an SDP that misses the relay.
+            write = log.warning if name == "answer" else log.info
+            write(
                 "command refused",
                 command=name,
                 call_id=word(fields.get("call-id")),

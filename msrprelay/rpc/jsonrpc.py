@@ -7,14 +7,16 @@ the ng reply dictionary, an ng refusal is error -32000 with the error-reason as 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import msgspec
 
 from ..commands import Origin
+from ..events import NAMES
 from .dispatcher import INTERNAL_ERROR, JSON_RPC, Dispatcher
 from .encoding import from_json, to_json
-from .requests import Fields
+from .flags import word, words
+from .requests import Fields, normal
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
@@ -39,6 +41,13 @@ class Fault(Exception):
         self.message = message
 
 
+class Subscriber(Protocol):
+    """A connection that can be sent more than replies."""
+
+    def subscribe(self, events: frozenset[str], call_id: str | None) -> None:
+        """Notify of these events from now on (none: of all), of one call or of all."""
+
+
 class JsonRpcResponder:
     """Answers texts; ``counts`` has the number of error objects by code."""
 
@@ -46,13 +55,18 @@ class JsonRpcResponder:
         self._dispatcher = dispatcher
         self.counts: Counter[int] = Counter()
 
-    def answer(self, text: bytes, origin: Origin) -> bytes | None:
-        """The text to send back, without a line end; None if only notifications were given."""
+    def answer(
+        self, text: bytes, origin: Origin, subscriber: Subscriber | None = None
+    ) -> bytes | None:
+        """The text to send back, without a line end; None if only notifications were given.
+
+        ``subscriber`` is the connection that ``subscribe`` is about.
+        """
         try:
             document = msgspec.json.decode(text)
         except (ValueError, RecursionError):
             return msgspec.json.encode(self.error(None, Fault(PARSE_ERROR, "Parse error")))
-        response = self._document(document, origin)
+        response = self._document(document, origin, subscriber)
         return None if response is None else msgspec.json.encode(response)
 
     def error(self, number: Id, fault: Fault) -> Response:
@@ -61,23 +75,30 @@ class JsonRpcResponder:
         error = {"code": fault.code, "message": to_json(fault.message)}
         return {"jsonrpc": "2.0", "id": number, "error": error}
 
-    def _document(self, document: object, origin: Origin) -> Response | list[Response] | None:
+    def _document(
+        self, document: object, origin: Origin, subscriber: Subscriber | None
+    ) -> Response | list[Response] | None:
         if not isinstance(document, list):
-            return self._one(document, origin)
+            return self._one(document, origin, subscriber)
         if not 0 < len(document) <= LARGEST_BATCH:
             why = f"Invalid Request: a batch has 1 to {LARGEST_BATCH} requests"
             return self.error(None, Fault(INVALID_REQUEST, why))
-        responses = [self._one(request, origin) for request in document]
+        responses = [self._one(request, origin, subscriber) for request in document]
         return [response for response in responses if response is not None] or None
 
-    def _one(self, request: object, origin: Origin) -> Response | None:
+    def _one(
+        self, request: object, origin: Origin, subscriber: Subscriber | None
+    ) -> Response | None:
         number: Id = None
         try:
             method, params, number, notification = read(request)
         except Fault as fault:
             return self.error(readable_id(request), fault)
         try:
-            result = self._call(method, params, origin)
+            if method == "subscribe" and subscriber is not None:
+                result: object = subscribe(params, subscriber)
+            else:
+                result = self._call(method, params, origin)
             response: Response = {"jsonrpc": "2.0", "id": number, "result": result}
         except Fault as fault:
             response = self.error(number, fault)
@@ -91,6 +112,17 @@ class JsonRpcResponder:
             reason = str(reply["error-reason"])
             raise Fault(INTERNAL if reason == INTERNAL_ERROR else REFUSED, reason)
         return to_json(reply)
+
+
+def subscribe(params: Fields, subscriber: Subscriber) -> object:
+    """Carry out ``subscribe``; raises Fault for an event that there is not."""
+    fields = normal(params)
+    events = frozenset(words(fields.get("events")))
+    if events - NAMES:
+        unknown = ", ".join(sorted(events - NAMES))
+        raise Fault(INVALID_PARAMS, f"Invalid params: no event is called {unknown}")
+    subscriber.subscribe(events, word(fields.get("call-id")))
+    return {"result": "ok", "events": sorted(events or NAMES)}
 
 
 def read(request: object) -> tuple[str, Fields, Id, bool]:

@@ -1,4 +1,4 @@
-"""JSON-RPC on a unix socket: one JSON text a line, each way."""
+"""JSON-RPC on a unix socket: one JSON text a line, each way; events between the replies."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import asyncio
 from pathlib import Path
 
 import msgspec
-import structlog
 
 from ..commands import Origin
+from ..events import Feed
+from ..log import Log
 from . import unix
+from .connections import Connections
 from .jsonrpc import INVALID_REQUEST, Fault, JsonRpcResponder
+from .subscription import Subscription
 
-log = structlog.get_logger(__name__)
+log = Log()
 
 
 class JsonRpcServer:
@@ -23,24 +26,35 @@ class JsonRpcServer:
         responder: JsonRpcResponder,
         path: Path,
         *,
+        feed: Feed | None = None,
         longest_line: int = 1 << 20,
         most_connections: int = 64,
+        event_queue: int = 1000,
     ) -> None:
-        """``longest_line`` in bytes; a connection beyond ``most_connections`` is closed at once."""
+        """``longest_line`` in bytes; a connection beyond ``most_connections`` is closed at once.
+
+        ``feed`` is what can be subscribed to; ``event_queue`` events wait for a slow reader.
+        """
         self._responder = responder
         self._path = path
+        self._feed = feed or Feed()
         self._longest = longest_line
-        self._most = most_connections
+        self._event_queue = event_queue
         self._server: asyncio.Server | None = None
-        self._open: set[asyncio.StreamWriter] = set()
-        # What the two limits refused, for ``limits``.
+        self._connections = Connections(self._serve, most_connections)
+        # Refused for their length, for ``limits``.
         self.refused_lines = 0
-        self.refused_connections = 0
+
+    @property
+    def refused_connections(self) -> int:
+        """Connections beyond the limit."""
+        return self._connections.refused
 
     async def start(self) -> None:
         """Listen; raises OSError, also if another process listens at the path."""
         sock = unix.listener(self._path)
-        self._server = await asyncio.start_unix_server(self._serve, sock=sock, limit=self._longest)
+        accept = self._connections.accept
+        self._server = await asyncio.start_unix_server(accept, sock=sock, limit=self._longest)
 
     async def close(self) -> None:
         """Stop listening, remove the socket and end all connections. Safe to repeat."""
@@ -49,33 +63,22 @@ class JsonRpcServer:
         server, self._server = self._server, None
         server.close()
         self._path.unlink(missing_ok=True)
-        for writer in tuple(self._open):
-            writer.transport.abort()
+        self._connections.abort()
         await server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._open) >= self._most:
-            self.refused_connections += 1
-            writer.transport.abort()
-            return
-        self._open.add(writer)
-        try:
-            await self._converse(reader, writer)
-        except ConnectionError as error:
-            log.debug("control connection lost", error=error)
-        finally:
-            self._open.discard(writer)
-            writer.close()
-
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = unix.peer(writer.get_extra_info("socket"))
         log.info("control connection", path=str(self._path), pid=peer.pid, uid=peer.uid)
         origin = Origin("unix", str(peer), 0)
-        while line := await self._line(reader, writer):
-            reply = self._responder.answer(line, origin)
-            if reply is not None:
-                writer.write(reply + b"\n")
-                await writer.drain()
+        subscription = Subscription(self._feed, writer, self._event_queue)
+        try:
+            while line := await self._line(reader, writer):
+                reply = self._responder.answer(line, origin, subscription)
+                if reply is not None:
+                    writer.write(reply + b"\n")
+                    await writer.drain()
+        finally:
+            subscription.close()
 
     async def _line(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         """The next line; empty at the end of the stream, or after a line that is too long."""

@@ -12,16 +12,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import cast
 
-import structlog
-
 from ..commands import Origin
 from ..errors import CommandError
-from ..log import Throttle
+from ..log import Log, Throttle
 from .dispatcher import Dispatcher, refusal
 from .encoding import decode, encode, encoding_of
+from .ng_stream import TOO_LONG
 from .reply_cache import Key, ReplyCache, digest
 
-log = structlog.get_logger(__name__)
+log = Log()
 
 # The most that fits a UDP datagram over IPv4: 65535 - 20 (IP) - 8 (UDP).
 LARGEST_REPLY = 65507
@@ -31,11 +30,14 @@ BULKY_LIMIT = 16 << 10
 
 
 class NgResponder:
-    """Datagram in, datagram out; silent where rtpengine is silent.
+    """Message in, message out; silent where rtpengine is silent.
+
+    A command is carried out at once and waits for nothing, so a request is never "still in work"
+    when its repetition is read: by then its reply is in the cache.
 
     ``counts`` says what was not answered by a command: ``no-cookie``, ``too-long`` (silent),
-    ``duplicate`` (from the cache), ``malformed`` (an error reply); and ``cookie-reused``, what was
-    answered although its cookie had come with another body.
+    ``duplicate`` (from the cache), ``malformed`` and ``message-too-long`` (an error reply); and
+    ``cookie-reused``, what was answered although its cookie had come with another body.
     """
 
     def __init__(
@@ -62,6 +64,21 @@ class NgResponder:
         if not cookie or not space:
             self._note("no-cookie", origin)
             return None
+        return self.exchange(cookie, body, origin, now, largest=LARGEST_REPLY)
+
+    def exchange(
+        self,
+        cookie: bytes,
+        body: bytes,
+        origin: Origin,
+        now: float,
+        *,
+        largest: int | None = None,
+    ) -> bytes:
+        """The reply with its cookie, the same one for a repeated request.
+
+        ``largest``: bytes of the largest reply that can be sent, if there is a bound.
+        """
         key = Key(*origin, cookie, digest(body))
         reply = self._cache.find(key, now)
         if reply is not None:
@@ -72,12 +89,21 @@ class NgResponder:
             self._note("cookie-reused", origin)
         payload, lasting = self._perform(body, origin)
         reply = b"%s %s" % (cookie, payload)
-        if len(reply) > LARGEST_REPLY:
+        if largest is not None and len(reply) > largest:
             payload = encode(refusal("Reply too long for a datagram"), encoding_of(body))
             return b"%s %s" % (cookie[:256], payload)
         if lasting:
             self._cache.store(key, reply, now)
         return reply
+
+    def plain(self, body: bytes, origin: Origin) -> bytes:
+        """The reply to a message without a cookie: nobody repeats it, nothing is kept."""
+        return self._perform(body, origin)[0]
+
+    def refuse(self, reason: str, origin: Origin) -> bytes:
+        """The reply to what is no message."""
+        self._note("message-too-long" if reason == TOO_LONG else "malformed", origin, reason=reason)
+        return encode(refusal(reason), "bencode")
 
     def _perform(self, body: bytes, origin: Origin) -> tuple[bytes, bool]:
         encoding = encoding_of(body)
@@ -98,7 +124,7 @@ class NgResponder:
         self.counts[why] += 1
         held = self._throttle.admit(why)
         if held is not None:
-            log.warning("odd ng datagram", why=why, origin=str(origin), held_back=held, **more)
+            log.warning("odd ng message", why=why, origin=str(origin), held_back=held, **more)
 
 
 def is_bulky(command: bytes, payload: bytes) -> bool:

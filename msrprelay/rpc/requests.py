@@ -8,26 +8,31 @@ with rtpengine's words where it has some.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeVar, cast
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from ..commands import (
     Answer,
     Delete,
+    Drain,
     List,
     Offer,
     Origin,
     Query,
+    Rollback,
     SdpRequest,
     Terminate,
-    Transport,
 )
 from ..errors import CommandError
 from .bencode import Value
 from .flags import dashed, expand, word, words
 
 Fields = Mapping[str, Value]
+# The attributes of a request while it is being read.
+Draft = dict[str, Any]
+Reader = Callable[[Draft, str, Value], None]
 T = TypeVar("T", bound=str)
+S = TypeVar("S", bound=SdpRequest)
 
 
 def parse_offer(raw: Fields, origin: Origin) -> Offer:
@@ -43,44 +48,24 @@ def parse_answer(raw: Fields, origin: Origin) -> Answer:
     return request
 
 
-S = TypeVar("S", bound=SdpRequest)
-
-
 def sdp_request(kind: type[S], raw: Fields, origin: Origin) -> S:
     """Read what offers and answers have in common."""
     fields = normal(raw)
-    sdp = fields.get("sdp")
-    if not isinstance(sdp, bytes) or not sdp:
+    draft: Draft = {"origin": origin}
+    # Most of the keys are absent from most messages: what is there finds its reader.
+    for key, value in fields.items():
+        reader = READERS.get(key)
+        if reader is not None:
+            reader(draft, key, value)
+    if "interface" in fields:
+        # For both sides, as far as no other key has said it.
+        read_direction(draft, "interface", [fields["interface"]] * 2)
+    if "sdp" not in draft:
         raise CommandError("No SDP body in message")
-    call_id = needed(fields, "call-id")
-    from_tag = needed(fields, "from-tag")
-    from_interface, to_interface = sides(fields)
-    return kind(
-        origin=origin,
-        call_id=call_id,
-        from_tag=from_tag,
-        sdp=sdp,
-        to_tag=text(fields, "to-tag"),
-        via_branch=text(fields, "via-branch"),
-        flags=word_set(fields, "flags"),
-        replace=word_set(fields, "replace"),
-        from_interface=from_interface,
-        to_interface=to_interface,
-        media_address=text(fields, "media-address"),
-        address_family=one_of(fields, "address-family", ("IP4", "IP6")),
-        transport_protocol=msrp_transport(fields),
-        received_from=address_pair(fields, "received-from"),
-        tos=type_of_service(fields),
-        label=text(fields, "set-label") or text(fields, "label") or text(fields, "from-label"),
-        metadata=text(fields, "metadata"),
-        drop_traffic=one_of(fields, "drop-traffic", ("start", "stop")),
-        relay=one_of(fields, "msrp", ("relay", "pass")) != "pass",
-        policy=one_of(fields, "msrp-path", ("aware", "cema", "sessmatch")),
-        setup=one_of(fields, "msrp-setup", ("active", "passive", "actpass")),
-        source=one_of(fields, "msrp-source", ("any", "sdp", "sip")) or "any",
-        idle=whole(fields, "msrp-idle"),
-        emergency=one_of(fields, "msrp-priority", ("emergency",)) is not None,
-    )
+    for name, key in (("call_id", "call-id"), ("from_tag", "from-tag")):
+        if name not in draft:
+            raise CommandError(f"No {key} in message")
+    return kind(**draft)
 
 
 def parse_delete(raw: Fields, origin: Origin) -> Delete:
@@ -92,8 +77,20 @@ def parse_delete(raw: Fields, origin: Origin) -> Delete:
         from_tag=text(fields, "from-tag"),
         to_tag=text(fields, "to-tag"),
         via_branch=text(fields, "via-branch"),
-        flags=word_set(fields, "flags"),
+        flags=word_set(fields.get("flags")),
         delay=whole(fields, "delete-delay"),
+        pending=one_of(fields, "delete-pending", ("rollback", "delete")),
+    )
+
+
+def parse_rollback(raw: Fields, origin: Origin) -> Rollback:
+    """Read a ``rollback``."""
+    fields = normal(raw)
+    return Rollback(
+        origin=origin,
+        call_id=needed(fields, "call-id"),
+        from_tag=needed(fields, "from-tag"),
+        via_branch=text(fields, "via-branch"),
     )
 
 
@@ -123,11 +120,16 @@ def parse_terminate(raw: Fields, origin: Origin) -> Terminate:
     return Terminate(origin, needed(fields, "call-id"))
 
 
-def normal(raw: Fields) -> dict[str, Value]:
+def parse_drain(raw: Fields, origin: Origin) -> Drain:
+    """Read a ``drain``; ``off`` takes it back."""
+    return Drain(origin, bool(whole(normal(raw), "off")))
+
+
+def normal(raw: Fields) -> Fields:
     """The fields with their keys in one spelling, and an ``rtpp-flags`` string taken apart."""
     fields = {dashed(key): value for key, value in raw.items()}
     bundle = fields.pop("rtpp-flags", None)
-    return fields if not isinstance(bundle, bytes) else expand(bundle, fields)
+    return expand(bundle, fields) if isinstance(bundle, bytes) else fields
 
 
 def text(fields: Fields, key: str) -> str | None:
@@ -143,9 +145,9 @@ def needed(fields: Fields, key: str) -> str:
     return value
 
 
-def word_set(fields: Fields, key: str) -> frozenset[str]:
-    """The words of the list under ``key``, in one spelling."""
-    return frozenset(map(dashed, words(fields.get(key))))
+def word_set(value: Value | None) -> frozenset[str]:
+    """The words of a list, in one spelling."""
+    return frozenset(map(dashed, words(value)))
 
 
 def one_of(fields: Fields, key: str, choices: tuple[T, ...]) -> T | None:
@@ -153,9 +155,10 @@ def one_of(fields: Fields, key: str, choices: tuple[T, ...]) -> T | None:
     value = text(fields, key)
     if value is None:
         return None
-    if value not in choices:
-        raise CommandError(f"{key}: {' or '.join(choices)} expected")
-    return value
+    for choice in choices:
+        if choice == value:
+            return choice
+    raise CommandError(f"{key}: {' or '.join(choices)} expected")
 
 
 def whole(fields: Fields, key: str) -> int | None:
@@ -168,31 +171,131 @@ def whole(fields: Fields, key: str) -> int | None:
     return int(value)
 
 
-def sides(fields: Fields) -> tuple[str | None, str | None]:
-    """The interfaces named for the sender's and the recipient's side."""
-    named = [*words(fields.get("direction")), None, None]
-    both = text(fields, "interface")
-    return (
-        text(fields, "from-interface") or named[0] or both,
-        text(fields, "to-interface") or named[1] or both,
-    )
+# Readers: each puts what it finds under one key into the draft, or leaves it as it is.
 
 
-def address_pair(fields: Fields, key: str) -> tuple[str, str] | None:
+def string(name: str) -> Reader:
+    """A string for the attribute ``name``."""
+
+    def read(draft: Draft, _key: str, value: Value) -> None:
+        found = word(value)
+        if found is not None:
+            draft[name] = found
+
+    return read
+
+
+def second_choice(name: str) -> Reader:
+    """As :func:`string`, but only where another key has not said it already."""
+
+    def read(draft: Draft, _key: str, value: Value) -> None:
+        found = word(value)
+        if found is not None:
+            draft.setdefault(name, found)
+
+    return read
+
+
+def choice(name: str, *choices: str) -> Reader:
+    """One of a few words for the attribute ``name``; any other is refused."""
+
+    def read(draft: Draft, key: str, value: Value) -> None:
+        found = one_of({key: value}, key, choices)
+        if found is not None:
+            draft[name] = found
+
+    return read
+
+
+def number(name: str) -> Reader:
+    """A whole number for the attribute ``name``."""
+
+    def read(draft: Draft, key: str, value: Value) -> None:
+        found = whole({key: value}, key)
+        if found is not None:
+            draft[name] = found
+
+    return read
+
+
+def word_list(name: str) -> Reader:
+    """A set of words for the attribute ``name``."""
+
+    def read(draft: Draft, _key: str, value: Value) -> None:
+        draft[name] = word_set(value)
+
+    return read
+
+
+def read_sdp(draft: Draft, _key: str, value: Value) -> None:
+    """The body, as it is."""
+    if isinstance(value, bytes) and value:
+        draft["sdp"] = value
+
+
+def read_direction(draft: Draft, _key: str, value: Value) -> None:
+    """``[from, to]``: names of interfaces."""
+    for name, found in zip(("from_interface", "to_interface"), words(value), strict=False):
+        draft.setdefault(name, found)
+
+
+def read_received_from(draft: Draft, _key: str, value: Value) -> None:
     """``[family, address]``."""
-    pair = words(fields.get(key))
-    return (pair[0], pair[1]) if len(pair) == 2 else None
+    pair = words(value)
+    if len(pair) == 2:
+        draft["received_from"] = (pair[0], pair[1])
 
 
-def msrp_transport(fields: Fields) -> Transport | None:
+def read_transport(draft: Draft, _key: str, value: Value) -> None:
     """The transport asked for, unless it is one for audio: stock scripts set RTP/AVP."""
-    value = text(fields, "transport-protocol")
-    return cast("Transport", value) if value in ("TCP/MSRP", "TCP/TLS/MSRP") else None
+    found = word(value)
+    if found in ("TCP/MSRP", "TCP/TLS/MSRP"):
+        draft["transport_protocol"] = found
 
 
-def type_of_service(fields: Fields) -> int | None:
-    """``TOS``: -1 keeps what is, 256 and more is the default (rtpengine's rule)."""
-    value = text(fields, "TOS") or text(fields, "tos")
-    if value is None or not value.isascii() or not value.isdigit():
-        return None
-    return int(value) if len(value) <= 3 and int(value) < 256 else 0
+def read_type_of_service(draft: Draft, _key: str, value: Value) -> None:
+    """-1 keeps what is, 256 and more is the default (rtpengine's rule)."""
+    found = word(value)
+    if found is not None and found.isascii() and found.isdigit():
+        draft["tos"] = int(found) if len(found) <= 3 and int(found) < 256 else 0
+
+
+def read_relay(draft: Draft, key: str, value: Value) -> None:
+    """``msrp``: ``pass`` and ``off`` leave the sections alone."""
+    draft["relay"] = one_of({key: value}, key, ("relay", "pass", "off")) not in ("pass", "off")
+
+
+def read_priority(draft: Draft, key: str, value: Value) -> None:
+    """``msrp-priority``: there is one."""
+    draft["emergency"] = one_of({key: value}, key, ("emergency",)) is not None
+
+
+READERS: Mapping[str, Reader] = {
+    "TOS": read_type_of_service,
+    "address-family": choice("address_family", "IP4", "IP6"),
+    "call-id": string("call_id"),
+    "direction": read_direction,
+    "drop-traffic": choice("drop_traffic", "start", "stop"),
+    "flags": word_list("flags"),
+    "from-interface": string("from_interface"),
+    "from-label": second_choice("label"),
+    "from-tag": string("from_tag"),
+    "label": second_choice("label"),
+    "media-address": string("media_address"),
+    "metadata": string("metadata"),
+    "msrp": read_relay,
+    "msrp-idle": number("idle"),
+    "msrp-path": choice("policy", "aware", "cema", "sessmatch"),
+    "msrp-priority": read_priority,
+    "msrp-setup": choice("setup", "active", "passive", "actpass"),
+    "msrp-source": choice("source", "any", "sdp", "sip"),
+    "received-from": read_received_from,
+    "replace": word_list("replace"),
+    "sdp": read_sdp,
+    "set-label": string("label"),
+    "to-interface": string("to_interface"),
+    "to-tag": string("to_tag"),
+    "tos": read_type_of_service,
+    "transport-protocol": read_transport,
+    "via-branch": string("via_branch"),
+}

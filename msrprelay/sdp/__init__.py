@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..errors import SdpError
 from .description import MAX_SECTIONS, MAX_SIZE, Description, parse
 from .edit import Family, Policy, SectionEdit
+from .head import HeadEdit, origin_version, with_origin_version
 from .section import Connection, MsrpSection
 
 __all__ = [
@@ -13,9 +14,12 @@ __all__ = [
     "Connection",
     "Description",
     "Family",
+    "HeadEdit",
     "MsrpSection",
     "Policy",
     "SdpError",
     "SectionEdit",
+    "origin_version",
     "parse",
+    "with_origin_version",
 ]

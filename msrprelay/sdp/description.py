@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from ..errors import SdpError
 from .edit import SectionEdit, edit_section
+from .head import HeadEdit, edit_head
 from .lines import Line, join_lines, split_lines
 from .section import MsrpSection, parse_common, parse_media, parse_section
 
@@ -27,11 +28,12 @@ class Description:
         """The MSRP section that is the ``index``-th m= line."""
         return next((section for section in self.sections if section.index == index), None)
 
-    def rewrite(self, edits: Mapping[int, SectionEdit]) -> bytes:
+    def rewrite(self, edits: Mapping[int, SectionEdit], head: HeadEdit | None = None) -> bytes:
         """The body with the sections of these m= indices pointed at the relay.
 
-        Every other line comes back octet for octet; no edits give ``body`` itself. ``ValueError``
-        if an index names no section that can be anchored.
+        ``head`` says what of the session level changes too. Every other line comes back octet for
+        octet; no edits give ``body`` itself. ``ValueError`` if an index names no section that can
+        be anchored.
         """
         if not edits:
             return self.body
@@ -39,6 +41,15 @@ class Description:
         if len(wanted) != len(edits) or not all(section.anchor for section in wanted):
             raise ValueError("an edit names a section that cannot be anchored")
         lines = split_lines(self.body)
+        if head is not None:
+            starts = _starts(lines)
+            bounds = [*starts, len(lines)]
+            foreign = [
+                lines[start:stop]
+                for index, (start, stop) in enumerate(pairwise(bounds))
+                if index not in edits
+            ]
+            lines[: starts[0]] = edit_head(lines[: starts[0]], foreign, head)
         for section in reversed(wanted):
             span = slice(section.line - 1, section.stop - 1)
             lines[span] = edit_section(lines[span], section, edits[section.index])
@@ -56,10 +67,14 @@ def parse(body: bytes, max_size: int = MAX_SIZE, max_sections: int = MAX_SECTION
     lines = split_lines(body)
     if not lines or not lines[0].text.startswith(b"v="):
         raise SdpError("not_sdp", 1)
-    starts = [i for i, line in enumerate(lines) if line.text.startswith(b"m=")]
+    starts = _starts(lines)
     if len(starts) > max_sections:
         raise SdpError("too_many_sections", starts[max_sections] + 1)
     return Description(body, tuple(_sections(lines, starts)))
+
+
+def _starts(lines: list[Line]) -> list[int]:
+    return [i for i, line in enumerate(lines) if line.text.startswith(b"m=")]
 
 
 def _sections(lines: list[Line], starts: list[int]) -> Iterator[MsrpSection]:

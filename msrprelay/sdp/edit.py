@@ -21,7 +21,8 @@ class SectionEdit:
 
     ``host`` and ``port`` are where the peer finds the relay. ``session_id`` is the relay's own and
     belongs to ``aware`` alone. ``fingerprint`` (``SHA-256 ..``) replaces the endpoint's where TLS
-    ends at the relay; ``None`` leaves every fingerprint as it is.
+    ends at the relay; ``None`` leaves every fingerprint as it is. ``mark`` is the value of an
+    a=msrprelay that is added, by which this relay knows what it has rewritten already.
     """
 
     policy: Policy
@@ -31,6 +32,7 @@ class SectionEdit:
     setup: Setup
     session_id: str = ""
     fingerprint: bytes | None = None
+    mark: str = ""
 
     def uri(self, tls: bool) -> str:
         """The relay's URI of this section, as ``aware`` writes it into a=path."""
@@ -54,6 +56,10 @@ def edit_section(lines: Sequence[Line], section: MsrpSection, edit: SectionEdit)
     if edit.fingerprint is not None:
         _put(result, _is("fingerprint"), b"a=fingerprint:" + edit.fingerprint, after_path)
     _put(result, _is("setup"), b"a=setup:" + edit.setup.value.encode(), after_path)
+    if edit.mark:
+        mark = b"a=msrprelay:" + edit.mark.encode()
+        # Another relay's mark stays: a loop may lead through both.
+        _put(result, lambda text: text == mark, mark, len(result))
     return result
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from ..commands import Answer, Offer, SdpRequest
+from msgspec import Struct
+
+from ..commands import Answer, Offer, PendingRule, SdpRequest
+from ..dataplane import Session
 from ..dial import DialPolicy
 from ..errors import CommandError
 from ..interfaces import Interfaces
@@ -16,15 +19,17 @@ from ..offer_answer import (
     Offered,
     Refused,
     Repeat,
+    RolledBack,
     SectionChange,
     Side,
     other,
 )
 from ..roles import Setup
-from ..sdp import Description, Policy, SectionEdit
-from .legs import Ports
-from .section import Plan, Section, Unresolved
-from .terms import choose_legs, choose_policy
+from ..sdp import Description, MsrpSection, Policy, SectionEdit
+from .legs import Leg, Ports
+from .section import Plan, Section, Unresolved, described
+from .terms import choose_head, choose_legs, choose_policy, unserved
+from .versions import Versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,10 @@ class Rules:
     reconnect_window: float
     idle: float | None
     final: float | None
+    # A delete while a re-offer of the same tag is pending.
+    delete_pending: PendingRule
+    # What loop-protect writes, the same for every call of this relay.
+    mark: str
     sections_per_call: int
     # Bounds on one SDP: octets and m= lines.
     sdp_size: int
@@ -53,13 +62,24 @@ class TooManySections(CommandError):
         super().__init__(f"more than {most} MSRP sections in this call")
 
 
-@dataclass(frozen=True, slots=True)
-class Rewritten:
-    """The body to reply with; ``unresolved`` names are still to be looked up."""
+class Rewritten(Struct, frozen=True):
+    """The body to reply with; ``unresolved`` names are still to be looked up.
+
+    ``repeated``: it had been given before, nothing has changed.
+    """
 
     body: bytes
     warnings: tuple[str, ...] = ()
     unresolved: tuple[Unresolved, ...] = ()
+    repeated: bool = False
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What has been opened for a reply that may still be refused."""
+
+    opened: list[Section] = field(default_factory=list)
+    renewed: list[Section] = field(default_factory=list)
 
 
 class Branch:
@@ -69,7 +89,7 @@ class Branch:
         self,
         rules: Rules,
         ports: Ports,
-        watch: Callable[[Section], None],
+        watch: Callable[[Section, Session], None],
         retire: Callable[[Section, str, float], None],
     ) -> None:
         """``watch`` hears of every engine session that was opened, ``retire`` ends a section."""
@@ -79,6 +99,12 @@ class Branch:
         self._ports = ports
         self._watch = watch
         self._retire = retire
+        self._versions = Versions()
+
+    @property
+    def joined(self) -> bool:
+        """Whether bytes move in every section."""
+        return all(section.joined for section in self.sections.values())
 
     def offer(self, now: float, request: Offer, description: Description, room: int) -> Rewritten:
         """Rewrite an offer, listening before the reply leaves. ``room``: sections it may add.
@@ -91,19 +117,20 @@ class Branch:
         if isinstance(decision, Refused):
             raise CommandError(decision.reason)
         if isinstance(decision, Repeat):
-            return Rewritten(decision.reply)
-        opened: list[Section] = []
+            return Rewritten(decision.reply, repeated=True)
+        attempt = Attempt()
         try:
-            edits = dict(self._offer_edits(decision, request, opened, room))
-            body = description.rewrite(edits)
+            edits = dict(self._offer_edits(decision, request, attempt, room))
+            body = self._rewrite(request, description, other(decision.side), edits)
         except Exception:
-            for section in opened:
-                self._retire(section, "deleted", 0.0)
+            self._undo(attempt)
             raise
         self.negotiation.apply(decision, body)
-        self.sections.update((section.index, section) for section in opened)
+        # First: a section that begins again, with another policy, is one of those opened.
+        self.release(tuple(s.index for s in attempt.opened if s.index in self.sections))
+        self.sections.update((section.index, section) for section in attempt.opened)
         self.release(decision.released)
-        return Rewritten(body)
+        return Rewritten(body, tuple(unserved(request)))
 
     def answer(self, now: float, request: Answer, description: Description) -> Rewritten:
         """Rewrite an answer and commit it. Raises CommandError; then nothing has changed."""
@@ -113,15 +140,29 @@ class Branch:
         if isinstance(decision, Refused):
             raise CommandError(decision.reason)
         if isinstance(decision, Repeat):
-            return Rewritten(decision.reply)
-        plans = list(self._plans(decision, request))
-        edits = {s.index: s.edit(decision.offerer, plan.setup) for s, _, plan in plans}
-        body = description.rewrite(edits)
+            return Rewritten(decision.reply, repeated=True)
+        attempt = Attempt()
+        try:
+            plans = list(self._plans(decision, request, attempt))
+            mark = self._mark(request)
+            edits = {s.index: s.edit(decision.offerer, plan.setup, mark) for s, _, plan in plans}
+            body = self._rewrite(request, description, decision.offerer, edits)
+        except Exception:
+            self._undo(attempt)
+            raise
         self.negotiation.apply(decision, body)
+        self.sections.update((section.index, section) for section in attempt.opened)
         unresolved = [name for s, change, plan in plans for name in s.answer(change, plan)]
         self.release(decision.released)
         warnings = [warning for *_, plan in plans for warning in plan.warnings]
-        return Rewritten(body, tuple(warnings), tuple(unresolved))
+        return Rewritten(body, (*warnings, *unserved(request)), tuple(unresolved))
+
+    def rolled_back(self, decision: RolledBack) -> None:
+        """Give up what was opened for the offer that is gone."""
+        self.release(decision.released)
+        if self.negotiation.deadline() is None:
+            for section in self.sections.values():
+                section.abandon()
 
     def release(self, indices: tuple[int, ...]) -> None:
         """End the sections that nobody asks for any more."""
@@ -131,41 +172,63 @@ class Branch:
                 self._retire(section, "deleted", 0.0)
 
     def _offer_edits(
-        self, decision: Offered, request: Offer, opened: list[Section], room: int
+        self, decision: Offered, request: Offer, attempt: Attempt, room: int
     ) -> Iterator[tuple[int, SectionEdit]]:
         setup = Setup(request.setup or Setup.ACTPASS)
+        mark = self._mark(request)
         for change in decision.sections:
             if change.change is Change.CLOSED:
                 continue
             section = self.sections.get(change.index)
-            if section is None:
-                if len(opened) >= room:
+            if section is None or self._other_policy(section, change, decision.side, request):
+                if len(attempt.opened) >= room:
                     raise TooManySections(self._rules.sections_per_call)
-                section = self._open(change, decision.side, request)
-                opened.append(section)
-            elif section.revive():
-                self._watch(section)
-            yield change.index, section.edit(other(decision.side), setup)
+                section = self._open(change, decision.side, request, attempt)
+            else:
+                self._ready(section, change, attempt)
+            yield change.index, section.edit(other(decision.side), setup, mark)
 
-    def _open(self, change: SectionChange, offerer: Side, request: SdpRequest) -> Section:
-        said = change.of(offerer)
-        if said is None:
-            raise CommandError(f"section {change.index}: side {offerer} has not described it")
+    def _open(
+        self, change: SectionChange, offerer: Side, request: SdpRequest, attempt: Attempt
+    ) -> Section:
+        said = described(change, offerer)
         legs = choose_legs(request, said, offerer, self._rules.interfaces)
-        default = self._rules.policies.get(legs[offerer].interface.name, "aware")
         section = Section(
             change.index,
-            choose_policy(request.policy or default, said),
+            self._policy(request, said, legs[offerer]),
             legs,
             self._ports,
             tos=request.tos,
             idle_seconds=self._rules.idle if request.idle is None else float(request.idle) or None,
         )
-        self._watch(section)
+        self._watch(section, section.session)
+        attempt.opened.append(section)
         return section
 
+    def _other_policy(
+        self, section: Section, change: SectionChange, offerer: Side, request: SdpRequest
+    ) -> bool:
+        """Whether an offer that nobody has answered is made again for another policy.
+
+        After an answer that cannot follow cema the offerer comes again without (RFC 6714 4.2).
+        """
+        said = described(change, offerer)
+        return section.unanswered and section.policy != self._policy(
+            request, said, section.legs[offerer]
+        )
+
+    def _policy(self, request: SdpRequest, said: MsrpSection, near: Leg) -> Policy:
+        default = self._rules.policies.get(near.interface.name, "aware")
+        return choose_policy(request.policy or default, said)
+
+    def _ready(self, section: Section, change: SectionChange, attempt: Attempt) -> None:
+        session = section.ready(change)
+        if session is not None:
+            self._watch(section, session)
+            attempt.renewed.append(section)
+
     def _plans(
-        self, decision: Committed, request: Answer
+        self, decision: Committed, request: Answer, attempt: Attempt
     ) -> Iterator[tuple[Section, SectionChange, Plan]]:
         told = Setup(request.setup) if request.setup else None
         for change in decision.sections:
@@ -174,23 +237,41 @@ class Branch:
             section = self.sections.get(change.index)
             if section is None:
                 # Only another fork had it: its ports are gone, so it begins again here.
-                section = self._open(change, decision.offerer, request)
-                self.sections[change.index] = section
+                section = self._open(change, decision.offerer, request, attempt)
             plan = section.plan(change, decision.offerer, told, self._rules.dialling)
-            if section.revive():
-                self._watch(section)
+            self._ready(section, change, attempt)
             yield section, change, plan
+
+    def _rewrite(
+        self,
+        request: SdpRequest,
+        description: Description,
+        recipient: Side,
+        edits: dict[int, SectionEdit],
+    ) -> bytes:
+        edit = next(iter(edits.values()), None)
+        if edit is None or not request.replace:
+            return description.rewrite(edits)
+        body = description.rewrite(edits, choose_head(request, edit))
+        forced = "force-increment-sdp-ver" in request.replace
+        if forced or "sdp-version" in request.replace:
+            return self._versions.stamp(recipient, body, forced=forced)
+        return body
+
+    def _mark(self, request: SdpRequest) -> str:
+        return self._rules.mark if "loop-protect" in request.flags else ""
+
+    def _undo(self, attempt: Attempt) -> None:
+        for section in attempt.opened:
+            self._retire(section, "deleted", 0.0)
+        for section in attempt.renewed:
+            section.abandon()
 
 
 def terms(request: SdpRequest) -> str:
     """The options that shape the reply: with the body they tell a repeat from a change."""
-    return repr(
-        (
-            request.policy,
-            request.setup,
-            request.from_interface,
-            request.to_interface,
-            request.media_address,
-            request.address_family,
-        )
+    return (
+        f"{request.policy} {request.setup} {request.from_interface} {request.to_interface} "
+        f"{request.media_address} {request.address_family} {sorted(request.replace)} "
+        f"{'loop-protect' in request.flags}"
     )

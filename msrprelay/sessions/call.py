@@ -18,6 +18,9 @@ class Call:
     created: float
     branches: dict[str | None, Branch] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
+    metadata: str | None = None
+    # Wall-clock seconds of the last command about it.
+    signalled: float = 0.0
     # Sections the call no longer has: those the engine has not closed yet, and all of them, so
     # that an ended call can still be explained.
     leaving: list[Section] = field(default_factory=list)
@@ -26,13 +29,26 @@ class Call:
     expires: float | None = None
     # When it ends whatever happens.
     final: float | None = None
-    ended: str | None = None
+    # Why it has ended, once it has.
+    over: str | None = None
+    # When its timer is due, and what cancels it.
+    armed: float | None = None
     cancel_timer: Callable[[], None] | None = None
 
     def sections(self) -> Iterator[Section]:
         """Every section of every branch."""
         for branch in self.branches.values():
             yield from branch.sections.values()
+
+    @property
+    def is_condemned(self) -> bool:
+        """Whether a delete was taken for a rollback, and may have been a BYE's."""
+        return any(branch.negotiation.condemned for branch in self.branches.values())
+
+    def dialog(self) -> tuple[str, str] | None:
+        """The tags of the SIP dialog, if an offer has been answered."""
+        tags = (branch.negotiation.answered_tags() for branch in self.branches.values())
+        return next(filter(None, tags), None)
 
     def branch_of(self, request: SdpRequest) -> Branch | None:
         """The branch a message belongs to; None: an offer of a branch not seen before.

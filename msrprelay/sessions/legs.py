@@ -5,26 +5,32 @@ from __future__ import annotations
 import errno
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from ..dataplane import DataPlane, LegOpen, OpenError, Session
+from ..dial import literal
 from ..errors import CommandError
-from ..interfaces import Interface
+from ..interfaces import Family, Interface
 from ..offer_answer import Side
 from ..ports import PortPool
 from ..sdp import Policy
+from .admission import PARALLEL_LIMIT
 
 SIDES: tuple[Side, Side] = ("a", "b")
-# Kamailio and OpenSIPS try the next relay at these very words.
-PARALLEL_LIMIT = "Parallel session limit reached"
 # RFC 4975 section 14.1 wants 80 random bits in a session-id; this is 96.
 SESSION_ID_BYTES = 12
 # Out of descriptors or kernel memory: a load, not a fault of this port.
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
+def new_session_id() -> str:
+    """A session-id that cannot be guessed."""
+    return secrets.token_hex(SESSION_ID_BYTES)
+
+
+class Leg(Struct, frozen=True):
     """One side of a session as the control plane knows it.
 
     ``host`` and ``port`` are what that peer is told to dial; ``peer_path`` what it wrote into its
@@ -34,8 +40,16 @@ class Leg:
     interface: Interface
     host: str
     port: int = 0
-    session_id: str = field(default_factory=lambda: secrets.token_hex(SESSION_ID_BYTES))
+    session_id: str = field(default_factory=new_session_id)
     peer_path: tuple[str, ...] = ()
+
+    @property
+    def family(self) -> Family:
+        """How ``host`` is told: an advertised name may stand for any address of its socket."""
+        address = literal(self.host)
+        if address is None:
+            return self.interface.family
+        return "IP4" if address.version == 4 else "IP6"
 
     @property
     def uri(self) -> str:

@@ -2,49 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from ..offer_answer import Side, other
 from .branch import Branch
 from .call import Call
 from .legs import SIDES
-from .section import Section
+from .section import Relayed, Report, Section
 
-Report = Mapping[str, Any]
 # A section with its branch (None: it has left the call) and the engine's report.
 Entry = tuple[Branch | None, Section, Report]
+ANY_TAGS = (None, None)
+NO_TOTALS = {"bytes": 0, "packets": 0, "errors": 0}
 
 
-def describe(call: Call) -> dict[str, object]:
-    """Everything about a call. Kamailio's statistics need ``totals`` as it is spelled here."""
-    sections = [
-        (branch, section) for branch in call.branches.values() for section in _all(branch)
-    ] + [(None, section) for section in call.past]
-    reports = [(branch, section, section.session.report()) for branch, section in sections]
-    legs = [leg for *_, report in reports for leg in report["legs"]]
+def describe(call: Call, asked: tuple[str | None, str | None] = ANY_TAGS) -> dict[str, object]:
+    """Everything about a call, or about the branches that know the tags ``asked`` for.
+
+    Kamailio's statistics need ``totals`` as it is spelled here.
+    """
+    branches = [branch for branch in call.branches.values() if _knows(branch, asked)]
+    entries: list[Entry] = [
+        (branch, section, section.session.report())
+        for branch in branches
+        for _, section in sorted(branch.sections.items())
+    ]
+    entries += [(None, section, section.session.report()) for section in call.past]
     reply: dict[str, object] = {
         "created": int(call.created),
         "created_us": int(call.created * 1_000_000) % 1_000_000,
-        "tags": _tags(call, reports),
-        "totals": {
-            "RTP": {
-                "bytes": sum(leg["bytes-in"] for leg in legs),
-                "packets": sum(leg["chunks"] for leg in legs),
-                "errors": sum(leg["reason"] in ("reset", "malformed") for leg in legs),
-            },
-            "RTCP": {"bytes": 0, "packets": 0, "errors": 0},
-        },
+        "last signal": int(call.signalled),
+        "tags": _tags(call, branches, entries),
+        "totals": {"RTP": _totals(entries), "RTCP": NO_TOTALS},
         "SSRC": {},
-        "msrp": {"sessions": [_detail(call, *entry) for entry in reports]},
+        "msrp": {"sessions": [_detail(call, *entry) for entry in entries]},
     }
-    if call.ended is not None:
-        reply["ended"] = call.ended
+    if call.metadata is not None:
+        reply["metadata"] = call.metadata
+    if call.over is not None:
+        reply["ended"] = call.over
     return reply
 
 
-def _all(branch: Branch) -> list[Section]:
-    return [section for _, section in sorted(branch.sections.items())]
+def _knows(branch: Branch, asked: tuple[str | None, str | None]) -> bool:
+    shown = branch.negotiation.tags()
+    return all(tag is None or tag in shown for tag in asked)
+
+
+def _totals(entries: Sequence[Entry]) -> dict[str, object]:
+    total = Relayed()
+    for _, section, report in entries:
+        total.add(report)
+        total.octets += section.earlier.octets
+        total.chunks += section.earlier.chunks
+        total.errors += section.earlier.errors
+    return {"bytes": total.octets, "packets": total.chunks, "errors": total.errors}
 
 
 def _detail(
@@ -66,12 +78,10 @@ def _detail(
     }
 
 
-def _tags(
-    call: Call, reports: Sequence[tuple[Branch | None, Section, Report]]
-) -> dict[str, object]:
+def _tags(call: Call, branches: Sequence[Branch], entries: Sequence[Entry]) -> dict[str, object]:
     tags: dict[str, object] = {}
-    for branch in call.branches.values():
-        mine = [(section, report) for owner, section, report in reports if owner is branch]
+    for branch in branches:
+        mine = [(section, report) for owner, section, report in entries if owner is branch]
         shown = branch.negotiation.tags()
         for tag, side in shown.items():
             partner = [name for name, at in shown.items() if at != side]

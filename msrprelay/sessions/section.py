@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ..dataplane import LegAnswer, Session, Target
 from ..dial import DialPolicy, literal
 from ..errors import CommandError
 from ..offer_answer import Change, SectionChange, Side, other
 from ..roles import Role, Setup
-from ..sdp import Family, MsrpSection, Policy, SectionEdit
+from ..sdp import MsrpSection, Policy, SectionEdit
 from .legs import SIDES, Legs, Ports, octets
 from .terms import choose_roles
 
+Report = Mapping[str, Any]
+# Why the control plane may end a session, as the engine knows it.
+CLOSE_REASONS = frozenset({"deleted", "drained", "final-timeout", "offer-timeout", "terminated"})
 
-@dataclass(frozen=True, slots=True)
-class Unresolved:
+
+class Unresolved(Struct, frozen=True):
     """A dial target that is a name: resolved after the reply, off the control thread."""
 
     session: Session
@@ -24,8 +31,7 @@ class Unresolved:
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What the answer makes of a section: the a=setup to write, and a command for the engine."""
 
     setup: Setup
@@ -35,11 +41,28 @@ class Plan:
     warnings: tuple[str, ...]
 
 
+class Relayed(Struct):
+    """What sessions that are over have relayed, both ways."""
+
+    octets: int = 0
+    chunks: int = 0
+    errors: int = 0
+
+    def add(self, report: Report) -> None:
+        """Take the figures of one more session."""
+        for leg in report["legs"]:
+            self.octets += leg["bytes-in"]
+            self.chunks += leg["chunks"]
+            self.errors += leg["reason"] in ("reset", "malformed")
+
+
 class Section:
     """A section's ports are its own from its first offer to the end of the call.
 
-    Its session in the engine may end earlier (a leg was lost) and be opened again on the same
-    ports by a later offer.
+    ``session`` is the one in force in the engine. It may end earlier (a leg was lost) and be opened
+    again on the same ports by a later offer. Where bytes pass untouched, a peer with another path
+    means two new connections: then a ``successor`` listens beside the joined session, is answered
+    in its place, and the ``former`` one goes on until the new one is joined.
     """
 
     def __init__(
@@ -59,50 +82,94 @@ class Section:
         self._tos = tos
         self._idle_seconds = idle_seconds
         self.session, self.legs = ports.open(policy, legs, tos=tos, idle_seconds=idle_seconds)
+        self.successor: Session | None = None
+        self.former: Session | None = None
+        # Bytes move in the session in force.
+        self.joined = False
         # Why the engine ended the session, once it has.
         self.reason: str | None = None
+        # What went through sessions before the one in force.
+        self.earlier = Relayed()
         self._leased = True
+        # Replaced, and told to end.
+        self._draining: dict[int, Session] = {}
+        # The engine's sessions that hold ports of ours.
+        self._alive = {self.session.id}
         # No answer has reached the engine's present session.
         self._unanswered = True
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether nobody can have a connection yet."""
+        return self._unanswered
 
     @property
     def over(self) -> bool:
         """Whether the engine has ended the session."""
         return self.reason is not None
 
-    def revive(self) -> bool:
-        """Listen again after the session ended; the peers find the same ports and URIs."""
-        if not self.over:
-            return False
-        self.session = self._ports.reopen(
-            self.policy, self.legs, tos=self._tos, idle_seconds=self._idle_seconds
-        )
-        self.reason = None
-        self._unanswered = True
-        return True
+    @property
+    def idle(self) -> bool:
+        """Whether nothing in the engine holds the ports any more."""
+        return not self._alive
 
-    def edit(self, recipient: Side, setup: Setup) -> SectionEdit:
+    def ready(self, change: SectionChange) -> Session | None:
+        """Listen again, if the peers may come again; they find the same ports and URIs.
+
+        Gives the session that was opened, if one was. Raises CommandError.
+        """
+        if self.over:
+            self.earlier.add(self.session.report())
+            self.session = self._reopen(self.legs)
+            self.reason = None
+            self._unanswered = True
+            return self.session
+        if not self._needs_successor(change):
+            return None
+        self.successor = self._reopen(
+            {side: replace(leg, peer_path=_path(change, side)) for side, leg in self.legs.items()}
+        )
+        return self.successor
+
+    def abandon(self) -> None:
+        """No answer is coming for which a successor would be needed."""
+        if self.successor is not None:
+            self.successor.close("deleted", 0.0)
+            self.successor = None
+
+    def _needs_successor(self, change: SectionChange) -> bool:
+        return (
+            self.policy != "aware"
+            and self.joined
+            and self.successor is None
+            and change.change is Change.CHANGED
+        )
+
+    def _reopen(self, legs: Legs) -> Session:
+        session = self._ports.reopen(
+            self.policy, legs, tos=self._tos, idle_seconds=self._idle_seconds
+        )
+        self._alive.add(session.id)
+        return session
+
+    def edit(self, recipient: Side, setup: Setup, mark: str) -> SectionEdit:
         """How the section reads for ``recipient``: our address in the sender's place."""
         leg = self.legs[recipient]
-        # An advertised name may stand for any address: its socket's family is told.
-        address = literal(leg.host)
-        family: Family = leg.interface.family
-        if address is not None:
-            family = "IP4" if address.version == 4 else "IP6"
         return SectionEdit(
             policy=self.policy,
-            family=family,
+            family=leg.family,
             host=leg.host,
             port=leg.port,
             setup=setup,
             session_id=leg.session_id,
+            mark=mark,
         )
 
     def plan(
         self, change: SectionChange, offerer: Side, told: Setup | None, dialling: DialPolicy
     ) -> Plan:
         """Decide roles and dial targets from both SDPs. Raises CommandError, changes nothing."""
-        said = {side: _live(change, side) for side in SIDES}
+        said = {side: described(change, side) for side in SIDES}
         answerer = other(offerer)
         setup, near, far = choose_roles(self.policy, said[offerer], said[answerer], told)
         roles = {offerer: near, answerer: far}
@@ -125,17 +192,54 @@ class Section:
         An unchanged section keeps its connections whatever a=setup says (RFC 4975 section 5.4).
         """
         if change.change is Change.UNCHANGED and not self._unanswered:
+            self.abandon()
             return ()
         self._unanswered = False
         for side in SIDES:
-            path = _live(change, side).path
+            path = described(change, side).path
             self.legs[side] = replace(self.legs[side], peer_path=path)
+        if self.successor is not None:
+            self.session, self.former, self.successor = self.successor, self.session, None
+            self.joined = False
         self.session.answer(plan.a, plan.b)
         return tuple(Unresolved(self.session, *name) for name in plan.unresolved)
 
+    def has_joined(self, session: int, linger_seconds: float) -> None:
+        """The engine has joined a session; the one before it may go."""
+        if session == self.session.id:
+            self.joined = True
+            if self.former is not None:
+                self.former.close("deleted", linger_seconds)
+                self._draining[self.former.id] = self.former
+                self.former = None
+
+    def has_closed(self, session: int, reason: str) -> bool:
+        """The engine has closed a session; gives whether the one before it goes on in its place."""
+        self._alive.discard(session)
+        if self.former is not None and session == self.former.id:
+            self._draining[session], self.former = self.former, None
+        drained = self._draining.pop(session, None)
+        if drained is not None:
+            self.earlier.add(drained.report())
+        elif self.successor is not None and session == self.successor.id:
+            self.successor = None
+        elif session == self.session.id:
+            self.joined = self.former is not None
+            if self.former is not None:
+                self.session, self.former = self.former, None
+                return True
+            self.reason = reason
+        return False
+
     def close(self, reason: str, linger_seconds: float) -> None:
         """End the session; the ports stay leased until :meth:`release`."""
-        self.session.close(reason, linger_seconds)
+        self.abandon()
+        if reason not in CLOSE_REASONS:
+            # The call ends for what happened to another session of its.
+            reason = "deleted"
+        for session in (self.session, self.former):
+            if session is not None and session.id in self._alive:
+                session.close(reason, linger_seconds)
 
     def release(self) -> None:
         """Give the ports back; only when the engine has closed its listeners."""
@@ -144,11 +248,18 @@ class Section:
             self._ports.free(self.legs)
 
 
-def _live(change: SectionChange, side: Side) -> MsrpSection:
+def described(change: SectionChange, side: Side) -> MsrpSection:
+    """What a side has said about a section that is asked for."""
     said = change.of(side)
     if said is None:
         raise CommandError(f"section {change.index}: side {side} has not described it")
     return said
+
+
+def _path(change: SectionChange, side: Side) -> tuple[str, ...]:
+    """The path of a side that has spoken; the other one's is not known before its answer."""
+    said = change.of(side)
+    return said.path if said is not None and side in change.moved else ()
 
 
 def _target(said: MsrpSection, role: Role, dialling: DialPolicy) -> tuple[Target, str | None]:

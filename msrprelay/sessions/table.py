@@ -1,50 +1,51 @@
-"""The table of calls: commands come in, calls live and end. Names no transport."""
+"""What the SIP side and the operator ask: commands in, replies out. Names no transport.
+
+Everything here happens on the event loop's one thread and waits for nothing: the commands about a
+call are carried out one after the other, in the order in which they came. That is the serial queue
+of every call-id.
+"""
 
 from __future__ import annotations
 
 import time
-from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Protocol
 
-import structlog
-
-from ..commands import Answer, Delete, List, Offer, Query, Reply, SdpRequest, Terminate
+from ..commands import (
+    Answer,
+    Delete,
+    Drain,
+    List,
+    Offer,
+    Query,
+    Reply,
+    Rollback,
+    SdpRequest,
+    Terminate,
+)
 from ..dataplane import Notice
 from ..dial import Address
 from ..errors import CommandError, SdpError
+from ..events import Event, Feed
+from ..log import Log
 from ..offer_answer import Ended, RolledBack, live_sections
 from ..offer_answer.negotiation import UNKNOWN_CALL, UNMATCHED
 from ..sdp import Description, parse
+from .admission import Admission, Room
 from .branch import Branch, Rewritten, Rules, TooManySections
 from .call import Call
-from .legs import PARALLEL_LIMIT, Ports
+from .calls import Calls, Scheduler
+from .legs import Ports
 from .report import describe
-from .section import Section, Unresolved
+from .section import Unresolved
+from .terms import NEEDS_AWARE, looped
 
-log = structlog.get_logger(__name__)
-
-# Ended calls that can still be explained; the oldest are forgotten first.
-REMEMBERED_CALLS = 256
+log = Log()
 
 Resolve = Callable[[str, int], Awaitable[list[Address]]]
 
 
-class Scheduler(Protocol):
-    """The clock and timers of an event loop; tests have a virtual one."""
-
-    def time(self) -> float:
-        """Seconds of a monotonic clock."""
-
-    def call_at(self, when: float, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call back at ``when``; gives what cancels it."""
-
-    def spawn(self, work: Awaitable[None]) -> None:
-        """Run ``work`` beside everything else."""
-
-
 class Sessions:
-    """All calls: what the SIP side asks of them, and what happens to them by itself."""
+    """The commands, carried out on calls."""
 
     def __init__(
         self,
@@ -52,204 +53,237 @@ class Sessions:
         ports: Ports,
         scheduler: Scheduler,
         resolve: Resolve,
-        *,
-        max_sessions: int,
+        admission: Admission,
+        feed: Feed | None = None,
     ) -> None:
-        """``max_sessions``: sections relayed at once."""
-        self._rules = rules
+        """``admission`` judges first offers; ``feed`` hears what happens."""
+        self._feed = feed or Feed()
+        self._calls = Calls(rules, scheduler, self._feed)
         self._ports = ports
         self._scheduler = scheduler
         self._resolve = resolve
-        self._max_sessions = max_sessions
-        self._calls: dict[str, Call] = {}
-        self._ended: OrderedDict[str, Call] = OrderedDict()
-        # Which section an engine session belongs to, until the engine has closed it.
-        self._owners: dict[int, tuple[Call, Section]] = {}
-        self._drained: Callable[[], None] | None = None
-        self.counts: Counter[str] = Counter()
+        self._admission = admission
 
     # What the SIP side asks.
 
     def offer(self, request: Offer) -> Reply:
         """Rewrite an offer, its listeners open before the reply leaves."""
         description = self._parse(request)
-        call = self._calls.get(request.call_id)
+        call = self._calls.live.get(request.call_id)
+        if looped(request, description, self._rules.mark):
+            return _with_warnings(description.body, ["loop: rewritten by this relay before"])
         if not request.relay or (call is None and not live_sections(description)):
             return _untouched(description)
         branch = call.branch_of(request) if call is not None else None
         if branch is None:
-            self._admit()
-        fresh = call is None
-        call = call or self._call(request.call_id)
+            self._admit(request)
+        known = call is not None
+        call = call or self._calls.start(request.call_id)
         branch = branch or self._branch(call)
         room = self._rules.sections_per_call - sum(1 for _ in call.sections())
         try:
             rewritten = branch.offer(self._scheduler.time(), request, description, room)
         except TooManySections:
-            self.counts["refused-sessions-per-call"] += 1
+            self._calls.counts["refused-sessions-per-call"] += 1
             raise
         if branch not in call.branches.values():
             call.branches[request.via_branch] = branch
-        if fresh:
-            self._calls[call.call_id] = call
-            self._ended.pop(call.call_id, None)
-            self.counts["calls-begun"] += 1
-        return self._reply(call, request, description, rewritten)
+        if not known:
+            self._calls.add(call)
+        event = "re-offered" if branch.negotiation.committed is not None else "offered"
+        return self._reply(event, call, request, description, rewritten)
 
     def answer(self, request: Answer) -> Reply:
         """Rewrite the answer and commit both."""
         description = self._parse(request)
-        call = self._calls.get(request.call_id)
+        call = self._calls.live.get(request.call_id)
         if not request.relay or (call is None and not live_sections(description)):
             return _untouched(description)
         branch = call.branch_to_answer(request) if call is not None else None
         if call is None or branch is None:
             raise CommandError(UNKNOWN_CALL)
-        rewritten = branch.answer(self._scheduler.time(), request, description)
-        return self._reply(call, request, description, rewritten)
+        try:
+            rewritten = branch.answer(self._scheduler.time(), request, description)
+        except CommandError as refused:
+            if refused.reason == NEEDS_AWARE:
+                self._calls.tell("needs-aware-reoffer", call)
+            raise
+        return self._reply("answered", call, request, description, rewritten)
 
     def delete(self, request: Delete) -> Reply:
         """End a call or a branch of it, or roll a pending re-offer back."""
-        call = self._calls.get(request.call_id)
-        delay = self._rules.delete_delay if request.delay is None else float(request.delay)
-        decisions = [] if call is None else [*self._delete_branches(call, request, delay)]
+        call = self._calls.live.get(request.call_id)
+        dialog = call.dialog() if call is not None else None
+        decisions = [] if call is None else [*self._delete_branches(call, request)]
         if call is None or not decisions:
             if "fatal" in request.flags:
                 raise CommandError(UNMATCHED)
             return {"warning": UNMATCHED}
-        reply = describe(call)
+        reply: Reply = {} if "fast" in request.flags else describe(call)
         if any(isinstance(decision, RolledBack) for decision in decisions):
             reply["warning"] = "pending offer rolled back"
         if not call.branches:
-            self._end(call, "deleted")
+            self._calls.end(call, "deleted", dialog)
+        elif call.is_condemned:
+            self._calls.condemned(call)
         else:
-            self._arm(call)
+            self._calls.arm(call)
         return reply
+
+    def rollback(self, request: Rollback) -> Reply:
+        """Drop the pending offer of a tag; what it opened is closed, what was committed stays."""
+        call = self._calls.live.get(request.call_id)
+        if call is None:
+            return {"warning": UNMATCHED}
+        done = False
+        for key in _meant(call, request.via_branch):
+            decision = call.branches[key].negotiation.rollback(request.from_tag)
+            if isinstance(decision, RolledBack):
+                self._rolled_back(call, call.branches[key], decision, "rolled-back")
+                done = True
+            elif isinstance(decision, Ended):
+                self._calls.leave(call, key, "deleted", 0.0)
+                done = True
+        if not call.branches:
+            self._calls.end(call, "rolled-back", None)
+        else:
+            self._calls.arm(call)
+        return {} if done else {"warning": UNMATCHED}
 
     def query(self, request: Query) -> Reply:
         """One call in rtpengine's layout, with the relay's own detail under ``msrp``."""
-        call = self._calls.get(request.call_id)
+        call = self._calls.live.get(request.call_id)
         if call is None and request.ended:
-            call = self._ended.get(request.call_id)
+            call = self._calls.ended.get(request.call_id)
         if call is None:
             raise CommandError(UNKNOWN_CALL)
-        return describe(call)
+        return describe(call, (request.from_tag, request.to_tag))
 
     def list(self, request: List) -> Reply:
         """Call-ids, oldest first."""
-        return {"calls": list(self._calls)[: request.limit]}
+        return {"calls": list(self._calls.live)[: request.limit]}
+
+    # What the operator asks.
 
     def terminate(self, request: Terminate) -> Reply:
         """End one call, or all of them, at once."""
-        if request.call_id is not None and request.call_id not in self._calls:
+        live = self._calls.live
+        if request.call_id is not None and request.call_id not in live:
             raise CommandError(UNKNOWN_CALL)
-        chosen = [request.call_id] if request.call_id is not None else list(self._calls)
+        chosen = [request.call_id] if request.call_id is not None else list(live)
         for call_id in chosen:
-            self._drop(self._calls[call_id], "terminated", 0.0)
+            self._calls.drop(live[call_id], "terminated")
         return {"terminated": len(chosen)}
+
+    def drain(self, request: Drain) -> Reply:
+        """Refuse new calls, or take them again; the calls there are go on."""
+        if self._admission.refusing is request.off:
+            self._admission.refusing = not request.off
+            event = "serving" if request.off else "draining"
+            log.info(event, calls=self.live)
+            self._feed.tell(Event(event=event, time=time.time()))
+        return {"draining": int(self.draining), "calls": self.live}
 
     # What happens by itself.
 
     def notice(self, notice: Notice) -> None:
         """Take a notice of the engine."""
-        owner = self._owners.get(notice.session)
-        if owner is None:
-            return
-        call, section = owner
-        log.info(
-            f"session {notice.what}",
-            call_id=call.call_id,
-            section=section.index,
-            side=notice.side,
-            reason=notice.reason,
-        )
-        if notice.what == "closed":
-            del self._owners[notice.session]
-            self._closed(call, section, notice)
-            self._tell_drained()
+        self._calls.notice(notice)
 
-    def reload(self, rules: Rules, max_sessions: int) -> None:
+    def reload(self, rules: Rules, room: Room) -> None:
         """New rules for new branches; those that exist keep theirs."""
-        self._rules = rules
-        self._max_sessions = max_sessions
+        self._calls.rules = rules
+        self._admission.room = room
 
-    def drain(self, drained: Callable[[], None]) -> None:
+    def run_dry(self, emptied: Callable[[], None]) -> None:
         """Take no new calls; call back once the last one has ended."""
-        self._drained = drained
-        for call in list(self._calls.values()):
-            # Nobody is waited for who has gone already.
-            if call.expires is not None:
-                call.expires = self._scheduler.time()
-                self._arm(call)
-        self._tell_drained()
+        self._admission.refusing = True
+        self._calls.when_empty(emptied)
 
     def end_all(self, reason: str) -> None:
         """End every call at once: the relay shuts down."""
-        for call in list(self._calls.values()):
-            self._drop(call, reason, 0.0)
+        for call in list(self._calls.live.values()):
+            self._calls.drop(call, reason)
 
     @property
     def live(self) -> int:
         """How many calls there are."""
-        return len(self._calls)
+        return len(self._calls.live)
 
     @property
     def draining(self) -> bool:
-        """Whether new calls are refused because the relay is about to stop."""
-        return self._drained is not None
+        """Whether new calls are refused whatever room there is."""
+        return self._admission.refusing
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Calls and refusals since the start, by what happened."""
+        refused = {f"refused-{what}": n for what, n in self._admission.counts.items()}
+        return {**self._calls.counts, **refused}
+
+    @property
+    def call_seconds(self) -> float:
+        """How long the calls that have ended lasted, together."""
+        return self._calls.seconds
 
     def figures(self) -> dict[str, object]:
         """Calls, sessions and ports, now and since the start."""
         return {
-            "calls": len(self._calls),
-            "sessions": len(self._owners),
-            "sessions-max": self._max_sessions,
+            "calls": self.live,
+            "sessions": self._calls.sessions,
+            "sessions-joined": self._calls.joined,
+            "sessions-max": self._admission.room.most_sessions,
             "draining": int(self.draining),
             "ports": self._ports.figures(),
             **self.counts,
         }
 
-    def _tell_drained(self) -> None:
-        if self._drained is not None and not self._calls and not self._owners:
-            self._drained()
+    @property
+    def _rules(self) -> Rules:
+        return self._calls.rules
 
-    def _admit(self) -> None:
-        if self.draining or len(self._owners) >= self._max_sessions:
-            self.counts["refused-sessions"] += 1
-            raise CommandError(PARALLEL_LIMIT)
+    def _admit(self, request: Offer) -> None:
+        self._admission.admit(self._calls.sessions, self._calls.joined, emergency=request.emergency)
 
     def _parse(self, request: SdpRequest) -> Description:
         try:
             return parse(request.sdp, self._rules.sdp_size, self._rules.sdp_sections)
         except SdpError as error:
-            self.counts[f"refused-{error.rule}"] += 1
+            self._calls.counts[f"refused-{error.rule}"] += 1
             log.warning("SDP refused", call_id=request.call_id, reason=str(error))
             raise CommandError("Failed to parse SDP") from error
-
-    def _call(self, call_id: str) -> Call:
-        call = Call(call_id, time.time())
-        if self._rules.final is not None:
-            call.final = self._scheduler.time() + self._rules.final
-        return call
 
     def _branch(self, call: Call) -> Branch:
         return Branch(
             self._rules,
             self._ports,
-            watch=lambda section: self._watch(call, section),
-            retire=lambda section, reason, linger: self._retire(call, section, reason, linger),
+            watch=lambda section, session: self._calls.watch(call, section, session),
+            retire=lambda section, reason, linger: self._calls.retire(
+                call, section, reason, linger
+            ),
         )
 
     def _reply(
-        self, call: Call, request: SdpRequest, description: Description, done: Rewritten
+        self,
+        event: str,
+        call: Call,
+        request: SdpRequest,
+        description: Description,
+        done: Rewritten,
     ) -> Reply:
+        call.signalled = time.time()
         if request.label is not None:
             call.labels[request.from_tag] = request.label
-        # A call that lost its legs has a new chance.
-        call.expires = None
-        self._arm(call)
+        call.metadata = request.metadata or call.metadata
+        if not done.repeated:
+            # A call that lost its legs has a new chance.
+            call.expires = None
+            self._calls.tell(event, call)
+        self._calls.arm(call)
         for name in done.unresolved:
             self._scheduler.spawn(self._look_up(call, name))
+        if "debug" in request.flags:
+            log.info("rewritten", call_id=call.call_id, received=request.sdp, sent=done.body)
         return _with_warnings(done.body, [*done.warnings, *_passed_by(description)])
 
     async def _look_up(self, call: Call, name: Unresolved) -> None:
@@ -262,99 +296,31 @@ class Sessions:
         ]
         if not allowed:
             why = next((denial for denial in denials if denial), "the name has no address")
-            log.warning("dial-denied", call_id=call.call_id, side=name.side, reason=why)
+            self._calls.tell("dial-denied", call, side=name.side, reason=why)
         name.session.dial(name.side, allowed or None)
 
-    def _watch(self, call: Call, section: Section) -> None:
-        self._owners[section.session.id] = (call, section)
-
-    def _retire(self, call: Call, section: Section, reason: str, linger: float) -> None:
-        """The call does not need the section any more; its ports are free once it is closed."""
-        call.past = [*call.past, section][-self._rules.sections_per_call :]
-        if section.over:
-            section.release()
-            return
-        call.leaving.append(section)
-        section.close(reason, linger)
-
-    def _delete_branches(
-        self, call: Call, request: Delete, delay: float
-    ) -> Iterator[RolledBack | Ended]:
+    def _delete_branches(self, call: Call, request: Delete) -> Iterator[RolledBack | Ended]:
         """Ask the branches that a delete means; those that end leave the call."""
-        named = request.via_branch
-        meant = [named] if named is not None and named in call.branches else list(call.branches)
-        for key in meant:
+        linger = self._rules.delete_delay if request.delay is None else float(request.delay)
+        forgiving = (request.pending or self._rules.delete_pending) == "rollback"
+        for key in _meant(call, request.via_branch):
             branch = call.branches[key]
-            decision = branch.negotiation.delete(request.from_tag, request.to_tag)
+            decision = branch.negotiation.delete(request.from_tag, request.to_tag, forgiving)
             if isinstance(decision, RolledBack):
-                branch.release(decision.released)
+                self._rolled_back(call, branch, decision, "deleted")
                 yield decision
             elif isinstance(decision, Ended):
-                self._leave(call, key, decision.reason, delay)
+                self._calls.leave(call, key, decision.reason, linger)
                 yield decision
 
-    def _leave(self, call: Call, key: str | None, reason: str, linger: float) -> None:
-        for section in call.branches.pop(key).sections.values():
-            self._retire(call, section, reason, linger)
+    def _rolled_back(self, call: Call, branch: Branch, decision: RolledBack, reason: str) -> None:
+        branch.rolled_back(decision)
+        self._calls.tell("rolled-back", call, side=decision.side, reason=reason)
 
-    def _drop(self, call: Call, reason: str, linger: float) -> None:
-        for key in list(call.branches):
-            self._leave(call, key, reason, linger)
-        self._end(call, reason)
 
-    def _end(self, call: Call, reason: str) -> None:
-        """The call is over for the SIP side; what is left of it in the engine drains."""
-        del self._calls[call.call_id]
-        call.ended = reason
-        self._arm(call)
-        self.counts[f"ended-{reason}"] += 1
-        self._ended[call.call_id] = call
-        if len(self._ended) > REMEMBERED_CALLS:
-            self._ended.popitem(last=False)
-        log.info("call ended", call_id=call.call_id, reason=reason)
-        self._tell_drained()
-
-    def _closed(self, call: Call, section: Section, notice: Notice) -> None:
-        section.reason = notice.reason
-        if section in call.leaving:
-            call.leaving.remove(section)
-            section.release()
-        elif call.ended is None and all(each.over for each in call.sections()):
-            # Nothing is relayed any more. A re-offer may bring it back; a delete may never come.
-            condemned = any(branch.negotiation.condemned for branch in call.branches.values())
-            window = 0.0 if condemned or self.draining else self._rules.reconnect_window
-            call.expires = self._scheduler.time() + window
-            self._arm(call)
-
-    def _arm(self, call: Call) -> None:
-        """Set the call's timer to its next deadline."""
-        if call.cancel_timer is not None:
-            call.cancel_timer()
-            call.cancel_timer = None
-        deadline = None if call.ended is not None else call.deadline()
-        if deadline is not None:
-            call.cancel_timer = self._scheduler.call_at(deadline, lambda: self._due(call))
-
-    def _due(self, call: Call) -> None:
-        call.cancel_timer = None
-        now = self._scheduler.time()
-        if call.final is not None and now >= call.final:
-            self._drop(call, "final-timeout", 0.0)
-            return
-        if call.expires is not None and now >= call.expires:
-            reasons = [section.reason for section in call.sections() if section.reason]
-            self._drop(call, reasons[0] if reasons else "hangup", 0.0)
-            return
-        for key, branch in list(call.branches.items()):
-            for decision in branch.negotiation.expire(now):
-                if isinstance(decision, Ended):
-                    self._leave(call, key, decision.reason, 0.0)
-                else:
-                    branch.release(decision.released)
-        if call.branches:
-            self._arm(call)
-        else:
-            self._end(call, "offer-timeout")
+def _meant(call: Call, via_branch: str | None) -> list[str | None]:
+    """The branches a message is about: the one it names, or any that knows its tags."""
+    return [via_branch] if via_branch in call.branches else list(call.branches)
 
 
 def _untouched(description: Description) -> Reply:

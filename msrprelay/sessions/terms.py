@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 from ..commands import SdpRequest
+from ..dial import literal
 from ..errors import CommandError
 from ..interfaces import Family, Interface, Interfaces
 from ..offer_answer import Side
 from ..roles import Role, Setup, answer_setup, relay_role_answerer, relay_role_offerer
-from ..sdp import MsrpSection, Policy
+from ..sdp import Connection, Description, HeadEdit, MsrpSection, Policy, SectionEdit
 from .legs import Leg, Legs
 
+# Flags of rtpengine that bind a leg to where its peer's SIP messages come from.
+SOURCE_FLAGS = frozenset({"strict-source", "SIP-source-address"})
 NEEDS_AWARE = "msrp-path: the answer does not follow the offer's policy, offer again with aware"
 NEEDS_SETUP = "a=setup: missing, but a=msrp-cema needs it (RFC 6714 section 4.2): use aware"
+BAD_MEDIA_ADDRESS = "media-address: an address or a host name expected"
 BOTH_PASSIVE = "a=setup: both ends are passive, which only msrp-path=aware can join"
+_NAME = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.?")
 
 
 def choose_policy(wanted: Policy, section: MsrpSection) -> Policy:
@@ -27,11 +35,15 @@ def choose_policy(wanted: Policy, section: MsrpSection) -> Policy:
 def choose_legs(
     request: SdpRequest, section: MsrpSection, offerer: Side, interfaces: Interfaces
 ) -> Legs:
-    """Where both peers are told to dial. Raises CommandError ``Unknown interface``.
+    """Where both peers are told to dial. Raises CommandError.
 
     Each leg speaks its peer's address family where an interface has it; ``address-family`` and
-    ``media-address`` are about the recipient of this message.
+    ``media-address`` are about the recipient of this message. It goes into an SDP as it is, so
+    anything but an address or a name is refused.
     """
+    advertised = request.media_address
+    if advertised and literal(advertised) is None and not _NAME.fullmatch(advertised):
+        raise CommandError(BAD_MEDIA_ADDRESS)
     said = section.connection.family if section.connection else None
     family: Family | None = "IP6" if said == "IP6" else "IP4" if said == "IP4" else None
     theirs = request.address_family
@@ -41,8 +53,35 @@ def choose_legs(
     else:
         far = _interface(interfaces, request.to_interface, family)
     sender = Leg(near, near.advertised, peer_path=section.path)
-    recipient = Leg(far, request.media_address or far.advertised)
+    recipient = Leg(far, advertised or far.advertised)
     return {"a": sender, "b": recipient} if offerer == "a" else {"a": recipient, "b": sender}
+
+
+def choose_head(request: SdpRequest, edit: SectionEdit) -> HeadEdit | None:
+    """What ``replace`` asks of the session level: our address, as ``edit`` tells the recipient."""
+    ours = Connection(edit.family, edit.host)
+    origin = ours if "origin" in request.replace else None
+    connection = ours if "session-connection" in request.replace else None
+    return HeadEdit(origin, connection) if origin or connection else None
+
+
+def unserved(request: SdpRequest) -> Iterator[str]:
+    """What was asked for and is not done: said, because a script may count on it."""
+    if request.source != "any" or not request.flags.isdisjoint(SOURCE_FLAGS):
+        yield "msrp-source: not served, a connection from any source may bind"
+    if request.drop_traffic is not None:
+        yield "drop-traffic: not served"
+    if request.transport_protocol == "TCP/TLS/MSRP":
+        yield "transport-protocol: TCP/TLS/MSRP is not served"
+
+
+def looped(request: SdpRequest, description: Description, mark: str) -> bool:
+    """Whether this relay has rewritten the message before (``loop-protect``)."""
+    return "loop-protect" in request.flags and any(
+        attribute == (b"msrprelay", mark.encode())
+        for section in description.sections
+        for attribute in section.attributes
+    )
 
 
 def _interface(interfaces: Interfaces, name: str | None, family: Family | None) -> Interface:

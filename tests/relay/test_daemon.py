@@ -193,14 +193,14 @@ async def main():
     await process.start()
     before = set(sys.modules)
     first = {k: v for k, v in FIELDS.items() if k != "to-tag"}
-    process.offer(parse_offer(first, ORIGIN))
-    process.answer(parse_answer({**FIELDS, "sdp": OFFER.replace(b"127.0.0.1:9", b"localhost:2")
+    process.sessions.offer(parse_offer(first, ORIGIN))
+    process.sessions.answer(parse_answer({**FIELDS, "sdp": OFFER.replace(b"127.0.0.1:9", b"localhost:2")
         .replace(b"active", b"passive").replace(b"message 9", b"message 2")}, ORIGIN))
-    process.query(parse_query(FIELDS, ORIGIN))
+    process.sessions.query(parse_query(FIELDS, ORIGIN))
     process.statistics(), process.limits()
     await asyncio.sleep(0.1)
     process.reload()
-    process.delete(parse_delete({**first, "delete-delay": b"0"}, ORIGIN))
+    process.sessions.delete(parse_delete({**first, "delete-delay": b"0"}, ORIGIN))
     await process.stop()
     print(*sorted(set(sys.modules) - before))
 

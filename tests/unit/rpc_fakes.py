@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from msrprelay.commands import Answer, Delete, List, Offer, Query, Reply, Terminate
+from msrprelay.commands import (
+    Answer,
+    Delete,
+    Drain,
+    List,
+    Offer,
+    Query,
+    Reply,
+    Rollback,
+    Terminate,
+)
 from msrprelay.config import limit_rows, load
 from msrprelay.errors import CommandError
 
@@ -43,6 +53,10 @@ class FakeCommands:
         self.calls.remove(request.call_id)
         return {}
 
+    def rollback(self, request: Rollback) -> Reply:
+        self._note(request)
+        return {}
+
     def query(self, request: Query) -> Reply:
         self._note(request)
         if request.call_id not in self.calls:
@@ -72,6 +86,10 @@ class FakeCommands:
             raise CommandError("Unknown call-id")
         self.calls = [call for call in self.calls if call not in ended]
         return {"terminated": len(ended)}
+
+    def drain(self, request: Drain) -> Reply:
+        self._note(request)
+        return {"draining": int(not request.off), "calls": len(self.calls)}
 
     def limits(self) -> Reply:
         self._note("limits")

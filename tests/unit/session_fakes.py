@@ -10,12 +10,24 @@ from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 
-from msrprelay.commands import Answer, Delete, List, Offer, Origin, Query, Terminate
+from msrprelay.commands import (
+    Answer,
+    Delete,
+    Drain,
+    List,
+    Offer,
+    Origin,
+    Query,
+    Rollback,
+    Terminate,
+)
 from msrprelay.dataplane import LegAnswer, LegOpen, Notice, OpenError
 from msrprelay.dial import Address, DialPolicy
+from msrprelay.events import Event, Feed
 from msrprelay.interfaces import Interface, Interfaces
 from msrprelay.ports import PortPool
-from msrprelay.sessions import Ports, Rules, Sessions
+from msrprelay.sessions import Admission, Ports, Room, Rules, Sessions
+from msrprelay.strain import Strained
 
 ORIGIN = Origin("test", "", 0)
 RELAY = Interface.parse("pub/192.0.2.10")
@@ -121,8 +133,18 @@ class FakePlane:
 class Lab:
     """A table of calls with a fake engine and a virtual clock."""
 
-    def __init__(self, *, ports: int = 8, max_sessions: int = 100, **rules: Any) -> None:
+    def __init__(
+        self,
+        *,
+        ports: int = 8,
+        max_sessions: int = 100,
+        descriptors: int = 1000,
+        offers_per_second: int = 0,
+        **rules: Any,
+    ) -> None:
         self.clock = Clock()
+        self.strained: Strained | None = None
+        self.events: list[Event] = []
         self.plane = FakePlane()
         self.addresses: list[Address] = []
         pools = {
@@ -130,12 +152,19 @@ class Lab:
             for interface in (RELAY, RELAY6)
         }
         self.pool = pools[RELAY]
+        feed = Feed()
+        feed.listen(self.events.append)
         self.sessions = Sessions(
             replace(RULES, **rules),
             Ports(self.plane, pools, self.clock.time),  # type: ignore[arg-type]
             self.clock,
             self.resolve,
-            max_sessions=max_sessions,
+            Admission(
+                Room(max_sessions, descriptors, offers_per_second),
+                self.clock.time,
+                lambda: self.strained,
+            ),
+            feed,
         )
 
     async def resolve(self, host: str, port: int) -> list[Address]:
@@ -150,6 +179,12 @@ class Lab:
     def close(self, session: FakeSession, reason: str) -> None:
         self.sessions.notice(Notice(session.id, "closed", None, reason))
 
+    def join(self, session: FakeSession) -> None:
+        self.sessions.notice(Notice(session.id, "joined", None, None))
+
+    def lose(self, session: FakeSession, side: str = "a") -> None:
+        self.sessions.notice(Notice(session.id, "leg-lost", side, "fin"))
+
 
 RULES = Rules(
     interfaces=Interfaces([RELAY, RELAY6]),
@@ -160,36 +195,14 @@ RULES = Rules(
     reconnect_window=30.0,
     idle=None,
     final=None,
+    delete_pending="rollback",
+    mark="relay-1",
     sections_per_call=2,
     sdp_size=65536,
     sdp_sections=64,
 )
 
-SAID: dict[str, Any] = {
-    "origin": ORIGIN,
-    "call_id": "call-1",
-    "from_tag": "alice",
-    "to_tag": None,
-    "via_branch": None,
-    "flags": frozenset(),
-    "replace": frozenset(),
-    "from_interface": None,
-    "to_interface": None,
-    "media_address": None,
-    "address_family": None,
-    "transport_protocol": None,
-    "received_from": None,
-    "tos": None,
-    "label": None,
-    "metadata": None,
-    "drop_traffic": None,
-    "relay": True,
-    "policy": None,
-    "setup": None,
-    "source": "any",
-    "idle": None,
-    "emergency": False,
-}
+SAID: dict[str, Any] = {"origin": ORIGIN, "call_id": "call-1", "from_tag": "alice"}
 
 
 def sdp(
@@ -229,8 +242,15 @@ def answer(body: bytes = BOB, **said: Any) -> Answer:
 
 
 def delete(**said: Any) -> Delete:
-    fields = {"call_id": "call-1", "from_tag": "alice", "to_tag": None, "via_branch": None}
-    return Delete(**{"origin": ORIGIN, "flags": frozenset(), "delay": None, **fields, **said})
+    return Delete(**{**SAID, **said})
+
+
+def rollback(**said: Any) -> Rollback:
+    return Rollback(**{**SAID, **said})
+
+
+def drain(*, off: bool = False) -> Drain:
+    return Drain(ORIGIN, off)
 
 
 def query(call_id: str = "call-1", *, ended: bool = False) -> Query:

@@ -57,7 +57,7 @@ def test_the_shipped_example_names_every_option_with_its_default() -> None:
     missing = {
         o.key for o in known() if not re.search(rf"^#? ?{o.key.split('.')[-1]} = ", text, re.M)
     }
-    assert missing - UNSERVED == {"msrp-path", "limits.ng-message"}
+    assert missing - UNSERVED == {"msrp-path"}
 
 
 def test_every_option_can_be_written() -> None:
@@ -282,7 +282,8 @@ def test_limits_are_listed_with_what_they_refused() -> None:
     }
     assert rows["limits.sessions"]["value"] == 7
     assert rows["limits.sdp"]["refusals"] == 2
-    fields = {*Config().timers.__slots__, *Config().limits.__slots__}
+    fields = {*Config().timers.__slots__, *Config().limits.__slots__, *Config().events.__slots__}
+    fields -= {"webhook", "kamailio"}
     assert {str(key).split(".")[1].replace("-", "_") for key in rows} == fields
 
 

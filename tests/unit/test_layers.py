@@ -14,14 +14,14 @@ PACKAGE = ROOT / "msrprelay"
 
 # Bottom first; a room may import only rooms on lower floors (and itself).
 FLOORS: list[set[str]] = [
-    {"_native", "commands", "errors", "printable"},
+    {"_native", "commands", "errors", "events", "notify", "printable"},
     {"framing", "roles", "uri"},
     {"sdp"},
     {"offer_answer"},
-    {"dial", "interfaces", "log", "ports"},
+    {"dial", "interfaces", "log", "ports", "strain"},
     {"config", "dataplane"},
     {"sessions"},
-    {"rpc"},
+    {"figures", "rpc", "settings", "surface"},
     {"server"},
     {"client", "endpoint", "ladder"},
     {"demo", "doctor", "sippy"},

@@ -114,6 +114,7 @@ def test_keys_are_spelled_three_ways(spelling: str) -> None:
     ("key", "value", "field", "expected"),
     [
         pytest.param("msrp", b"pass", "relay", False, id="pass"),
+        pytest.param("msrp", b"off", "relay", False, id="off"),
         pytest.param("msrp", b"relay", "relay", True, id="relay"),
         pytest.param("msrp-path", b"sessmatch", "policy", "sessmatch", id="policy"),
         pytest.param("msrp-setup", b"passive", "setup", "passive", id="setup"),
@@ -147,7 +148,7 @@ def test_reads_one_key(key: str, value: bencode.Value, field: str, expected: obj
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("msrp", b"off"),
+        ("msrp", b"on"),
         ("msrp-path", b"awar"),
         ("msrp-setup", b"holdconn"),
         ("msrp-source", b"tcp"),

@@ -151,12 +151,9 @@ def test_a_media_address_is_told_to_the_recipient() -> None:
     assert section(reply).path[0].startswith("msrp://203.0.113.77:")
 
 
-@pytest.mark.parametrize("address", ["192.0.2.1\r\na=x", "two words", "", "a..b", "[::1"])
+@pytest.mark.parametrize("address", ["192.0.2.1\r\na=x", "two words", "a..b", "[::1 x"])
 def test_a_media_address_that_is_none_is_refused(address: str) -> None:
-    if address:
-        assert "media-address" in refusal(Lab(), offer(media_address=address))
-    else:
-        send(Lab(), offer(media_address=address))
+    assert "media-address" in refusal(Lab(), offer(media_address=address))
 
 
 # Nothing to do.
@@ -271,11 +268,10 @@ def test_a_second_offer_without_cema_falls_back_to_aware() -> None:
     lab = Lab()
     cema = offer(sdp(extra="a=msrp-cema\r\n"), policy="cema")
     assert "aware" in refusal(lab, cema, answer(BOB))
-    send(lab, offer(sdp(path="msrp://10.0.0.5:9/again;tcp"), policy="cema"))
+    send(lab, offer(sdp(session_id="again"), policy="cema"))
     assert [each.policy for each in lab.plane.opened] == ["cema", "aware"]
     send(lab, answer(BOB))
-    assert lab.plane.opened[0].closed
-    assert not lab.plane.opened[1].closed
+    assert [each.closing for each in lab.plane.opened] == [("deleted", 0.0), None]
 
 
 def test_cema_leaves_the_path_and_moves_c_and_m() -> None:
@@ -542,7 +538,7 @@ def test_draining_refuses_new_calls_and_tells_when_the_last_has_gone() -> None:
     lab = Lab()
     gone: list[bool] = []
     send(lab, offer())
-    lab.sessions.drain(lambda: gone.append(True))
+    lab.sessions.run_dry(lambda: gone.append(True))
     assert refusal(lab, offer(call_id="call-2")) == "Parallel session limit reached"
     send(lab, answer())
     send(lab, delete())
@@ -558,7 +554,7 @@ def test_draining_does_not_wait_for_peers_that_have_gone() -> None:
         send(lab, offer(call_id=call_id))
         send(lab, answer(call_id=call_id))
     lab.close(lab.plane.opened[0], "hangup")
-    lab.sessions.drain(lambda: gone.append(True))
+    lab.sessions.run_dry(lambda: gone.append(True))
     lab.clock.pass_time(0.0)
     assert gone == []
     lab.close(lab.plane.opened[1], "hangup")

@@ -1,0 +1,95 @@
+"""ng over HTTP: ``POST /ng`` with a cookie, ``POST /ng-plain`` without, ``GET /ping``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from aiohttp import web
+
+from ..commands import Origin
+from .ng import NgResponder
+
+NG_TYPE = "application/x-rtpengine-ng"
+JSON_TYPE = "application/json"
+# Seconds an idle client may keep its connection.
+KEEPALIVE = 75.0
+
+
+class HttpServer:
+    """ng for scripts. A request is answered by its own response, so nothing is cached."""
+
+    def __init__(self, responder: NgResponder, *, longest: int, most_connections: int) -> None:
+        """``longest``: bytes of one message; above it the answer is 413."""
+        self._responder = responder
+        self._most = most_connections
+        application = web.Application(client_max_size=longest)
+        application.add_routes(
+            [
+                web.post("/ng", self._ng),
+                web.post("/ng-plain", self._ng_plain),
+                web.get("/ping", self._ping),
+            ]
+        )
+        self._runner = web.AppRunner(
+            application, access_log=None, keepalive_timeout=KEEPALIVE, handle_signals=False
+        )
+        self._servers: list[asyncio.Server] = []
+        self.refused_connections = 0
+
+    @property
+    def bound(self) -> list[tuple[str, int]]:
+        """The addresses that are listened on."""
+        names = (sock.getsockname() for server in self._servers for sock in server.sockets)
+        return [(name[0], name[1]) for name in names]
+
+    async def start(self, addresses: Iterable[tuple[str, int]]) -> None:
+        """Listen; raises OSError."""
+        await self._runner.setup()
+        loop = asyncio.get_running_loop()
+        for host, port in addresses:
+            self._servers.append(await loop.create_server(self._protocol, host, port))
+
+    async def close(self) -> None:
+        """Stop listening and end all connections. Safe to repeat."""
+        servers, self._servers = self._servers, []
+        for server in servers:
+            server.close()
+        await self._runner.cleanup()
+
+    def _protocol(self) -> asyncio.BaseProtocol:
+        server = self._runner.server
+        if server is None or len(server.connections) >= self._most:
+            self.refused_connections += 1
+            return _Refused()
+        return server()
+
+    async def _ng(self, request: web.Request) -> web.Response:
+        cookie, space, body = (await request.read()).partition(b" ")
+        if not cookie or not space:
+            # rtpengine is silent here; over HTTP somebody waits for an answer.
+            refused = self._responder.refuse("Invalid NG data format", origin_of(request))
+            return web.Response(status=400, body=refused, content_type=NG_TYPE)
+        reply = self._responder.plain(body, origin_of(request))
+        return web.Response(body=b"%s %s" % (cookie, reply), content_type=NG_TYPE)
+
+    async def _ng_plain(self, request: web.Request) -> web.Response:
+        reply = self._responder.plain(await request.read(), origin_of(request))
+        kind = JSON_TYPE if reply.startswith(b"{") else NG_TYPE
+        return web.Response(body=reply, content_type=kind)
+
+    async def _ping(self, _request: web.Request) -> web.Response:
+        return web.Response(text="pong")
+
+
+class _Refused(asyncio.Protocol):
+    """A connection beyond the limit."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports do not inherit from asyncio's.
+        transport.abort()  # type: ignore[attr-defined]
+
+
+def origin_of(request: web.Request) -> Origin:
+    """Who asked, for the log."""
+    return Origin("http", request.remote or "", 0)

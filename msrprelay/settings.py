@@ -1,0 +1,78 @@
+"""From the configuration to what each part of the relay process needs of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+
+from .config import Config
+from .dataplane import EngineConfig
+from .dial import DialPolicy
+from .interfaces import Interfaces
+from .sessions import Room, Rules
+
+# Control sockets, epoll and eventfds, the log, resolver sockets.
+SPARE_DESCRIPTORS = 128
+
+
+def room(config: Config) -> Room:
+    """How many sessions there may be: as configured, and as the descriptors allow."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    limits = config.limits
+    spare = SPARE_DESCRIPTORS + limits.ng_connections + limits.control_connections
+    return Room(limits.sessions, max(0, hard - spare), limits.offers_per_second)
+
+
+def rules(config: Config) -> Rules:
+    """What the configuration says about every call."""
+    return Rules(
+        interfaces=Interfaces(config.interface),
+        dialling=DialPolicy(
+            config.dial_allow,
+            config.dial_deny,
+            frozenset(interface.address for interface in config.interface),
+        ),
+        policies=dict(config.msrp_path),
+        offer_timeout=config.timers.offer,
+        delete_delay=config.timers.delete_delay,
+        reconnect_window=config.timers.reconnect,
+        idle=config.timers.idle or None,
+        final=config.timers.final or None,
+        delete_pending=config.delete_pending,
+        mark=mark(config),
+        sections_per_call=config.limits.sessions_per_call,
+        sdp_size=config.limits.sdp,
+        sdp_sections=config.limits.sdp_sections,
+    )
+
+
+def mark(config: Config) -> str:
+    """What tells this relay from others, and is the same after a restart."""
+    where = " ".join(f"{each.name}/{each.address}" for each in config.interface)
+    return hashlib.blake2b(f"{where} {config.port_min}".encode(), digest_size=6).hexdigest()
+
+
+def engine_config(config: Config) -> EngineConfig:
+    """What the engine's threads need of the configuration."""
+    timers, limits = config.timers, config.limits
+    return EngineConfig(
+        threads=config.threads or len(os.sched_getaffinity(0)),
+        gate_seconds=timers.gate,
+        join_seconds=timers.join,
+        own_bind_seconds=timers.own_bind,
+        half_closed_seconds=timers.grace,
+        stalled_chunk_seconds=timers.chunk_stall,
+        keepalive_idle_seconds=timers.keepalive_idle,
+        keepalive_interval_seconds=timers.keepalive_interval,
+        keepalive_count=timers.keepalive_count,
+        unacknowledged_seconds=timers.unacknowledged,
+        leg_buffer_bytes=limits.leg_buffer,
+        unbound_per_port=limits.unbound_per_port,
+        header_line_bytes=limits.header_line,
+        header_block_bytes=limits.header_block,
+        header_count=limits.header_count,
+        event_ring=config.event_ring,
+    )

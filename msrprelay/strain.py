@@ -1,0 +1,118 @@
+"""How strained the host is: processor and memory, sampled from /proc and the own cgroup.
+
+The reasons are rtpengine's words, at which SIP servers try the next relay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+CGROUPS = "/sys/fs/cgroup"
+
+
+class Strained(NamedTuple):
+    """Which bound is reached, and the reason a SIP server reads."""
+
+    what: str
+    reason: str
+
+
+class Ticks(NamedTuple):
+    """Processor time since the boot, all processors together: spent, and in all."""
+
+    busy: int
+    total: int
+
+
+def read_file(path: str) -> str:
+    """The text of a small file; empty if it cannot be read."""
+    try:
+        return Path(path).read_text("ascii", "replace")
+    except OSError:
+        return ""
+
+
+class Strain:
+    """Judges by the last :meth:`sample`; take one about every second.
+
+    ``cpu``: per cent of all processors that may be busy; ``free_memory``: bytes that must be
+    available; 0 is no bound. What cannot be read bounds nothing.
+    """
+
+    def __init__(
+        self, *, cpu: int, free_memory: int, read: Callable[[str], str] = read_file
+    ) -> None:
+        self.cpu = cpu
+        self.free_memory = free_memory
+        self._read = read
+        self._ticks: Ticks | None = None
+        self._now: Strained | None = None
+
+    def sample(self) -> None:
+        """Look at the host."""
+        ticks = ticks_of(self._read("/proc/stat"))
+        before, self._ticks = self._ticks, ticks
+        self._now = None
+        if self.cpu and before and ticks and busy_share(before, ticks) * 100 >= self.cpu:
+            self._now = Strained("cpu", "CPU usage limit exceeded")
+        available = self._available() if self.free_memory else None
+        if available is not None and available < self.free_memory:
+            self._now = Strained("free-memory", "Load limit exceeded")
+
+    def reason(self) -> Strained | None:
+        """Why the host should take no more; None: it may."""
+        return self._now
+
+    def _available(self) -> int | None:
+        host = kibibytes(self._read("/proc/meminfo"), "MemAvailable:")
+        group = CGROUPS + cgroup_of(self._read("/proc/self/cgroup"))
+        left = cgroup_left(
+            self._read(f"{group}/memory.max"),
+            self._read(f"{group}/memory.current"),
+            self._read(f"{group}/memory.stat"),
+        )
+        return min((each for each in (host, left) if each is not None), default=None)
+
+
+def ticks_of(stat: str) -> Ticks | None:
+    """The first line of /proc/stat: user nice system idle iowait irq softirq steal guest ..."""
+    name, *fields = stat.partition("\n")[0].split() or [""]
+    if name != "cpu" or len(fields) < 8:
+        return None
+    # Guest time is counted in user time already.
+    user, nice, system, idle, iowait, irq, softirq, steal = map(int, fields[:8])
+    busy = user + nice + system + irq + softirq + steal
+    return Ticks(busy, busy + idle + iowait)
+
+
+def busy_share(before: Ticks, after: Ticks) -> float:
+    """Which part of the time between was spent, 0 to 1."""
+    elapsed = after.total - before.total
+    return (after.busy - before.busy) / elapsed if elapsed > 0 else 0.0
+
+
+def kibibytes(text: str, name: str) -> int | None:
+    """Bytes of a ``name  123 kB`` line of /proc/meminfo."""
+    for line in text.splitlines():
+        if line.startswith(name):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def cgroup_of(text: str) -> str:
+    """The path of the own cgroup (version 2), below the mount; empty if there is none."""
+    for line in text.splitlines():
+        if line.startswith("0::/"):
+            return line.removeprefix("0::").rstrip("/")
+    return ""
+
+
+def cgroup_left(most: str, current: str, stat: str) -> int | None:
+    """Bytes left below a cgroup's bound, what can be dropped from its cache included."""
+    if not most.strip().isdigit() or not current.strip().isdigit():
+        return None
+    lines = (line.split() for line in stat.splitlines())
+    cache = next((int(line[1]) for line in lines if line[:1] == ["inactive_file"]), 0)
+    return int(most) - int(current) + cache
