@@ -133,7 +133,9 @@ def invite(
     return Invitation(caller, alice.start(dialog.request("INVITE", caller.media.sdp())))
 
 
-def callee(bob: Phone, invite: Message, setup: Setup | None = Setup.ACTIVE, audio: int = 0) -> Party:
+def callee(
+    bob: Phone, invite: Message, setup: Setup | None = Setup.ACTIVE, audio: int = 0
+) -> Party:
     """The party that an INVITE has reached."""
     return Party(bob, Media(setup, audio), bob.dialog(invite), heard=invite.body)
 

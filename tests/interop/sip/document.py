@@ -58,7 +58,9 @@ SCENARIOS = {
     "caller-waits": Scenario(CALLS, "the caller waits (`passive`/`active`)", "stateful"),
     "both-wait": Scenario(CALLS, "both wait (`passive`/`passive`)", "stateful"),
     "no-setup": Scenario(CALLS, "neither says `a=setup` (RFC 4975's default)", "stateful"),
-    "late-offer": Scenario(CALLS, "INVITE without SDP: offer in the 200, answer in the ACK", "stateful"),
+    "late-offer": Scenario(
+        CALLS, "INVITE without SDP: offer in the 200, answer in the ACK", "stateful"
+    ),
     "debian": Scenario(CALLS, "phones behind NAT", "Debian's own"),
     "refresh": Scenario(REINVITES, "accepted, nothing changed", "stateful"),
     "caller-moves": Scenario(REINVITES, "accepted, the caller has another path", "stateful"),
@@ -79,9 +81,7 @@ SCENARIOS = {
     "cancel": Scenario(UNANSWERED, "CANCEL while it rings", "stateful"),
     "cancel-sipp": Scenario(UNANSWERED, "CANCEL while it rings", SIPP),
     "fork": Scenario(UNANSWERED, "two phones ring, one answers", "stateful"),
-    "fork-early": Scenario(
-        UNANSWERED, "one phone answers 183 with SDP, the other 200", "stateful"
-    ),
+    "fork-early": Scenario(UNANSWERED, "one phone answers 183 with SDP, the other 200", "stateful"),
     "fork-debian": Scenario(UNANSWERED, "two phones ring, one answers", "Debian's own"),
     "replies-lost": Scenario(LOSSES, "two replies to each command lost", "stateful"),
     "requests-lost": Scenario(LOSSES, "two transmissions of each command lost", "stateful"),
@@ -94,7 +94,9 @@ SCENARIOS = {
     "racing-sipp": Scenario(
         LOSSES, "INVITE repeated before there is a transaction", "careless, sipp"
     ),
-    "audio-first": Scenario(CHAIN, "offer through rtpengine, then us; answer the way back", "chained"),
+    "audio-first": Scenario(
+        CHAIN, "offer through rtpengine, then us; answer the way back", "chained"
+    ),
     "messages-first": Scenario(
         CHAIN, "offer through us, then rtpengine", "chained, `MESSAGES_FIRST`"
     ),
@@ -104,7 +106,9 @@ SCENARIOS = {
     "lost-488-minimal": Scenario(SEED, "the callee's 488, lost three times", "minimal"),
     "lost-488-stateful": Scenario(SEED, "the callee's 488, lost three times", "stateful"),
     "lost-488-chained": Scenario(SEED, "the callee's 488, lost three times", "chained"),
-    "lost-503": Scenario(SEED, "Kamailio's own 503 (the relay is gone), lost five times", "stateful"),
+    "lost-503": Scenario(
+        SEED, "Kamailio's own 503 (the relay is gone), lost four times (8 s)", "stateful"
+    ),
     "lost-503-stateless": Scenario(
         SEED, "its own 503 sent by `sl_send_reply()`, lost", "the tests' careless one"
     ),
@@ -162,7 +166,11 @@ def document(rows: dict[str, Seen]) -> str:
 
 def rows_of(text: str) -> dict[str, Seen]:
     """The rows of a document, by scenario."""
-    cells = [line.removeprefix("| ").removesuffix(" |").split(" | ") for line in text.splitlines() if line.startswith("|")]
+    cells = [
+        line.removeprefix("| ").removesuffix(" |").split(" | ")
+        for line in text.splitlines()
+        if line.startswith("|")
+    ]
     places = {(each.title, each.script): name for name, each in SCENARIOS.items()}
     return {
         places[row[0], row[1]]: Seen(row[2], row[3])

@@ -18,6 +18,7 @@ from msrprelay.rpc import bencode
 from .programs import HOST
 
 LARGEST = 65536
+PATIENCE_SECONDS = 30.0
 Address = tuple[str, int]
 
 
@@ -44,6 +45,8 @@ class Exchange:
 
     command: str
     fields: dict[str, Any]
+    at: float
+    """When it was first asked, on the loop's clock."""
     transmissions: int = 0
     requests_lost: int = 0
     replies_lost: int = 0
@@ -73,6 +76,19 @@ class Middle:
     port: int
     faults: Faults = field(default_factory=Faults)
     exchanges: list[Exchange] = field(default_factory=list)
+
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set whenever a reply has reached the SIP server."""
+
+    async def rewritten(self, call_id: str, command: str) -> bytes:
+        """The SDP in the reply to the call's first offer (or answer), once it is out."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                for each in self.of(call_id):
+                    if each.command == command and each.heard and each.reply is not None:
+                        return bytes(each.reply["sdp"])
+                self.heard.clear()
+                await self.heard.wait()
 
     def of(self, call_id: str) -> list[Exchange]:
         """What the SIP server has asked about a call, in order."""
@@ -131,7 +147,7 @@ class _Door:
         key = (source, cookie)
         if key not in self._open:
             fields = _dictionary(body)
-            self._open[key] = Exchange(_text(fields.get("command", b"")), fields)
+            self._open[key] = Exchange(_text(fields.get("command", b"")), fields, self._loop.time())
             self.middle.exchanges.append(self._open[key])
         return self._open[key]
 
@@ -151,6 +167,7 @@ class _Door:
         def deliver() -> None:
             self._late.discard(handle)
             exchange.heard = True
+            self.middle.heard.set()
             listening.sendto(data, to)
 
         handle = self._loop.call_later(faults.delay if concerned else 0.0, deliver)
@@ -159,13 +176,13 @@ class _Door:
 
 def story(middles: list[Middle], call_id: str) -> str:
     """What was asked about a call and what came back, as a line of the interop document."""
+    asked = [(one, exchange) for one in middles for exchange in one.of(call_id)]
     said = []
-    for one in middles:
-        for exchange in one.of(call_id):
-            where = f"{one.name}: " if len(middles) > 1 else ""
-            lost = exchange.requests_lost + exchange.replies_lost
-            times = f" ({lost} lost)" if lost else ""
-            said.append(f"{where}`{exchange.command}`{times} → {exchange.result}")
+    for one, exchange in sorted(asked, key=lambda pair: pair[1].at):
+        where = f"{one.name}: " if len(middles) > 1 else ""
+        lost = exchange.requests_lost + exchange.replies_lost
+        times = f" ({lost} lost)" if lost else ""
+        said.append(f"{where}`{exchange.command}`{times} → {exchange.result}")
     return "; ".join(said)
 
 

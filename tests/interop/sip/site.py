@@ -69,6 +69,8 @@ class Site:
     folder: Path
     stack: contextlib.AsyncExitStack
     relays: list[Relay] = field(default_factory=list)
+    middles: list[Middle] = field(default_factory=list)
+    """What the SIP server talks to: before each relay, and before rtpengine."""
     sip_port: int = 0
 
     async def relay(
@@ -90,6 +92,7 @@ class Site:
         client = await self.stack.enter_async_context(ng_client(HOST, port))
         made = Relay(process, before, client)
         self.relays.append(made)
+        self.middles.append(before)
         return made
 
     async def kamailio(self, script: Path, *defines: str) -> None:
@@ -114,10 +117,15 @@ class Site:
 
     async def shipped(self, script: str, *defines: str) -> None:
         """One of the scripts we ship, as it is."""
-        nodes = f'MSRPRELAYS="1 == {self.nodes()}"'
+        nodes = [f'MSRPRELAYS="1 == {self.nodes()}"']
         if script == "minimal.cfg":
-            nodes = f'MSRPRELAY="{self.nodes()}"'
-        await self.kamailio(SHIPPED / script, nodes, *defines)
+            nodes = [f'MSRPRELAY="{self.nodes()}"']
+        if script == "chained.cfg":
+            audio = await self.stack.enter_async_context(programs.rtpengine(self.folder))
+            before = await self.stack.enter_async_context(middle(audio, "rtpengine"))
+            self.middles.append(before)
+            nodes.append(f'RTPENGINES="2 == udp:{HOST}:{before.port}"')
+        await self.kamailio(SHIPPED / script, *nodes, *defines)
 
     async def careless(self, relay_ms: int = 1000) -> None:
         """The script that shows how not to do it; it waits ``relay_ms`` for the relay, twice."""
@@ -138,7 +146,7 @@ class Site:
 
     def story(self, call_id: str) -> str:
         """What the SIP server asked about a call."""
-        return story([relay.middle for relay in self.relays], call_id)
+        return story(self.middles, call_id)
 
 
 async def assert_all_octets(relay: Relay, call_id: str, talk: Chat) -> None:

@@ -89,7 +89,9 @@ async def test_the_delete_of_a_stock_failure_route_is_a_rollback(site: Site) -> 
 
 
 async def test_a_keep_alive_each_32_seconds_loses_nothing(site: Site) -> None:
-    relay = await site.relay(settings=[f"timers.{key}={value}" for key, value in COMPRESSED.items()])
+    relay = await site.relay(
+        settings=[f"timers.{key}={value}" for key, value in COMPRESSED.items()]
+    )
     await site.shipped("stateful.cfg")
     call = await establish(*await site.phones(), "keep-alive")
     async with call.conversation() as talk:
