@@ -69,9 +69,18 @@ class Case:
         role = self.roles.get(host)
         return f"{role} {host}" if role else host
 
-    def offset(self, time: float) -> str:
-        """``time`` as seconds since the capture began."""
-        return f"{time - self.start:.3f} s"
+    def party(self, link: Link, side: int) -> str:
+        """One end of a connection, for a sentence; by its port where both ends are one host."""
+        end, other = link.tcp.ends[side], link.tcp.ends[1 - side]
+        if end.host != other.host:
+            return self.name(end.host)
+        leg = self.leg(link)
+        role = "end" if leg is None else "party" if leg.outer == side else "relay"
+        return f"{role} {end}"
+
+    def who(self, leg: Leg) -> str:
+        """The party of a leg, for a sentence."""
+        return self.party(leg.link, leg.outer)
 
     def owned(self, host: str) -> list[Media]:
         """Descriptions that ``host`` sent, or that name it as their address."""

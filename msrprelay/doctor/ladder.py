@@ -54,7 +54,7 @@ def build_ladder(case: Case) -> Ladder:
     index = {column.host: i for i, column in enumerate(columns)}
     rows = _sip_rows(case, index)
     for link in case.links:
-        rows += _tcp_rows(link, index)
+        rows += _tcp_rows(case, link, index)
     rows.sort(key=lambda row: row.number)
     dropped = sum(d.events_dropped for d in case.dialogs)
     dropped += sum(link.tcp.segments_dropped for link in case.links)
@@ -70,12 +70,30 @@ def _columns(case: Case) -> list[Column]:
     for dialog in case.dialogs:
         hosts += [dialog.caller.host, dialog.callee.host]
     for link in case.links:
-        hosts += [end.host for end in link.tcp.ends]
+        hosts += [_place(case, link, side) for side in (0, 1)]
     order = {"caller": 0, "relay": 1, "": 2, "callee": 3}
     seen = list(dict.fromkeys(hosts))
     ranked = sorted(seen, key=lambda host: order[case.roles.get(host, "")])
+    if len(case.roles) <= 1:
+        ranked = _relay_between(seen)
     agents = {host: name for dialog in case.dialogs for host, name in dialog.agents.items()}
     return [Column(host, case.roles.get(host, "host"), agents.get(host, "")) for host in ranked]
+
+
+def _place(case: Case, link: Link, side: int) -> str:
+    """The column of one end: its host, or where both ends are one host what it is there."""
+    end, other = link.tcp.ends[side], link.tcp.ends[1 - side]
+    if end.host != other.host:
+        return end.host
+    leg = case.leg(link)
+    return f"relay {end.host}" if leg is not None and leg.outer != side else str(end)
+
+
+def _relay_between(places: list[str]) -> list[str]:
+    """One machine: the first party, the relay, the others."""
+    relays = [place for place in places if place.startswith("relay ")]
+    parties = [place for place in places if place not in relays]
+    return parties[:1] + relays + parties[1:]
 
 
 def _sip_rows(case: Case, index: dict[str, int]) -> list[Row]:
@@ -97,9 +115,10 @@ def _sip_rows(case: Case, index: dict[str, int]) -> list[Row]:
     ]
 
 
-def _tcp_rows(link: Link, index: dict[str, int]) -> list[Row]:
+def _tcp_rows(case: Case, link: Link, index: dict[str, int]) -> list[Row]:
     spoken = spoken_in(link)
     ends = link.tcp.ends
+    places = [index[_place(case, link, side)] for side in (0, 1)]
     rows = []
     for segment in link.tcp.segments:
         src, dst = ends[segment.side], ends[1 - segment.side]
@@ -112,8 +131,8 @@ def _tcp_rows(link: Link, index: dict[str, int]) -> list[Row]:
             Row(
                 segment.number,
                 segment.time,
-                index[src.host],
-                index[dst.host],
+                places[segment.side],
+                places[1 - segment.side],
                 src.port,
                 dst.port,
                 label,

@@ -187,6 +187,7 @@ class Conversation:
         if piece.hole:
             half.holes += 1
             half.adrift = True
+            half.messages.clear()  # where they go on may have been in the hole
         if half.adrift and piece.data.startswith(MAGIC):
             half.reader, half.base = ChunkReader(keep=0), piece.offset
             half.opened = half.lost = None

@@ -25,7 +25,7 @@ def time_sequence(link: Link, case: Case) -> Svg:
     pad = max((high - low) * 0.02, 0.001)
     for side in (0, 1):
         panel = _Panel(svg, TOP + side * (PANEL + GAP), low - pad, high + pad)
-        who = case.name(link.tcp.ends[side].host)
+        who = case.party(link, side)
         panel.draw(link, side, segments, f"bytes sent by the {who}", case.start)
     return svg
 

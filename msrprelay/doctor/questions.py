@@ -57,7 +57,7 @@ def _deaf(case: Case) -> _Deaf | None:
 
 def _why_old_ack(deaf: _Deaf, case: Case) -> Answer:
     leg, paws = deaf.leg, deaf.leg.party.paws
-    who, box = case.name(leg.party_end.host), case.name(leg.relay_end.host)
+    who, box = case.who(leg), case.party(leg.link, 1 - leg.outer)
     dropped = [s for s in leg.sent(relay=True) if s.rejected]
     data = [s for s in dropped if s.length]
     name = _spoken(leg, data[0]) if data else "the data"
@@ -105,7 +105,7 @@ def _spoken(leg: Leg, segment: Segment) -> str:
 
 def _why_repeated(deaf: _Deaf, case: Case) -> Answer:
     leg = deaf.leg
-    who = case.name(leg.party_end.host)
+    who = case.who(leg)
     repeats = [s for s in leg.sent(relay=False) if s.repeat]
     acks = [
         s
@@ -130,7 +130,7 @@ def _own_words(leg: Leg) -> str:
 
 def _why_no_200(deaf: _Deaf, case: Case) -> Answer:
     leg, other = deaf.leg, deaf.other
-    who, hearing = case.name(leg.party_end.host), case.name(other.party_end.host)
+    who, hearing = case.who(leg), case.who(other)
     theirs = next((t for t in other.link.msrp.transactions if t.side == other.outer), None)
     ours = next((t for t in leg.link.msrp.transactions if t.side == leg.outer), None)
     missed = "the other's SEND" if theirs is None else f"{theirs.method} {theirs.tid}"
@@ -180,7 +180,7 @@ def _both_active(deaf: _Deaf, case: Case, found: set[str]) -> Answer:
 
 def _who_is_wrong(deaf: _Deaf, case: Case) -> Answer:
     leg = deaf.leg
-    who, box = case.name(leg.party_end.host), case.name(leg.relay_end.host)
+    who, box = case.who(leg), case.party(leg.link, 1 - leg.outer)
     syn_ack = leg.relay.syns[0] if leg.relay.syns else None
     syn = leg.party.syns[0] if leg.party.syns else None
     proof = ""

@@ -75,7 +75,7 @@ def as_text(analysis: Analysis, ladder: bool = False) -> str:
             f"  {analysis.rushed} calls were too many to keep and judged before their end."
         )
     for diagnosis in analysis.diagnoses:
-        if diagnosis.findings or ladder:
+        if diagnosis.findings or ladder or _lacks(diagnosis):
             lines += _case(diagnosis, ladder)
     return "\n".join(lines) + "\n"
 
@@ -92,11 +92,18 @@ def title(diagnosis: Diagnosis) -> str:
 
 def _case(diagnosis: Diagnosis, ladder: bool) -> list[str]:
     lines = ["", "  " + click.style(printable(title(diagnosis), 300), underline=True)]
+    if holes := _lacks(diagnosis):
+        lines.append(f"  The capture lacks bytes in {holes} places: packets were not captured.")
     if ladder:
         lines += ["", draw_text(build_ladder(diagnosis.case))]
     for found in diagnosis.findings:
         lines += _finding(found)
     return lines
+
+
+def _lacks(diagnosis: Diagnosis) -> int:
+    """Holes in the streams of its connections, left by whoever captured."""
+    return sum(d.stream.holes for link in diagnosis.case.links for d in link.tcp.directions)
 
 
 def _finding(found: Finding) -> list[str]:

@@ -56,6 +56,11 @@ class Link:
         """Whether it speaks neither MSRP nor anything that may hide it."""
         return self.protocol in (Protocol.OTHER, Protocol.SIP)
 
+    def heard_out(self, side: int) -> bool:
+        """Whether everything that ``side`` sent after the last chunk known was captured."""
+        direction = self.tcp.directions[side]
+        return direction.stream.next >= direction.next and not self.msrp.halves[side].adrift
+
     def sniff(self, side: int, data: bytes) -> None:
         """Look at the first bytes of either side; MSRP on any side wins."""
         if not self.first_bytes:

@@ -286,6 +286,40 @@ class TestChunks:
         assert errors(wire) == set()
 
 
+class TestHoles:
+    """Packets that whoever captured has lost."""
+
+    def lossy(self, lost: set[int]) -> Wire:
+        wire, talk = call()
+        for number in range(6):
+            span = f"{number * 5 + 1}-{number * 5 + 5}/30"
+            flag = "$" if number == 5 else "+"
+            talk.send(0, send(f"tid-{number}", b"hello", span=span, flag=flag))
+            talk.send(1, ok(f"tid-{number}"))
+        talk.close(at=60.0)
+        kept = [f for n, f in enumerate(wire.frames) if n not in lost]
+        wire.frames = kept
+        return wire
+
+    def first_of_chunk(self, number: int) -> int:
+        return len(call()[0].frames) + 4 * number
+
+    def test_a_lost_chunk_is_no_gap(self) -> None:
+        assert errors(self.lossy({self.first_of_chunk(2)})) == set()
+
+    def test_a_lost_last_chunk_leaves_no_message_open(self) -> None:
+        assert errors(self.lossy({self.first_of_chunk(5)})) == set()
+
+    def test_a_lost_answer_is_not_missed(self) -> None:
+        assert errors(self.lossy({self.first_of_chunk(3) + 2})) == set()
+
+    @pytest.mark.parametrize("start", range(0, 30, 3))
+    def test_any_hole_is_survived(self, start: int) -> None:
+        first = self.first_of_chunk(0)
+        lost = {first + start, first + start + 1, first + start + 2}
+        assert errors(self.lossy(lost)) == set()
+
+
 class TestPaths:
     def test_m09_address_of_somebody_else(self) -> None:
         wire, talk = call(bind=False)

@@ -144,6 +144,17 @@ class TestDrawings:
         assert "SEND 745f0cb1fb640e52  <- dropped: PAWS" in text
         assert "[SYN, ACK] Seq=0 Ack=1 TSV=971262787 TSER=0" in text
 
+    def test_a_relay_on_one_machine_stands_between_its_parties(self) -> None:
+        wire = Wire()
+        here = "127.0.0.1"
+        a = Talk(wire, (here, 1001), (here, 2001)).open()
+        b = Talk(wire, (here, 1002), (here, 2002)).open()
+        a.send(0, send("tid-1"))
+        b.send(1, send("tid-1"))
+        (diagnosis,) = diagnoses(wire)
+        hosts = [column.host for column in build_ladder(diagnosis.case).columns]
+        assert hosts == [f"{here}:1001", f"relay {here}", f"{here}:1002"]
+
     def test_a_long_call_keeps_its_beginning_and_its_end(self) -> None:
         wire = Wire()
         Call(wire).up()

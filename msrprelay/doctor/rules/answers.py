@@ -60,7 +60,8 @@ def _unanswered(case: Case) -> Iterator[Asked]:
 def _deaf(link: Link, side: int) -> bool:
     """Whether an answer may have been on the wire and not in the capture."""
     half = link.msrp.halves[side]
-    return half.holes > 0 or half.lost is not None or link.tcp.directions[side].sent == 0
+    silent = link.tcp.directions[side].sent == 0
+    return half.holes > 0 or half.lost is not None or silent or not link.heard_out(side)
 
 
 def _due(request: Transaction, link: Link, case: Case) -> bool:
@@ -85,7 +86,7 @@ def not_answered(case: Case, _: Case) -> Iterator[Hit]:
         if not _delivered(asked):
             continue
         link, request = asked.link, asked.request
-        receiver = case.name(link.tcp.ends[1 - request.side].host)
+        receiver = case.party(link, 1 - request.side)
         waited = min(case.end - request.done.time, ANSWER_SECONDS)
         yield Hit(
             asked.packets,
@@ -110,7 +111,7 @@ def not_delivered(case: Case, _: Case) -> Iterator[Hit]:
         yield Hit(
             asked.packets,
             f"{request.method} {request.tid} never reached the "
-            f"{case.name(link.tcp.ends[1 - request.side].host)}: TCP did not acknowledge it. "
+            f"{case.party(link, 1 - request.side)}: TCP did not acknowledge it. "
             "Transport fault; do not blame the application.",
         )
 
@@ -128,7 +129,7 @@ def refused(link: Link, case: Case) -> Iterator[Hit]:
         for response in request.responses:
             if response.status not in REFUSALS:
                 continue
-            who = case.name(link.tcp.ends[1 - request.side].host)
+            who = case.party(link, 1 - request.side)
             text = (
                 f"The {who} refused {request.method} {request.tid} with {response.status}: "
                 f"{REFUSALS[response.status]}."
@@ -249,6 +250,6 @@ def failure_report(link: Link, case: Case) -> Iterator[Hit]:
             what = f"bytes {span.start}-{'*' if span.end is None else span.end}" if span else "it"
             yield Hit(
                 [report.done.number],
-                f"The {case.name(link.tcp.ends[report.side].host)} reports {report.status[4:]!r} "
+                f"The {case.party(link, report.side)} reports {report.status[4:]!r} "
                 f"for {what} of message {report.message_id}.",
             )

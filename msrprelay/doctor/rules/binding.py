@@ -31,7 +31,7 @@ def no_bind(link: Link, case: Case) -> Iterator[Hit]:
     if link.tcp.last - up > BIND_SECONDS or (not link.tcp.closed and case.end - up > BIND_SECONDS):
         yield Hit(
             [link.tcp.directions[0].syns[0].number, link.tcp.directions[1].syns[0].number],
-            f"The {case.name(link.tcp.ends[0].host)} connected to {link.tcp.ends[1]} and sent no "
+            f"The {case.party(link, 0)} connected to {link.tcp.ends[1]} and sent no "
             f"byte in {max(link.tcp.last, up + BIND_SECONDS) - up:.1f} s. The active side must "
             "send at once; an idle client looks like an attack to a relay.",
         )
@@ -84,7 +84,7 @@ def not_msrp(link: Link, case: Case) -> Iterator[Hit]:
     media = _media_at(link, case)
     if not link.first_bytes or media is None or media.section is None or number is None:
         return
-    who = case.name(link.tcp.ends[link.first_side].host)
+    who = case.party(link, link.first_side)
     if media.section.tls and link.protocol is Protocol.MSRP:
         yield Hit([number[0]], f"The {who} speaks plain MSRP on a TCP/TLS/MSRP address.")
     elif not media.section.tls and link.protocol is Protocol.TLS:

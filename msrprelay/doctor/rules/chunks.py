@@ -62,7 +62,7 @@ def range_gap(link: Link, case: Case) -> Iterator[Hit]:
 def framing_lost(link: Link, case: Case) -> Iterator[Hit]:
     """The bytes after an end-line, or inside a chunk, are no MSRP."""
     for side, loss in link.msrp.losses:
-        who = case.name(link.tcp.ends[side].host)
+        who = case.party(link, side)
         cut = loss.cut
         if cut is not None and _cut_short(cut, loss):
             yield Hit(
@@ -97,12 +97,14 @@ def never_finished(link: Link, case: Case) -> Iterator[Hit]:
         found = link.msrp.unfinished(side)
         if found is None or link.msrp.halves[side].lost or direction.unacked:
             continue
+        if not link.heard_out(side):
+            continue
         chunk, begin = found
         over = bool(direction.fins or direction.rsts) or case.end - link.tcp.last > CHUNK_SECONDS
         if over:
             yield Hit(
                 [begin.number],
-                f"The {case.name(link.tcp.ends[side].host)} stopped inside chunk {chunk.tid}: "
+                f"The {case.party(link, side)} stopped inside chunk {chunk.tid}: "
                 f"{chunk.body_length:,} bytes of its body came, the end-line never did.",
             )
 
@@ -117,9 +119,11 @@ def never_completed(link: Link, case: Case) -> Iterator[Hit]:
     """The last chunk said ``+`` and nothing more came for 30 s."""
     for side in (0, 1):
         for name, at in link.msrp.open_messages(side):
+            if not link.heard_out(side):
+                break
             if case.end - at.time > ANSWER_SECONDS or link.tcp.directions[side].fins:
                 yield Hit(
                     [at.number],
-                    f"Message {name} of the {case.name(link.tcp.ends[side].host)} was never "
+                    f"Message {name} of the {case.party(link, side)} was never "
                     "completed: its last chunk said '+'. The sender waits for an answer, or died.",
                 )

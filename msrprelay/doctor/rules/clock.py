@@ -41,8 +41,8 @@ def _deaf(link: Link, side: int, case: Case) -> str:
     receiver = link.tcp.directions[side]
     paws = receiver.paws
     announced, foreign = paws.announced or 0, paws.foreign or 0
-    who = case.name(link.tcp.ends[side].host)
-    other = case.name(link.tcp.ends[1 - side].host)
+    who = case.party(link, side)
+    other = case.party(link, 1 - side)
     mirrored = receiver.syns and receiver.options.tsval == announced
     whose = f"the {who}'s own clock" if mirrored else "the clock"
     return (
@@ -58,7 +58,7 @@ def _deaf(link: Link, side: int, case: Case) -> str:
 def _owner(link: Link, case: Case) -> str:
     """Whose clock the foreign timestamps are: the other leg's party, if both were captured."""
     other = case.other_leg(link)
-    return "another host's" if other is None else f"the {case.name(other.party_end.host)}'s"
+    return "another host's" if other is None else f"the {case.who(other)}'s"
 
 
 def _constant(link: Link, side: int) -> str:
@@ -84,7 +84,7 @@ def mirrored_syn(link: Link, case: Case) -> Iterator[Hit]:
     answer = server.syns[0]
     if None in offered or answer.options.tsval is None:
         return
-    box = case.name(link.tcp.ends[1].host)
+    box = case.party(link, 1)
     packets = [client.syns[0].number, answer.number]
     what = _mirrored(link)
     text = (
@@ -130,6 +130,6 @@ def strange_echo(link: Link, case: Case) -> Iterator[Hit]:
         yield Hit(
             [number for number, _ in strange],
             f"Timestamps pass untranslated: packet {number} echoes {echo} to the "
-            f"{case.name(link.tcp.ends[side].host)}, which only ever sent {low} to {high}. Its "
+            f"{case.party(link, side)}, which only ever sent {low} to {high}. Its "
             "round-trip times become garbage; some stacks use the value unchecked.",
         )

@@ -22,8 +22,8 @@ def fin_swallowed(pair: Pair, case: Case) -> Iterator[Hit]:
         if other.link.tcp.last - time > FIN_SECONDS:
             yield Hit(
                 [number for number, _ in leg.party.fins],
-                f"Half-close lost: the {case.name(leg.party_end.host)} sent FIN (packet {number}), "
-                f"the relay never passed it on to the {case.name(other.party_end.host)}, whose leg "
+                f"Half-close lost: the {case.who(leg)} sent FIN (packet {number}), "
+                f"the relay never passed it on to the {case.who(other)}, whose leg "
                 f"lived on for {other.link.tcp.last - time:.1f} s. It believes the chat is open; "
                 f"the FIN was sent {len(leg.party.fins)} times.",
             )
@@ -42,9 +42,9 @@ def half_close_bounced(pair: Pair, case: Case) -> Iterator[Hit]:
         if 0 <= at - time <= BOUNCE_SECONDS and not ended and waiting:
             yield Hit(
                 [number, bounced],
-                f"The relay turned the half-close of the {case.name(leg.party_end.host)} (packet "
+                f"The relay turned the half-close of the {case.who(leg)} (packet "
                 f"{number}) into a close (packet {bounced}) although the "
-                f"{case.name(other.party_end.host)} still had {waiting:,} bytes under way: answers "
+                f"{case.who(other)} still had {waiting:,} bytes under way: answers "
                 "in flight are lost.",
             )
 

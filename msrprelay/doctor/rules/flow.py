@@ -60,7 +60,7 @@ def mtu_black_hole(link: Link, case: Case) -> Iterator[Hit]:
             if len(repeats) >= STUCK_REPEATS and sender.acked <= seq:
                 yield Hit(
                     repeats,
-                    f"Large segments of the {case.name(link.tcp.ends[side].host)} vanish on the "
+                    f"Large segments of the {case.party(link, side)} vanish on the "
                     f"way to {link.tcp.ends[1 - side]}: byte {seq:,} was sent {len(repeats) + 1} "
                     "times in full-size segments while smaller ones were acknowledged.",
                 )
@@ -75,7 +75,7 @@ def dead_direction(link: Link, case: Case) -> Iterator[Hit]:
         if sender.repeats_since_ack >= DEAD_REPEATS and sender.unacked and _advances(other):
             yield Hit(
                 sender.repeats,
-                f"One-way TCP: the {case.name(link.tcp.ends[side].host)} repeated data "
+                f"One-way TCP: the {case.party(link, side)} repeated data "
                 f"{sender.repeats_since_ack} times, {sender.unacked:,} bytes were never "
                 "acknowledged; the other direction works.",
             )
@@ -99,9 +99,9 @@ def stuck_relay(pair: Pair, case: Case) -> Iterator[Hit]:
             if end - closed.start > ZERO_WINDOW_SECONDS and not _closed_too(other.party, closed):
                 yield Hit(
                     [closed.number],
-                    f"The relay does not read from the {case.name(leg.party_end.host)}: its window "
+                    f"The relay does not read from the {case.who(leg)}: its window "
                     f"was closed for {end - closed.start:.1f} s while the "
-                    f"{case.name(other.party_end.host)} kept its own open.",
+                    f"{case.who(other)} kept its own open.",
                 )
                 break
 
@@ -166,9 +166,9 @@ def bad_checksum(link: Link, case: Case) -> Iterator[Hit]:
             continue
         yield Hit(
             bad,
-            f"Segments of the {case.name(link.tcp.ends[side].host)} carry a wrong TCP checksum "
+            f"Segments of the {case.party(link, side)} carry a wrong TCP checksum "
             f"(first in packet {bad[0]}) and are dropped unheard: the "
-            f"{case.name(link.tcp.ends[1 - side].host)} does not even repeat an ACK "
+            f"{case.party(link, 1 - side)} does not even repeat an ACK "
             f"({receiver.dup_ack_count} duplicates).",
         )
 

@@ -28,7 +28,7 @@ def reset_at_setup(link: Link, case: Case) -> Iterator[Hit]:
         yield Hit(
             [link.tcp.directions[0].syns[0].number, number],
             f"{link.tcp.ends[1]} resets the connection of the "
-            f"{case.name(link.tcp.ends[0].host)} {seconds:.3f} s after its SYN: no listener or no "
+            f"{case.party(link, 0)} {seconds:.3f} s after its SYN: no listener or no "
             "session on that port, or a kernel that sees a SYN for a flow user space owns.",
         )
 
@@ -59,7 +59,7 @@ def refused_before_answer(link: Link, case: Case) -> Iterator[Hit]:
     if not confirmed or syn.time < max(confirmed):
         yield Hit(
             [syn.number, reset[0]],
-            f"Race: the {case.name(link.tcp.ends[0].host)} dialled {link.tcp.ends[1]} before the "
+            f"Race: the {case.party(link, 0)} dialled {link.tcp.ends[1]} before the "
             "answer had gone through, and was refused: the port was opened too late.",
         )
 
@@ -80,7 +80,7 @@ def held_syn(link: Link, case: Case) -> Iterator[Hit]:
     yield Hit(
         [syn.number for syn in client.syns],
         f"The other party has not dialled and {link.tcp.ends[1]} still holds the SYN of the "
-        f"{case.name(link.tcp.ends[0].host)}: {len(client.syns)} SYNs ({steps} s), no answer in "
+        f"{case.party(link, 0)}: {len(client.syns)} SYNs ({steps} s), no answer in "
         f"{case.end - first.time:.1f} s. Side effect: the retransmission timer of the held client "
         "doubles.",
     )

@@ -37,8 +37,8 @@ def stamps_on_one_leg(pair: Pair, case: Case) -> Iterator[Hit]:
         if leg.relay.options.tsval is not None and other.party.options.tsval is None:
             yield Hit(
                 _packets(leg, other),
-                f"The {case.name(leg.party_end.host)} expects timestamps that the "
-                f"{case.name(other.party_end.host)} will never send: Linux tolerates it, RFC 7323 "
+                f"The {case.who(leg)} expects timestamps that the "
+                f"{case.who(other)} will never send: Linux tolerates it, RFC 7323 "
                 "section 3.2 lets others drop silently.",
             )
 
@@ -56,7 +56,7 @@ def relayed_handshake_ack(link: Link, case: Case) -> Iterator[Hit]:
     if number is not None:
         yield Hit(
             [number],
-            f"Packet-level splice: the {case.name(link.tcp.ends[1].host)} passed the other leg's "
+            f"Packet-level splice: the {case.party(link, 1)} passed the other leg's "
             "third handshake packet through. Harmless by itself.",
         )
 
@@ -72,9 +72,9 @@ def sequence_offset(link: Link, case: Case) -> Iterator[Hit]:
         if seq != 0 and sender.acked <= 0:
             yield Hit(
                 [sender.syns[0].number, number],
-                f"The sequence numbers of the {case.name(link.tcp.ends[side].host)} are shifted by "
+                f"The sequence numbers of the {case.party(link, side)} are shifted by "
                 f"{seq:+,}: its first segment has ISN{seq + 1:+,} instead of ISN+1, so that the "
-                f"{case.name(link.tcp.ends[1 - side].host)} can never accept a byte.",
+                f"{case.party(link, 1 - side)} can never accept a byte.",
             )
 
 
@@ -96,7 +96,7 @@ def delta_changed(pair: Pair, case: Case) -> Iterator[Hit]:
         before, after = moved
         yield Hit(
             [before.number, after.number],
-            f"The sequence delta towards the {case.name(sink.party_end.host)} changed from "
+            f"The sequence delta towards the {case.who(sink)} changed from "
             f"{_delta(steps[0]):+,} to {_delta(moved):+,} in mid-stream: a payload was resized by "
             "rewriting without keeping account of sequence numbers.",
         )
@@ -126,8 +126,8 @@ def scale_mismatch(pair: Pair, case: Case) -> Iterator[Hit]:
         if told != true:
             yield Hit(
                 _packets(leg, other),
-                f"The {case.name(leg.party_end.host)} was told window scale {told}, the "
-                f"{case.name(other.party_end.host)} uses {true}: windows are misread by "
+                f"The {case.who(leg)} was told window scale {told}, the "
+                f"{case.who(other)} uses {true}: windows are misread by "
                 f"2^{abs((told or 0) - (true or 0))}; too small stalls, too big overruns.",
             )
 
@@ -140,8 +140,8 @@ def mss_too_big(pair: Pair, case: Case) -> Iterator[Hit]:
         if told is not None and true is not None and told > true:
             yield Hit(
                 _packets(leg, other),
-                f"The {case.name(leg.party_end.host)} was told MSS {told}, the "
-                f"{case.name(other.party_end.host)} takes {true}: segments may be sent that its "
+                f"The {case.who(leg)} was told MSS {told}, the "
+                f"{case.who(other)} takes {true}: segments may be sent that its "
                 "path cannot carry.",
             )
 
@@ -160,7 +160,7 @@ def sack_outside(link: Link, case: Case) -> Iterator[Hit]:
         yield Hit(
             [block.number for block in outside],
             f"SACK blocks are not shifted: packet {first.number} tells the "
-            f"{case.name(link.tcp.ends[1 - side].host)} that bytes {first.low:,} to "
+            f"{case.party(link, 1 - side)} that bytes {first.low:,} to "
             f"{first.high:,} arrived when it had sent {first.sent:,}. The sender ignores them and "
             "recovers by timeouts.",
         )
@@ -173,6 +173,5 @@ def sack_promised(pair: Pair, case: Case) -> Iterator[Hit]:
         if leg.relay.options.sack_permitted and not other.party.options.sack_permitted:
             yield Hit(
                 _packets(leg, other),
-                f"The {case.name(leg.party_end.host)} was promised SACK, the "
-                f"{case.name(other.party_end.host)} did not offer it.",
+                f"The {case.who(leg)} was promised SACK, the {case.who(other)} did not offer it.",
             )
