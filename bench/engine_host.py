@@ -25,7 +25,7 @@ from typing import Any, Literal
 
 from msrprelay.config import Config
 from msrprelay.dataplane import DataPlane, LegAnswer, LegOpen, Notice, OpenError, Session
-from msrprelay.server import engine_config
+from msrprelay.settings import engine_config
 
 from .ends import End, ends_of
 

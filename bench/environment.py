@@ -11,12 +11,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .peers import RECIPES, Unavailable, find
+from .peers import BASELINES, RECIPES
 from .place import Place
+from .processes import ROOT, Unavailable, find
 
 __all__ = ["environment"]
 
-ROOT = Path(__file__).parents[1]
 VERSION_ARGUMENTS = {"haproxy": "-v", "nginx": "-v", "socat": "-V", "kamailio": "-v"}
 
 
@@ -73,8 +73,8 @@ def configurations() -> dict[str, Any]:
     """How each peer was started, and the files it read."""
     used = {recipe.config for recipe in RECIPES.values() if recipe.config}
     return {
-        "files": {name: (ROOT / "bench" / "baselines" / name).read_text() for name in sorted(used)},
-        "arguments": {name: " ".join(recipe.arguments) for name, recipe in RECIPES.items()},
+        "files": {name: (BASELINES / name).read_text() for name in sorted(used)},
+        "commands": {name: " ".join(recipe.command) for name, recipe in RECIPES.items()},
     }
 
 

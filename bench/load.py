@@ -7,16 +7,14 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from .ends import End
 from .place import Place
-from .processes import Lines
+from .processes import ROOT, Lines
 
 __all__ = ["Generator", "build", "generating"]
 
-ROOT = Path(__file__).parents[1]
 PROGRAM = ROOT / "bench" / "target" / "release" / "generator"
 
 
@@ -65,7 +63,7 @@ def generating(
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(plan, file)
         file.flush()
-        lines = Lines(place.generator.command([str(PROGRAM), file.name]), ROOT)
+        lines = Lines(place.generator.command([str(PROGRAM), file.name]))
         try:
             lines.read()
             yield Generator(lines)

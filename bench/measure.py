@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from . import readings
+from .control import Daemon
 from .ends import Policy
 from .load import Generator, generating
 from .place import Place
@@ -49,8 +50,10 @@ class Sample(msgspec.Struct):
     socket_pages: int = 0
 
 
-def measure(work: Work, system: System, place: Place, policy: Policy) -> dict[str, Any]:
+def measure(work: Work, system: System | Daemon, place: Place, policy: Policy) -> dict[str, Any]:
     """The fields of a :class:`Sample`. Raises RuntimeError where the system did not do the work."""
+    if isinstance(system, Daemon):
+        return calls(work, system)
     if work.measure == "memory":
         return idle_memory(work, system, place, policy)
     if work.measure == "held":
@@ -58,6 +61,24 @@ def measure(work: Work, system: System, place: Place, policy: Policy) -> dict[st
     if work.load["kind"] == "setup":
         return set_up(work, system, place, policy)
     return traffic(work, system, place, policy)
+
+
+def calls(work: Work, daemon: Daemon) -> dict[str, Any]:
+    """Calls on a control plane; then more of them with pings beside, whose times are given."""
+    daemon.run(max(1, work.amount // WARM_UP))
+    before = daemon.cpu_seconds()
+    outcome = daemon.run(work.amount)
+    used = daemon.cpu_seconds() - before
+    pinged = daemon.ping(work.amount)
+    return {
+        "cost": used / work.amount * MEGA,
+        "cpu_seconds": used,
+        "seconds": outcome["seconds"],
+        "sessions": work.amount,
+        "p50_us": pinged["p50_us"],
+        "p99_us": pinged["p99_us"],
+        "resident_bytes": readings.resident_bytes(daemon.pids()),
+    }
 
 
 class Meter:

@@ -13,7 +13,7 @@ __all__ = [
     "cpu_seconds",
     "descriptors",
     "family",
-    "is_listening",
+    "is_served",
     "kernel_seconds",
     "queued_bytes",
     "resident_bytes",
@@ -82,20 +82,21 @@ def socket_pages(pid: int) -> int:
     return int(found.group(1)) if found else 0
 
 
-def is_listening(pid: int, port: int) -> bool:
-    """Whether a process or a descendant of it listens on a TCP port (IPv4)."""
-    listening = {row.inode for row in sockets(pid) if row.state == LISTEN and row.port == port}
-    return any(inodes(process) & listening for process in family(pid))
+def is_served(pid: int, port: int, protocol: str) -> bool:
+    """Whether a process or a descendant of it serves a port, ``tcp`` or ``udp`` (IPv4)."""
+    rows = (row for row in sockets(pid, protocol) if row.port == port)
+    serving = {row.inode for row in rows if protocol == "udp" or row.state == LISTEN}
+    return any(inodes(process) & serving for process in family(pid))
 
 
 def queued_bytes(pid: int) -> int:
     """Bytes in the send and receive queues of the TCP sockets that ``pid`` holds."""
     own = inodes(pid)
-    return sum(row.queued for row in sockets(pid) if row.inode in own)
+    return sum(row.queued for row in sockets(pid, "tcp") if row.inode in own)
 
 
 class Socket(NamedTuple):
-    """One line of /proc/net/tcp."""
+    """One line of /proc/net/tcp or udp."""
 
     port: int
     state: str
@@ -103,9 +104,9 @@ class Socket(NamedTuple):
     inode: str
 
 
-def sockets(pid: int) -> Iterator[Socket]:
-    """All TCP sockets (IPv4) of the namespace in which ``pid`` lives."""
-    for line in text(PROC / str(pid) / "net" / "tcp").splitlines()[1:]:
+def sockets(pid: int, protocol: str) -> Iterator[Socket]:
+    """All sockets (IPv4) of the namespace in which ``pid`` lives."""
+    for line in text(PROC / str(pid) / "net" / protocol).splitlines()[1:]:
         row = line.split()
         queued = sum(int(queue, 16) for queue in row[4].split(":"))
         yield Socket(int(row[1].rpartition(":")[2], 16), row[3], queued, row[9])

@@ -6,18 +6,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
+from .control import Daemon
 from .ends import Policy
 from .measure import Sample, measure
-from .peers import Unavailable
 from .place import Place, loopback, segments
+from .processes import Unavailable
 from .systems import SYSTEMS, System, is_ours
 from .works import Work
 
 __all__ = ["Contender", "Say", "run"]
-
-# Ours by variant: without the event ring, and as shipped.
-VARIANTS = ("msrprelay", "msrprelay-defaults")
-QUICK_VARIANTS = ("msrprelay",)
 
 Contender = tuple[str, Policy]
 Say = Callable[[str], None]
@@ -46,7 +43,7 @@ class Field:
         self._place = place
         self._stack = stack
         self._say = say
-        self._running: dict[str, System] = {}
+        self._running: dict[str, System | Daemon] = {}
         self._absent: set[str] = set()
 
     def rounds(self, work: Work, rounds: int, *, quick: bool) -> Iterator[Sample]:
@@ -84,7 +81,7 @@ class Field:
         return None
 
     @contextmanager
-    def _system(self, name: str, *, fresh: bool) -> Iterator[System]:
+    def _system(self, name: str, *, fresh: bool) -> Iterator[System | Daemon]:
         if fresh:
             # Both would listen on the same port.
             self._discard(name)
@@ -107,7 +104,7 @@ class Field:
 
 def contenders_of(work: Work, *, quick: bool) -> list[Contender]:
     """Ours in every policy and variant, then the peers, which have no policy."""
-    variants = QUICK_VARIANTS if quick else VARIANTS
+    variants = work.ours[:1] if quick else work.ours
     ours: list[Contender] = [(name, policy) for policy in work.policies for name in variants]
     unknown = [name for name in work.peers if name not in SYSTEMS or is_ours(name)]
     if unknown:

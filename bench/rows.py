@@ -82,14 +82,13 @@ def compared(catalogue: Catalogue, work: Work, table: Table) -> Iterator[Row]:
             theirs = table.of(work.name, peer, "opaque")
             if peer == "direct" or not set(ours) & set(theirs):
                 continue
-            bars = next(
-                (
-                    target.peers[peer]
-                    for target in catalogue.target
-                    if (target.work, target.policy) == (work.name, policy) and peer in target.peers
-                ),
-                None,
-            )
+            targets = [
+                target.peers[peer]
+                for target in catalogue.target
+                if (target.work, target.policy) == (work.name, policy) and peer in target.peers
+            ]
+            # What is not shipped has nothing to reach.
+            bars = targets[0] if targets and system != "msrprelayd-uncompiled" else None
             yield ratio_row(work.title, label(system, policy), peer, work.unit, ours, theirs, bars)
 
 
@@ -175,5 +174,13 @@ def spread(values: list[float]) -> tuple[float, float] | None:
 
 
 def label(system: str, policy: Policy) -> str:
-    """The policy, and whether everything else is as shipped."""
-    return f"{policy}, defaults" if system == "msrprelay-defaults" else policy
+    """The policy, and what else distinguishes the variant."""
+    match system:
+        case "msrprelay":
+            return policy
+        case "msrprelayd":
+            return "compiled"
+        case "msrprelayd-uncompiled":
+            return "uncompiled"
+        case _:
+            return f"{policy}, {system.removeprefix('msrprelay-')}"

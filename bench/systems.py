@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Protocol
 
 from . import readings
+from .control import DAEMONS, Daemon
 from .ends import End, Policy, dialled, ends_of
 from .peers import RECIPES, SINK_PORT, Peer
 from .place import Place
 from .processes import Lines
 
 __all__ = ["SYSTEMS", "System", "is_ours"]
-
-ROOT = Path(__file__).parents[1]
 
 
 class System(Protocol):
@@ -79,10 +78,15 @@ class Engine:
     sink = None
     answers_itself = False
 
-    def __init__(self, place: Place, *, ring: bool, threads: int = 1) -> None:
+    def __init__(
+        self, place: Place, *, ring: bool = False, threads: int = 1, pinned: bool = True
+    ) -> None:
         argv = [sys.executable, "-m", "bench.engine_host", str(threads), "ring" if ring else "no"]
+        side = place.systems
+        if not pinned:
+            side = replace(side, cores=tuple(sorted(os.sched_getaffinity(0))))
         self._place = place
-        self._host = Lines(place.systems.command(argv), ROOT)
+        self._host = Lines(side.command(argv))
         self._calling = 0.0
 
     def sessions(self, count: int, policy: Policy) -> list[tuple[End, End]]:
@@ -120,20 +124,30 @@ def is_engine_thread(name: str) -> bool:
     return re.fullmatch(r"msrp-\d+", name) is not None
 
 
-def recipe(name: str) -> Callable[[Place], System]:
+def peer(name: str) -> Callable[[Place], System]:
     """What starts the peer of that name."""
     return lambda place: Peer(place, RECIPES[name])
 
 
-# Ours without the event ring, as shipped, and with two threads; the peers; the floor.
-SYSTEMS: dict[str, Callable[[Place], System]] = {
-    "msrprelay": lambda place: Engine(place, ring=False),
+def daemon(name: str) -> Callable[[Place], Daemon]:
+    """What starts the control plane of that name."""
+    return lambda place: Daemon(place, name)
+
+
+# By name; those of this project begin with its name.
+SYSTEMS: dict[str, Callable[[Place], System | Daemon]] = {
+    "msrprelay": Engine,
+    # As shipped: with the event ring.
     "msrprelay-defaults": lambda place: Engine(place, ring=True),
+    "msrprelay-2-threads": lambda place: Engine(place, threads=2, pinned=False),
+    # What two threads are compared with.
+    "one-thread": lambda place: Engine(place, pinned=False),
     "direct": Direct,
-    **{name: recipe(name) for name in RECIPES},
+    **{name: peer(name) for name in RECIPES},
+    **{name: daemon(name) for name in DAEMONS},
 }
 
 
 def is_ours(name: str) -> bool:
-    """Whether a system is a variant of this project's engine."""
+    """Whether a system is a variant of this project's relay."""
     return name.startswith("msrprelay")

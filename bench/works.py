@@ -29,9 +29,11 @@ class Work(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     load: dict[str, Any]
     sessions: int
     amount: int
-    unit: Literal["CPU s/GB", "CPU us/message", "CPU us/session", "KB/session", "MB"]
+    unit: Literal["CPU s/GB", "CPU us/message", "CPU us/session", "CPU us/call", "KB/session", "MB"]
     policies: list[Policy]
     peers: list[str]
+    # Variants of ours; the first is the one that bench-quick takes.
+    ours: tuple[str, ...] = ("msrprelay", "msrprelay-defaults")
     place: Literal["loopback", "segments"] = "loopback"
     measure: Literal["cpu", "memory", "held"] = "cpu"
     quick: int | None = None
