@@ -1,0 +1,1 @@
+"""Peers that do exactly what they are told, good or bad: raw sockets, raw frames, raw SDP."""
