@@ -12,12 +12,11 @@ import msgspec
 from . import load
 from .environment import environment
 from .place import loopback
-from .report import judgement, text_table
+from .report import RESULTS, judgement, text_table, write
 from .rounds import run
 from .rows import rows
 from .works import Work, catalogue
 
-RESULTS = Path(__file__).with_name("results")
 ROUNDS, QUICK_ROUNDS = 7, 3
 
 
@@ -53,6 +52,7 @@ def main(
     for name, content in (("latest", found), ("samples", samples), ("run", record)):
         encoded = msgspec.json.format(msgspec.json.encode(content), indent=1)
         (out / f"{name}.json").write_bytes(encoded + b"\n")
+    write(out)
     click.echo(text_table(found))
     click.echo(judgement(found))
 

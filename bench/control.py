@@ -34,7 +34,10 @@ RTPENGINE = (
 # Command and ng port.
 DAEMONS = {
     "msrprelayd": ((sys.executable, "-m", "msrprelay.cli.daemon", *OURS), 2224),
-    "msrprelayd-uncompiled": ((sys.executable, "-m", "bench.uncompiled", *OURS), 2225),
+    "msrprelayd-uncompiled": (
+        (sys.executable, "-m", "bench.uncompiled", "msrprelay.cli.daemon", *OURS),
+        2225,
+    ),
     "rtpengine": (RTPENGINE, 2226),
 }
 

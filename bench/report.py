@@ -1,14 +1,29 @@
-"""Tables of a result, for people."""
+"""Tables and a plot of a result: ``python -m bench.report [DIRECTORY]``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from statistics import median
 
+import msgspec
+
+from .measure import Sample
+from .plot import plot
 from .rows import Row
+from .works import Work, catalogue
 
-__all__ = ["judgement", "text_table", "verdict"]
+__all__ = ["RESULTS", "judgement", "text_table", "verdict", "write"]
 
+RESULTS = Path(__file__).with_name("results")
 HEAD = ("work", "policy", "peer", "unit", "ours", "theirs", "ratio", "spread", "must", "aim", "")
+SYSTEMS_HEAD = (
+    "work", "system", "policy", "unit", "cost", "GB/s", "messages/s", "sessions/s", "p50 us",
+    "p99 us", "RSS MB", "descriptors", "generator CPU s", "kernel threads CPU s",
+)  # fmt: skip
+MEGA, GIGA = 1e6, 1e9
+Cells = Sequence[str]
 
 
 def verdict(row: Row) -> str:
@@ -20,39 +35,6 @@ def verdict(row: Row) -> str:
     return "must" if row.judged <= row.must else "MISSED"
 
 
-def text_table(rows: Iterable[Row]) -> str:
-    """Columns for a terminal."""
-    cells = [HEAD, *map(cells_of, rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(HEAD))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in cells
-    )
-
-
-def cells_of(row: Row) -> tuple[str, ...]:
-    """One line."""
-    spread = f"{row.spread[0]:.3g}..{row.spread[1]:.3g}" if row.spread else ""
-    return (
-        row.work,
-        row.policy,
-        row.peer,
-        row.unit,
-        number(row.ours),
-        number(row.theirs),
-        number(row.ratio),
-        spread,
-        number(row.must),
-        number(row.aim),
-        verdict(row),
-    )
-
-
-def number(value: float | None) -> str:
-    """Three digits that mean something."""
-    return "" if value is None else f"{value:.3g}"
-
-
 def judgement(rows: Iterable[Row]) -> str:
     """How many bars were reached."""
     verdicts = [verdict(row) for row in rows]
@@ -61,3 +43,91 @@ def judgement(rows: Iterable[Row]) -> str:
         f"{len(judged)} rows with bars: {judged.count('aim')} reach the aim, "
         f"{judged.count('must')} the must, {judged.count('MISSED')} miss it"
     )
+
+
+def text_table(rows: Iterable[Row]) -> str:
+    """Columns for a terminal."""
+    cells = [HEAD, *map(row_cells, rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(HEAD))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in cells
+    )
+
+
+def row_cells(row: Row) -> Cells:
+    """One comparison."""
+    spread = f"{number(row.spread[0])}..{number(row.spread[1])}" if row.spread else ""
+    figures = map(number, (row.ours, row.theirs, row.ratio))
+    bars = map(number, (row.must, row.aim))
+    return (row.work, row.policy, row.peer, row.unit, *figures, spread, *bars, verdict(row))
+
+
+def system_cells(works: Iterable[Work], samples: Sequence[Sample]) -> Iterator[Cells]:
+    """Every system in every work: medians of its rounds."""
+    for work in works:
+        here = [sample for sample in samples if sample.work == work.name]
+        for system, policy in dict.fromkeys((sample.system, sample.policy) for sample in here):
+            own = [s for s in here if (s.system, s.policy) == (system, policy)]
+            figures = (
+                median(sample.cost for sample in own),
+                rate(sample.bytes / GIGA for sample in own) / seconds(own),
+                rate(sample.messages for sample in own) / seconds(own),
+                rate(sample.sessions for sample in own) / seconds(own),
+                middle(sample.p50_us for sample in own),
+                middle(sample.p99_us for sample in own),
+                median(sample.resident_bytes / MEGA for sample in own),
+                median(sample.descriptors for sample in own),
+                median(sample.generator_seconds for sample in own),
+                median(sample.kernel_seconds for sample in own),
+            )
+            yield (
+                work.title,
+                system,
+                policy,
+                work.unit,
+                *(number(f) if f else "" for f in figures),
+            )
+
+
+def rate(values: Iterable[float]) -> float:
+    """The middle of what was done in a round."""
+    return median(values)
+
+
+def seconds(samples: Iterable[Sample]) -> float:
+    """The middle of how long it took."""
+    return median(sample.seconds for sample in samples) or 1.0
+
+
+def middle(values: Iterable[float | None]) -> float | None:
+    """The median of what was measured."""
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
+
+
+def markdown(head: Cells, lines: Iterable[Cells]) -> str:
+    """A table for a document."""
+    rows = [head, ["---"] * len(head), *lines]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows) + "\n"
+
+
+def number(value: float | None) -> str:
+    """Three digits that mean something."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def write(directory: Path) -> None:
+    """Make ``ratios.md``, ``systems.md`` and ``ratios.svg`` from the results in ``directory``."""
+    rows = msgspec.json.decode((directory / "latest.json").read_bytes(), type=list[Row])
+    samples = msgspec.json.decode((directory / "samples.json").read_bytes(), type=list[Sample])
+    (directory / "ratios.md").write_text(markdown(HEAD, map(row_cells, rows)))
+    systems = markdown(SYSTEMS_HEAD, system_cells(catalogue().work, samples))
+    (directory / "systems.md").write_text(systems)
+    (directory / "ratios.svg").write_text(plot(rows))
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]) if sys.argv[1:] else RESULTS)

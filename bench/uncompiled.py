@@ -1,7 +1,11 @@
-"""The daemon with every hot module read from its .py file: ``python -m bench.uncompiled …``."""
+"""A Python module with every hot module of the package read from its .py file.
+
+``python -m bench.uncompiled MODULE ARGUMENT…``, as ``python -m MODULE ARGUMENT…``.
+"""
 
 from __future__ import annotations
 
+import runpy
 import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
@@ -27,6 +31,5 @@ class SourceFinder(MetaPathFinder):
 
 if __name__ == "__main__":
     sys.meta_path.insert(0, SourceFinder())
-    from msrprelay.cli.daemon import main
-
-    main()
+    del sys.argv[0]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
