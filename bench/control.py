@@ -32,12 +32,10 @@ RTPENGINE = (
     "--num-threads=1",
 )
 # Command and ng port.
+DAEMON = ("msrprelay.cli.daemon", *OURS)
 DAEMONS = {
-    "msrprelayd": ((sys.executable, "-m", "msrprelay.cli.daemon", *OURS), 2224),
-    "msrprelayd-uncompiled": (
-        (sys.executable, "-m", "bench.uncompiled", "msrprelay.cli.daemon", *OURS),
-        2225,
-    ),
+    "msrprelayd": ((sys.executable, "-m", *DAEMON), 2224),
+    "msrprelayd-uncompiled": ((sys.executable, "-m", "bench.uncompiled", *DAEMON), 2225),
     "rtpengine": (RTPENGINE, 2226),
 }
 

@@ -53,7 +53,8 @@ def counted(case: str, passes: int) -> int:
 def pace(case: str) -> float:
     """GB/s, the best of three: others can only slow it down."""
     runs = [json.loads(output(str(PROGRAM), case, str(PACE_PASSES))) for _ in range(3)]
-    return max(float(run["bytes"]) * PACE_PASSES / run["seconds"] for run in runs) / GIGA
+    rates: list[float] = [run["bytes"] * PACE_PASSES / run["seconds"] for run in runs]
+    return max(rates) / GIGA
 
 
 def output(*command: str) -> str:
@@ -80,9 +81,8 @@ def main(keep: bool) -> None:
             f" {pace(name):7.2f} GB/s{mark}"
         )
     if keep:
-        KEPT.write_text(
-            json.dumps({name: round(n, 1) for name, n in counts.items()}, indent=1) + "\n"
-        )
+        rounded = {name: round(count, 1) for name, count in counts.items()}
+        KEPT.write_text(json.dumps(rounded, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -71,9 +71,9 @@ def system_cells(works: Iterable[Work], samples: Sequence[Sample]) -> Iterator[C
             own = [s for s in here if (s.system, s.policy) == (system, policy)]
             figures = (
                 median(sample.cost for sample in own),
-                rate(sample.bytes / GIGA for sample in own) / seconds(own),
-                rate(sample.messages for sample in own) / seconds(own),
-                rate(sample.sessions for sample in own) / seconds(own),
+                median(sample.bytes / GIGA / sample.seconds for sample in own),
+                median(sample.messages / sample.seconds for sample in own),
+                median(sample.sessions / sample.seconds for sample in own),
                 middle(sample.p50_us for sample in own),
                 middle(sample.p99_us for sample in own),
                 median(sample.resident_bytes / MEGA for sample in own),
@@ -88,16 +88,6 @@ def system_cells(works: Iterable[Work], samples: Sequence[Sample]) -> Iterator[C
                 work.unit,
                 *(number(f) if f else "" for f in figures),
             )
-
-
-def rate(values: Iterable[float]) -> float:
-    """The middle of what was done in a round."""
-    return median(values)
-
-
-def seconds(samples: Iterable[Sample]) -> float:
-    """The middle of how long it took."""
-    return median(sample.seconds for sample in samples) or 1.0
 
 
 def middle(values: Iterable[float | None]) -> float | None:
