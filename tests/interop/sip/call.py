@@ -1,4 +1,4 @@
-"""A call of two phones through Kamailio, with a chat in it: the steps that scenarios are made of."""
+"""A call of two phones through Kamailio, with a chat in it: what scenarios are made of."""
 
 from __future__ import annotations
 
@@ -47,9 +47,12 @@ class Call:
     @contextlib.asynccontextmanager
     async def conversation(self) -> AsyncIterator[Chat]:
         """Both ends connect and talk, until :meth:`Chat.pause` or the end of the block."""
-        with contextlib.closing(self.a.media), contextlib.closing(self.b.media):
-            with chat(*await self.connections()) as talk:
-                yield talk
+        with (
+            contextlib.closing(self.a.media),
+            contextlib.closing(self.b.media),
+            chat(*await self.connections()) as talk,
+        ):
+            yield talk
 
     async def connections(self) -> tuple[Connection, Connection]:
         """Both ends connect as they were told."""

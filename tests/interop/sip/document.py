@@ -40,8 +40,8 @@ GROUPS = {
         "three times, 300 ms apart."
     ),
     "With rtpengine, in one call": (
-        "One INVITE with an audio and a message section: rtpengine relays the RTP, we the messages; "
-        "both are checked."
+        "One INVITE with an audio and a message section: rtpengine relays the RTP, we the "
+        "messages; both are checked."
     ),
     "More than one relay": "",
     "The second seed: a final answer that is lost": (
@@ -72,6 +72,11 @@ SCENARIOS = {
     "refused-minimal": Scenario(REINVITES, "refused 488", "minimal"),
     "refused-debian": Scenario(
         REINVITES, "refused 488, and the failure route sends `delete`", "Debian's own"
+    ),
+    "refused-plain": Scenario(
+        REINVITES,
+        "refused 488; the BYE's plain `delete` may mean either",
+        "the tests' careless one",
     ),
     "refused-sipp": Scenario(REINVITES, "refused 488", SIPP),
     "keep-alive": Scenario(
@@ -106,9 +111,7 @@ SCENARIOS = {
     "lost-488-minimal": Scenario(SEED, "the callee's 488, lost three times", "minimal"),
     "lost-488-stateful": Scenario(SEED, "the callee's 488, lost three times", "stateful"),
     "lost-488-chained": Scenario(SEED, "the callee's 488, lost three times", "chained"),
-    "lost-503": Scenario(
-        SEED, "Kamailio's own 503 (the relay is gone), lost four times (8 s)", "stateful"
-    ),
+    "lost-503": Scenario(SEED, "its own 503 (the relay is gone), lost four times: 8 s", "stateful"),
     "lost-503-stateless": Scenario(
         SEED, "its own 503 sent by `sl_send_reply()`, lost", "the tests' careless one"
     ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -79,6 +80,13 @@ class Middle:
 
     heard: asyncio.Event = field(default_factory=asyncio.Event)
     """Set whenever a reply has reached the SIP server."""
+
+    async def settled(self, call_id: str) -> None:
+        """Until every command about a call has had its reply."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not all(each.heard for each in self.of(call_id)):
+                self.heard.clear()
+                await self.heard.wait()
 
     async def rewritten(self, call_id: str, command: str) -> bytes:
         """The SDP in the reply to the call's first offer (or answer), once it is out."""
@@ -183,7 +191,8 @@ def story(middles: list[Middle], call_id: str) -> str:
         lost = exchange.requests_lost + exchange.replies_lost
         times = f" ({lost} lost)" if lost else ""
         said.append(f"{where}`{exchange.command}`{times} → {exchange.result}")
-    return "; ".join(said)
+    runs = [(text, len(list(same))) for text, same in itertools.groupby(said)]
+    return "; ".join(f"{count} × {text}" if count > 1 else text for text, count in runs)
 
 
 def _bound() -> socket.socket:

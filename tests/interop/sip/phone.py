@@ -154,7 +154,7 @@ class Transaction:
     responses: asyncio.Queue[Message] = field(default_factory=asyncio.Queue)
 
     async def response(self) -> Message:
-        """The next response; a final one that is no 2xx is acknowledged, as RFC 3261 17.1.1 has it."""
+        """The next response; a final one that is no 2xx is acknowledged (RFC 3261 17.1.1)."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             response = await self.responses.get()
         if response.status >= 300 and self.request.method == "INVITE":

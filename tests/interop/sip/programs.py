@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import random
-import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +13,8 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 HOST = "127.0.0.1"
 START_SECONDS = 20.0
@@ -161,16 +162,23 @@ async def kamailio(folder: Path, script: Path, defines: Sequence[str]) -> AsyncI
 def _options(port: int) -> bytes:
     """A request that every script answers at once: its Max-Forwards is used up."""
     return (
-        f"OPTIONS sip:{HOST}:{port} SIP/2.0\r\nVia: SIP/2.0/UDP {HOST}:9;rport;branch=z9hG4bKready\r\n"
+        f"OPTIONS sip:{HOST}:{port} SIP/2.0\r\n"
+        f"Via: SIP/2.0/UDP {HOST}:9;rport;branch=z9hG4bKready\r\n"
         f"From: <sip:ready@{HOST}>;tag=ready\r\nTo: <sip:{HOST}>\r\nCall-ID: ready@{HOST}\r\n"
         "CSeq: 1 OPTIONS\r\nMax-Forwards: 0\r\nContent-Length: 0\r\n\r\n"
     ).encode()
 
 
-def missing(names: Sequence[str]) -> str | None:
-    """Which of these programs is not installed, for a human; None when all are."""
-    absent = [name for name in names if shutil.which(name) is None]
-    return f"not installed: {', '.join(absent)} (see .ci/run)" if absent else None
+def require(installed: Sequence[tuple[str, object]]) -> None:
+    """Skips where something is not installed (given as name and what was found of it).
+
+    Under CI that is a failure, or nobody would notice.
+    """
+    absent = ", ".join(name for name, found in installed if not found)
+    if absent and os.environ.get("CI"):
+        pytest.fail(f"not installed: {absent} (see .ci/run)")
+    if absent:
+        pytest.skip(f"not installed: {absent} (see .ci/run)")
 
 
 def free_udp_port() -> int:

@@ -138,6 +138,7 @@ class Site:
 
         Nothing is changed but the address of the ng relay.
         """
+        programs.require([(str(DEBIAN), DEBIAN.exists())])
         text = DEBIAN.read_text()
         assert text.count(DEBIAN_NODE) == 1
         script = self.folder / "debian.cfg"

@@ -6,7 +6,7 @@ import pytest
 
 from msrprelay.roles import Setup
 
-from .call import BOTH_DIAL, Call, Party, callee, establish, invite
+from .call import BOTH_DIAL, Call, Party, callee, establish
 from .chat import Media
 from .document import tell
 from .phone import Dialog

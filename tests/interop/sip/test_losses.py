@@ -39,7 +39,7 @@ async def test_kamailio_asks_again_and_finds_the_same_session(
 
 
 async def test_without_a_reply_to_answer_the_caller_gets_the_callees_own_sdp(site: Site) -> None:
-    """Kamailio cannot refuse a 200. What it then never tells the relay, the relay ends by itself."""
+    """Kamailio cannot refuse a 200. What the relay is then never told, it ends by itself."""
     relay = await site.relay(
         settings=["timers.offer=0.5"], faults=Faults(requests=ALL, commands=frozenset({"answer"}))
     )
@@ -80,6 +80,7 @@ async def three_invites(site: Site, call_id: str) -> Seen:
     call = Call(invitation.caller, called)
     async with call.conversation() as talk:
         await talk.more(40)
+        await site.relays[0].middle.settled(call_id)
         return await conclude(site, call, talk)
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from .call import Call, establish
 from .chat import silence
-from .document import GAPS, tell
-from .site import Relay, Site, conclude, connected
+from .document import GAPS, Seen, tell
+from .site import Relay, Site, assert_all_octets, conclude, connected
 
 ROUNDS = 40
 # A re-INVITE each 32 s, the time compressed as these timers are: 1:100.
@@ -68,6 +68,27 @@ async def test_a_refused_reinvite_leaves_the_stream_alone(
         assert commands(site.relays[0], name)[-1] == "offer"
         await talk.more(20)
         tell(name, await conclude(site, call, talk))
+
+
+async def test_a_plain_delete_after_a_refusal_lets_the_phones_end_the_call(site: Site) -> None:
+    """It may be the failure route's or the BYE's. Either way the connections say what is true."""
+    relay = await site.relay()
+    await site.careless()
+    call = await establish(*await site.phones(), "refused-plain")
+    async with call.conversation() as talk:
+        await refuse_another_path(call)
+        await talk.more(20)
+        await talk.pause()
+        await call.hang_up()
+        assert await relay.held() == (1, 2)
+        talk.begin()
+        await talk.more(20)
+        await talk.pause()
+        await assert_all_octets(relay, call.call_id, talk)
+        await talk.hang_up()
+        await relay.idle()
+        octets = f"{talk.summary()}; the call ends as they close"
+        tell("refused-plain", Seen(site.story(call.call_id), octets))
 
 
 async def test_the_delete_of_a_stock_failure_route_is_a_rollback(site: Site) -> None:

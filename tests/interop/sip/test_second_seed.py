@@ -41,7 +41,7 @@ async def test_a_lost_488_of_the_callee_comes_again(site: Site, script: str) -> 
         tell(call.call_id, await conclude(site, call, talk))
 
 
-async def test_a_lost_503_of_kamailio_comes_again_for_longer_than_5_s(site: Site) -> None:
+async def test_a_lost_503_of_kamailio_comes_again_for_longer_than_4_s(site: Site) -> None:
     await site.relay(settings=[SHORT_WINDOW])
     await site.shipped("stateful.cfg")
     call = await establish(*await site.phones(), "lost-503")

@@ -100,6 +100,7 @@ async def test_an_invite_repeated_before_there_is_a_transaction(site: Site) -> N
     call = sipp(site, "basic", "racing-sipp")
     async with call.conversation(relay) as talk:
         await talk.more(40)
+        await relay.middle.settled(call.call_id)
         seen = await conclude(site, call, talk)
     offers = [each for each in relay.middle.of(call.call_id) if each.command == "offer"]
     assert len(offers) == 2
