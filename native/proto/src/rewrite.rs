@@ -202,6 +202,17 @@ impl Rewriter {
         self.framer.open_tid().filter(|_| self.chunk == Chunk::Forwarded)
     }
 
+    /// The rest of the chunk in the reading is not forwarded.
+    pub fn forsake_chunk(&mut self) {
+        self.chunk = Chunk::Swallowed;
+    }
+
+    /// From now on for another receiver. Call it where [`in_forwarded_chunk`](Self::in_forwarded_chunk)
+    /// is None.
+    pub fn redirect(&mut self, paths: PathPair) {
+        self.paths = paths;
+    }
+
     /// Complete chunks forwarded so far.
     pub fn chunks(&self) -> u64 {
         self.chunks

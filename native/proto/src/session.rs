@@ -7,6 +7,7 @@
 mod event;
 mod pairing;
 mod reason;
+mod renewal;
 mod terms;
 
 use std::collections::VecDeque;
@@ -16,6 +17,7 @@ pub use event::{Input, NoticeKind, Output};
 use pairing::Pairing;
 pub use pairing::{Aim, Plan};
 pub use reason::{CloseReason, LegReason};
+use renewal::Renewals;
 pub use terms::{Policy, Role, Side, Stage, Timers};
 
 /// One relayed session.
@@ -23,6 +25,8 @@ pub use terms::{Policy, Role, Side, Stage, Timers};
 pub struct Session {
     policy: Policy,
     timers: Timers,
+    /// The relay dials neither leg: the peers of a lost session may come again by themselves.
+    returns: bool,
     state: State,
     outputs: VecDeque<Output>,
 }
@@ -31,8 +35,8 @@ pub struct Session {
 enum State {
     /// The legs look for their connections. Boxed: joined sessions are the many.
     Pairing(Box<Pairing>),
-    /// Bytes move both ways.
-    Joined,
+    /// Bytes move both ways. A side whose peer has moved waits for its new connection.
+    Joined { renewals: Renewals },
     /// `first` has sent FIN and it was passed on; the other direction may finish.
     HalfClosed { first: Side, until: Instant },
     /// Closed by the control plane, still relaying what is in flight; `first` as above.
@@ -47,7 +51,7 @@ impl Session {
     /// A session whose offer is out: both listeners are open.
     pub fn new(policy: Policy, timers: Timers) -> Self {
         let state = State::Pairing(Box::default());
-        Self { policy, timers, state, outputs: VecDeque::new() }
+        Self { policy, timers, returns: false, state, outputs: VecDeque::new() }
     }
 
     /// The next thing to do; `None` when all is done.
@@ -67,16 +71,18 @@ impl Session {
             State::HalfClosed { until, .. }
             | State::Lingering { until, .. }
             | State::Parting { until, .. } => Some(*until),
-            State::Joined | State::Closed => None,
+            State::Joined { renewals } => renewals.deadline(),
+            State::Closed => None,
         }
     }
 
     /// The stage, for reports.
     pub fn stage(&self) -> Stage {
         match &self.state {
+            State::Pairing(pairing) if pairing.lost_to().is_some() => Stage::Reconnecting,
             State::Pairing(pairing) if pairing.is_answered() => Stage::Answered,
             State::Pairing(_) => Stage::Offered,
-            State::Joined => Stage::Joined,
+            State::Joined { .. } => Stage::Joined,
             State::HalfClosed { .. } | State::Lingering { .. } | State::Parting { .. } => {
                 Stage::Draining
             }
@@ -84,9 +90,10 @@ impl Session {
         }
     }
 
-    /// Why it is being ended, once that is decided.
+    /// Why it is being ended, once that is decided, or will be if nobody comes back.
     pub fn ending(&self) -> Option<CloseReason> {
         match &self.state {
+            State::Pairing(pairing) => pairing.lost_to(),
             State::Lingering { reason, .. } | State::Parting { reason, .. } => Some(*reason),
             _ => None,
         }
@@ -94,7 +101,11 @@ impl Session {
 
     /// True while a valid first frame on this side's listener is welcome; else it gets 506.
     pub fn wants(&self, side: Side) -> bool {
-        matches!(&self.state, State::Pairing(pairing) if pairing.wants(side))
+        match &self.state {
+            State::Pairing(pairing) => pairing.wants(side),
+            State::Joined { renewals } => renewals.wants(side),
+            _ => false,
+        }
     }
 
     /// Takes one event. Drain [`Session::poll`] afterwards. Events that make no sense in the
@@ -102,17 +113,24 @@ impl Session {
     pub fn handle(&mut self, input: Input, now: Instant) {
         match (&mut self.state, input) {
             (State::Closed, _) => {}
-            (_, Input::Fault) => self.abort(CloseReason::Internal),
+            (_, Input::Fault) => self.abort(CloseReason::Internal, now),
             (State::Parting { reason, .. }, Input::Parted) => {
                 let reason = *reason;
-                self.over(Output::Close, reason);
+                self.over(Output::Close, reason, now);
             }
             (State::Parting { reason, until }, Input::Timeout) if now >= *until => {
                 let reason = *reason;
-                self.abort(reason);
+                self.abort(reason, now);
             }
+            // It cannot come back from this, whatever reason it had to end before.
+            (State::Parting { .. }, Input::Close { .. }) => self.returns = false,
             (State::Parting { .. }, _) => {}
             (State::Pairing(_), input) => self.pair(input, now),
+            (State::Joined { .. }, input) => {
+                if let Some(input) = self.renew(input, now) {
+                    self.relay(input, now);
+                }
+            }
             (_, input) => self.relay(input, now),
         }
     }
@@ -121,10 +139,13 @@ impl Session {
     fn pair(&mut self, input: Input, now: Instant) {
         let State::Pairing(pairing) = &mut self.state else { return };
         match input {
-            Input::Close { reason, .. } => return self.part(reason, now),
-            Input::Idle => return self.part(CloseReason::Idle, now),
+            Input::Close { reason, .. } => {
+                let reason = pairing.lost_to().unwrap_or(reason);
+                return self.end(reason, now);
+            }
+            Input::Idle => return self.end(CloseReason::Idle, now),
             Input::Timeout => match pairing.expired(now) {
-                Some(reason) => return self.part(reason, now),
+                Some(reason) => return self.end(reason, now),
                 None => return,
             },
             Input::Answered(plans) => {
@@ -148,13 +169,47 @@ impl Session {
             }
             Input::Fin { side, .. } => pairing.fin(side, &mut self.outputs),
             Input::Broken(side, how) => pairing.lost(side, how, &mut self.outputs),
-            Input::Parted | Input::Fault => {}
+            Input::Parted | Input::Replaced(_) | Input::Spent | Input::Fault => {}
         }
         let own_bind = now + self.timers.own_bind;
         if pairing.advance(self.policy.is_aware(), own_bind, &mut self.outputs) {
-            self.state = State::Joined;
-            self.outputs.extend([Output::Join, Output::Notify(NoticeKind::Joined)]);
+            self.join();
         }
+    }
+
+    /// Both legs are bound. A leg whose peer has moved since waits on for another connection, where
+    /// there are chunks to change over between.
+    fn join(&mut self) {
+        let State::Pairing(pairing) = &self.state else { return };
+        self.returns = pairing.both_accept();
+        let aware = self.policy.is_aware();
+        let expected = Side::BOTH.map(|side| pairing.expected(side).filter(|_| aware));
+        for side in Side::BOTH {
+            if pairing.wants(side) && expected[side.index()].is_none() {
+                self.outputs.push_back(Output::CloseListener(side));
+            }
+        }
+        self.outputs.extend([Output::Join, Output::Notify(NoticeKind::Joined)]);
+        let renewals = Renewals::go_on(expected, &mut self.outputs);
+        self.state = State::Joined { renewals };
+    }
+
+    /// Joined: what concerns a side that gets a new connection; gives back what does not.
+    fn renew(&mut self, input: Input, now: Instant) -> Option<Input> {
+        let State::Joined { renewals } = &mut self.state else { return Some(input) };
+        match input {
+            Input::Answered(plans) if self.policy.is_aware() => {
+                self.returns = plans.iter().all(|plan| plan.role == Role::Accept);
+                renewals.begin(plans, now + self.timers.join, &mut self.outputs);
+            }
+            Input::Timeout => {
+                if let Some(reason) = renewals.expire(now, &mut self.outputs) {
+                    self.part(reason, now);
+                }
+            }
+            input => return renewals.take(input, &self.timers, now, &mut self.outputs),
+        }
+        None
     }
 
     /// Joined, half-closed or lingering.
@@ -162,7 +217,7 @@ impl Session {
         match input {
             Input::Fin { side, whole: false } => {
                 self.notify_lost(side, LegReason::Fin);
-                self.abort(self.reason_or(CloseReason::CutChunk(side)));
+                self.abort(self.reason_or(CloseReason::CutChunk(side)), now);
             }
             Input::Fin { side, whole: true } => self.finish(side, now),
             // It had said all it had to say, and closed its connection altogether.
@@ -170,13 +225,16 @@ impl Session {
                 self.part(self.reason_or(CloseReason::Hangup(side)), now);
             }
             Input::Broken(side, how) => {
-                // The reconnect window will start here: a lost leg then keeps session and ports.
                 self.notify_lost(side, how);
-                self.abort(self.reason_or(broken(side, how)));
+                self.abort(self.reason_or(broken(side, how)), now);
             }
-            Input::Idle => self.part(self.reason_or(CloseReason::Idle), now),
+            Input::Idle => self.end(self.reason_or(CloseReason::Idle), now),
+            Input::Spent => self.end(self.reason_or(CloseReason::ByteLimit), now),
             Input::Answered(plans) => self.ignore_answer(plans),
-            Input::Close { reason, linger } => self.linger(reason, now + linger, now),
+            Input::Close { reason, linger } => {
+                self.returns = false;
+                self.linger(reason, now + linger, now);
+            }
             Input::Timeout => match self.state {
                 State::HalfClosed { first, until } if now >= until => {
                     self.part(CloseReason::Hangup(first), now);
@@ -188,7 +246,7 @@ impl Session {
         }
     }
 
-    /// Joined legs keep their connections, whatever a later answer says.
+    /// The legs keep their connections: there are no chunks to change over between, or no use.
     fn ignore_answer(&mut self, plans: [Plan; 2]) {
         let changed = Side::BOTH.into_iter().zip(plans).filter(|(_, plan)| plan.changed);
         self.outputs
@@ -199,7 +257,13 @@ impl Session {
     fn finish(&mut self, side: Side, now: Instant) {
         let first = match self.state {
             State::HalfClosed { first, .. } | State::Lingering { first: Some(first), .. } => first,
-            State::Joined => {
+            State::Joined { ref renewals } if renewals.is_vacant() => {
+                // There is no connection to pass it on to.
+                self.notify_lost(side, LegReason::Fin);
+                return self.part(CloseReason::Hangup(side), now);
+            }
+            State::Joined { ref renewals } => {
+                renewals.cancel(&mut self.outputs);
                 self.state = State::HalfClosed { first: side, until: now + self.timers.grace };
                 return self.pass_fin(side);
             }
@@ -211,7 +275,7 @@ impl Session {
         };
         if side != first {
             self.pass_fin(side);
-            self.over(Output::Close, self.reason_or(CloseReason::Hangup(first)));
+            self.over(Output::Close, self.reason_or(CloseReason::Hangup(first)), now);
         }
     }
 
@@ -229,11 +293,15 @@ impl Session {
     }
 
     fn linger(&mut self, reason: CloseReason, until: Instant, now: Instant) {
-        if until <= now {
+        let is_vacant = matches!(&self.state, State::Joined { renewals } if renewals.is_vacant());
+        if until <= now || is_vacant {
             return self.part(self.reason_or(reason), now);
         }
         self.state = match self.state {
-            State::Joined => State::Lingering { reason, until, first: None },
+            State::Joined { ref renewals } => {
+                renewals.cancel(&mut self.outputs);
+                State::Lingering { reason, until, first: None }
+            }
             State::HalfClosed { first, until: grace } => {
                 State::Lingering { reason, until: until.min(grace), first: Some(first) }
             }
@@ -257,18 +325,34 @@ impl Session {
         self.outputs.push_back(Output::Notify(NoticeKind::LegLost(side, how)));
     }
 
+    /// For good.
+    fn end(&mut self, reason: CloseReason, now: Instant) {
+        self.returns = false;
+        self.part(reason, now);
+    }
+
     fn part(&mut self, reason: CloseReason, now: Instant) {
         self.state = State::Parting { reason, until: now + self.timers.grace };
         self.outputs.push_back(Output::Part);
     }
 
-    fn abort(&mut self, reason: CloseReason) {
-        self.over(Output::Abort, reason);
+    fn abort(&mut self, reason: CloseReason, now: Instant) {
+        self.over(Output::Abort, reason, now);
     }
 
-    fn over(&mut self, how: Output, reason: CloseReason) {
-        self.state = State::Closed;
-        self.outputs.extend([how, Output::Notify(NoticeKind::Closed(reason))]);
+    /// No connection is left. Where the relay dials nobody and both peers dialled before, they may
+    /// do so again.
+    fn over(&mut self, how: Output, reason: CloseReason, now: Instant) {
+        self.outputs.push_back(how);
+        if self.returns && reason.is_loss() && !self.timers.reconnect.is_zero() {
+            let until = now + self.timers.reconnect;
+            self.state = State::Pairing(Box::new(Pairing::again(reason, until)));
+            self.outputs.extend(Side::BOTH.map(Output::Listen));
+            self.outputs.push_back(Output::Notify(NoticeKind::Reconnecting(reason)));
+        } else {
+            self.state = State::Closed;
+            self.outputs.push_back(Output::Notify(NoticeKind::Closed(reason)));
+        }
     }
 }
 

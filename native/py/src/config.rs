@@ -14,13 +14,18 @@ pub(crate) struct EngineConfig {
     join_seconds: f64,
     own_bind_seconds: f64,
     half_closed_seconds: f64,
+    reconnect_seconds: f64,
     stalled_chunk_seconds: f64,
     keepalive_idle_seconds: f64,
     keepalive_interval_seconds: f64,
     keepalive_count: u32,
     unacknowledged_seconds: f64,
+    closed_window_seconds: f64,
     leg_buffer_bytes: usize,
     unbound_per_port: usize,
+    half_open: usize,
+    session_bytes: u64,
+    session_rate: u64,
     header_line_bytes: usize,
     header_block_bytes: usize,
     header_count: usize,
@@ -35,6 +40,7 @@ impl EngineConfig {
             join: seconds("join_seconds", self.join_seconds)?,
             own_bind: seconds("own_bind_seconds", self.own_bind_seconds)?,
             grace: seconds("half_closed_seconds", self.half_closed_seconds)?,
+            reconnect: seconds("reconnect_seconds", self.reconnect_seconds)?,
             stall: seconds("stalled_chunk_seconds", self.stalled_chunk_seconds)?,
             keepalive: Keepalive {
                 idle: seconds("keepalive_idle_seconds", self.keepalive_idle_seconds)?,
@@ -42,14 +48,19 @@ impl EngineConfig {
                 count: self.keepalive_count,
             },
             user_timeout: seconds("unacknowledged_seconds", self.unacknowledged_seconds)?,
+            closed_window: seconds("closed_window_seconds", self.closed_window_seconds)?,
             buffer_cap: self.leg_buffer_bytes,
             unbound_per_port: self.unbound_per_port,
+            half_open: self.half_open,
+            session_bytes: self.session_bytes,
+            session_rate: self.session_rate,
             ring: self.event_ring,
             limits: Limits {
                 line: self.header_line_bytes,
                 head: self.header_block_bytes,
                 headers: self.header_count,
             },
+            ..Config::default()
         })
     }
 }

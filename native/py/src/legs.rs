@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use msrp_relay::{LegAnswer, LegOpen, Policy, Role, Side, Target};
+use msrp_relay::{LegAnswer, LegOpen, Policy, Role, Side, Sources, Target};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -13,12 +13,14 @@ pub(crate) struct Opened {
     port: u16,
     own_uri: Vec<u8>,
     peer_path: Vec<Vec<u8>>,
+    sources: Allowed,
 }
 
 impl Opened {
     pub(crate) fn into_leg(self) -> PyResult<LegOpen> {
         let listen = socket_address(&self.address, self.port)?;
-        Ok(LegOpen { listen, own_uri: self.own_uri, peer_path: self.peer_path })
+        let sources = self.sources.into_sources()?;
+        Ok(LegOpen { listen, own_uri: self.own_uri, peer_path: self.peer_path, sources })
     }
 }
 
@@ -28,6 +30,7 @@ pub(crate) struct Answered {
     role: String,
     peer_path: Vec<Vec<u8>>,
     target: Aim,
+    sources: Allowed,
 }
 
 /// A word, or addresses to dial.
@@ -55,7 +58,34 @@ impl Answered {
             },
             Aim::Addresses(addresses) => Target::Addrs(socket_addresses(&addresses)?),
         };
-        Ok(LegAnswer { role, peer_path: self.peer_path, target })
+        let sources = self.sources.into_sources()?;
+        Ok(LegAnswer { role, peer_path: self.peer_path, target, sources })
+    }
+}
+
+/// A word, or addresses to come from.
+#[derive(FromPyObject)]
+enum Allowed {
+    #[pyo3(transparent)]
+    Word(String),
+    #[pyo3(transparent)]
+    Addresses(Vec<String>),
+}
+
+impl Allowed {
+    fn into_sources(self) -> PyResult<Sources> {
+        match self {
+            Self::Word(word) => match word.as_str() {
+                "any" => Ok(Sources::Any),
+                "pending" => Ok(Sources::Pending),
+                other => Err(unknown("set of sources", other)),
+            },
+            Self::Addresses(addresses) => addresses
+                .iter()
+                .map(|text| address(text))
+                .collect::<PyResult<_>>()
+                .map(Sources::Only),
+        }
     }
 }
 
@@ -81,8 +111,11 @@ pub(crate) fn socket_addresses(pairs: &[(String, u16)]) -> PyResult<Vec<SocketAd
 }
 
 fn socket_address(address: &str, port: u16) -> PyResult<SocketAddr> {
-    let ip: IpAddr = address.parse().map_err(|_| unknown("IP address", address))?;
-    Ok(SocketAddr::new(ip, port))
+    Ok(SocketAddr::new(self::address(address)?, port))
+}
+
+fn address(text: &str) -> PyResult<IpAddr> {
+    text.parse().map_err(|_| unknown("IP address", text))
 }
 
 pub(crate) fn unknown(what: &str, word: &str) -> PyErr {

@@ -112,6 +112,8 @@ fn notice(notice: msrp_relay::Notice) -> Notice {
         NoticeKind::Closed(reason) => ("closed", reason.side(), Some(reason.as_str())),
         NoticeKind::DialFailed(side) => ("dial-failed", Some(side), None),
         NoticeKind::Joined => ("joined", None, None),
+        NoticeKind::Reconnecting(reason) => ("reconnecting", reason.side(), Some(reason.as_str())),
+        NoticeKind::Renewed(side) => ("renewed", Some(side), None),
         NoticeKind::LegLost(side, reason) => ("leg-lost", Some(side), Some(reason.as_str())),
     };
     (notice.session, what, side.map(Side::as_str), reason)

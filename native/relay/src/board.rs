@@ -93,7 +93,9 @@ pub(crate) struct LegBoard {
     state: AtomicU8,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
+    /// Of this leg's connections so far, and of those before the present one.
     chunks: AtomicU64,
+    earlier_chunks: AtomicU64,
     facts: Mutex<Facts>,
 }
 
@@ -129,8 +131,14 @@ impl Board {
         self.stage.store(stage as u8, Ordering::Relaxed);
     }
 
-    pub(crate) fn set_reason(&self, reason: CloseReason) {
-        *lock(&self.reason) = Some(reason);
+    /// Why it ends; `None` where it does not, or no longer.
+    pub(crate) fn set_reason(&self, reason: Option<CloseReason>) {
+        *lock(&self.reason) = reason;
+    }
+
+    /// Bytes read from both peers.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.legs.iter().map(|leg| leg.bytes_in.load(Ordering::Relaxed)).sum()
     }
 
     pub(crate) fn event(&self, now: Instant, side: Option<Side>, what: RingWhat, n: u32) {
@@ -161,6 +169,7 @@ impl LegBoard {
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
             chunks: AtomicU64::new(0),
+            earlier_chunks: AtomicU64::new(0),
             facts: Mutex::new(Facts { role: None, local, peer: None, reason: None }),
         }
     }
@@ -193,8 +202,14 @@ impl LegBoard {
         add(&self.bytes_out, bytes as u64);
     }
 
-    /// How many are new.
+    /// The chunks of another connection are counted from 0.
+    pub(crate) fn keep_chunks(&self) {
+        self.earlier_chunks.store(self.chunks.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// The chunks of the present connection; gives how many are new.
     pub(crate) fn set_chunks(&self, chunks: u64) -> u64 {
+        let chunks = self.earlier_chunks.load(Ordering::Relaxed) + chunks;
         chunks.saturating_sub(self.chunks.swap(chunks, Ordering::Relaxed))
     }
 

@@ -18,17 +18,31 @@ pub struct Config {
     pub own_bind: Duration,
     /// What the other direction gets after a FIN, and a peer to end its connection after ours.
     pub grace: Duration,
+    /// How long the listeners of a session whose legs were lost stay open; zero: not at all.
+    pub reconnect: Duration,
     /// Aware: a chunk without progress from a sender we are willing to read.
     pub stall: Duration,
     /// TCP keepalive of every leg.
     pub keepalive: Keepalive,
     /// Data unacknowledged while the peer's window is open.
     pub user_timeout: Duration,
+    /// Data unacknowledged while the peer's window is closed. A slow reader is alive, but one that
+    /// reads nothing at all for so long is taken for dead.
+    pub closed_window: Duration,
     /// Cap of each socket's receive and send buffer, in bytes as the kernel counts them
     /// (it doubles what it is asked for).
     pub buffer_cap: usize,
+    /// Size of the pipes that opaque bulk goes through, in bytes; what the kernel refuses to one
+    /// user is done without. Below 64 KiB none is used.
+    pub pipe: usize,
     /// Connections that may wait at one port for their first frame, 1 to 100.
     pub unbound_per_port: usize,
+    /// Connections that may wait for their first frame at all ports together.
+    pub half_open: usize,
+    /// Bytes of one session, both directions, that end it; 0: never.
+    pub session_bytes: u64,
+    /// Bytes per second of one session, both directions; 0: as fast as its peers can.
+    pub session_rate: u64,
     /// Keep the event ring of every session (under 1 KiB each).
     pub ring: bool,
     /// Bounds on header lines and blocks.
@@ -54,6 +68,7 @@ impl Default for Config {
             join: Duration::from_secs(30),
             own_bind: Duration::from_secs(10),
             grace: Duration::from_secs(5),
+            reconnect: Duration::from_secs(30),
             stall: Duration::from_secs(60),
             keepalive: Keepalive {
                 idle: Duration::from_secs(60),
@@ -61,8 +76,13 @@ impl Default for Config {
                 count: 3,
             },
             user_timeout: Duration::from_secs(60),
+            closed_window: Duration::from_secs(15 * 60),
             buffer_cap: 512 * 1024,
+            pipe: 1024 * 1024,
             unbound_per_port: 4,
+            half_open: 10_000,
+            session_bytes: 0,
+            session_rate: 0,
             ring: true,
             limits: Limits::default(),
         }

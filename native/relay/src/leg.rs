@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use msrp_proto::session::{LegReason, Role};
 use rustix::io::Errno;
 
+use crate::pipe::Pipe;
 use crate::poller::Readiness;
 use crate::sys::tcp;
 use crate::sys::tcp_info::{State, tcp_info};
@@ -103,10 +104,40 @@ impl Leg {
         }
     }
 
+    /// One read of up to `most` bytes into an empty pipe. A FIN it speaks of may also be urgent
+    /// data that splice(2) cannot pass: a [`recv`](Self::recv) tells.
+    pub(crate) fn fill(&mut self, pipe: &mut Pipe, most: usize) -> Received {
+        match pipe.fill(&self.socket, most) {
+            Ok(0) => {
+                self.read_on = true;
+                Received::Fin
+            }
+            // Nor does a short read prove the receive buffer empty: pages fill a pipe as bytes do.
+            Ok(n) => Received::Bytes(n),
+            Err(Errno::AGAIN) => {
+                self.readable = false;
+                Received::Nothing
+            }
+            Err(error) => Received::Broken(broken_by(error)),
+        }
+    }
+
     /// One write of everything in `slices`.
     pub(crate) fn send(&mut self, slices: &[IoSlice<'_>]) -> Sent {
         let offered: usize = slices.iter().map(|slice| slice.len()).sum();
-        let sent = match tcp::send(&self.socket, slices) {
+        let sent = tcp::send(&self.socket, slices);
+        self.sent(offered, sent)
+    }
+
+    /// One write of everything in `pipe`.
+    pub(crate) fn pour(&mut self, pipe: &mut Pipe) -> Sent {
+        let offered = pipe.held();
+        let sent = pipe.pour(&self.socket);
+        self.sent(offered, sent)
+    }
+
+    fn sent(&mut self, offered: usize, sent: Result<usize, Errno>) -> Sent {
+        let sent = match sent {
             Ok(n) => n,
             Err(Errno::AGAIN) => 0,
             Err(Errno::PIPE) => {
@@ -162,7 +193,7 @@ impl Leg {
     }
 
     /// TCP_USER_TIMEOUT also counts while the peer keeps its window closed, and a slow reader is
-    /// alive: so it is switched off while nothing can be sent for want of window.
+    /// alive: so it is much longer while nothing can be sent for want of window.
     pub(crate) fn sweep(&mut self, thread: &Thread) {
         if !self.unacknowledged {
             return;
@@ -173,7 +204,8 @@ impl Leg {
         let closed = self.unacknowledged && (info.window == 0 || info.unacked == 0);
         if closed != self.patient {
             self.patient = closed;
-            let timeout = if closed { Default::default() } else { thread.config.user_timeout };
+            let config = &thread.config;
+            let timeout = if closed { config.closed_window } else { config.user_timeout };
             // An error can only mean a dead connection, which has its own event.
             let _ = tcp::set_user_timeout(&self.socket, timeout);
         }

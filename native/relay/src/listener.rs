@@ -10,8 +10,10 @@ use msrp_proto::{Gate, Key, Verdict};
 use rustix::io::Errno;
 
 use crate::board::Board;
+use crate::half_open::Place;
 use crate::poller::{Part, Source};
 use crate::ring::RingWhat;
+use crate::spec::Sources;
 use crate::sys::tcp;
 use crate::thread::Thread;
 
@@ -29,12 +31,23 @@ struct Caller {
     socket: OwnedFd,
     from: SocketAddr,
     since: Instant,
-    until: Instant,
+    /// Counts from when its first frame could be judged.
+    until: Option<Instant>,
     /// What was read so far.
     seen: Vec<u8>,
     /// `None` once refused: its answer is out, and its input is read away so that our close does
     /// not destroy the answer on the way.
     gate: Option<Gate>,
+    _place: Place,
+}
+
+/// What a caller is judged by.
+pub(crate) struct Rule<'a> {
+    /// What its first frame must name; `None` while that is not known: then nothing is read yet.
+    pub(crate) key: Option<Key<'a>>,
+    pub(crate) sources: &'a Sources,
+    /// False once the leg has its connection.
+    pub(crate) wanted: bool,
 }
 
 /// A caller that showed a valid first frame.
@@ -113,21 +126,40 @@ impl Door {
         thread.counters.accepted(1);
         board.event(thread.now, Some(self.side), RingWhat::Accepted, from.port().into());
         let place = self.free_place(board, thread);
+        let Some(counted) = self.half_open(board, thread) else {
+            tcp::fin(&socket);
+            thread.counters.refused("half-open");
+            let port = from.port().into();
+            return board.event(thread.now, Some(self.side), RingWhat::Refused, port);
+        };
         let source = Source::Pair(self.key, Part::Caller(self.side, place as u8));
         if thread.poller.add(&socket, source).is_err() {
             return thread.counters.refused("unwatched");
         }
+        // Its socket is writable, so that it is heard at once.
         self.callers[place] = Some(Caller {
             socket,
             from,
             since: thread.now,
-            until: thread.now + thread.config.gate,
+            until: None,
             seen: Vec::new(),
             gate: Some(Gate::new(thread.config.limits)),
+            _place: counted,
         });
     }
 
-    /// A free place; where all are taken the oldest caller gives way, one already refused first.
+    /// A place among those of all ports. Where none is left, one of this port's own gives way:
+    /// whoever fills them all elsewhere keeps a port's first caller out, not its second.
+    fn half_open(&mut self, board: &Board, thread: &Thread) -> Option<Place> {
+        let place = thread.half_open.place();
+        if place.is_none() && self.callers.iter().any(Option::is_some) {
+            self.drop_oldest(board, thread);
+            return thread.half_open.place();
+        }
+        place
+    }
+
+    /// A free place; where all are taken the oldest caller gives way.
     fn free_place(&mut self, board: &Board, thread: &Thread) -> usize {
         if let Some(free) = self.callers.iter().position(Option::is_none) {
             return free;
@@ -136,10 +168,16 @@ impl Door {
             self.callers.push(None);
             return self.callers.len() - 1;
         }
+        self.drop_oldest(board, thread)
+    }
+
+    /// Drops the oldest caller, one already refused first; gives its place.
+    fn drop_oldest(&mut self, board: &Board, thread: &Thread) -> usize {
         let age = |place: &usize| {
             self.callers[*place].as_ref().map(|caller| (caller.gate.is_some(), caller.since))
         };
-        let oldest = (0..self.callers.len()).min_by_key(age).unwrap_or_default();
+        let taken = (0..self.callers.len()).filter(|place| self.callers[*place].is_some());
+        let oldest = taken.min_by_key(age).unwrap_or_default();
         if let Some(caller) = self.callers[oldest].take() {
             if caller.gate.is_some() {
                 self.count_refusal(&caller, "crowded", board, thread);
@@ -149,13 +187,11 @@ impl Door {
         oldest
     }
 
-    /// Reads a caller's first frame. `key` is `None` while it is not known what the frame must
-    /// name: then nothing is read yet. `wanted` is false once the leg has its connection.
+    /// Reads a caller's first frame.
     pub(crate) fn hear(
         &mut self,
         place: usize,
-        key: Option<&Key<'_>>,
-        wanted: bool,
+        rule: &Rule<'_>,
         board: &Board,
         thread: &mut Thread,
     ) -> Option<Guest> {
@@ -168,17 +204,22 @@ impl Door {
             }
             return None;
         }
-        let Some(key) = key else {
+        let (Some(key), Some(admitted)) = (&rule.key, rule.sources.admit(caller.from.ip())) else {
             self.callers[place] = Some(caller);
             return None;
         };
+        if !admitted {
+            self.refuse(place, caller, None, "source", board, thread);
+            return None;
+        }
+        caller.until.get_or_insert(thread.now + thread.config.gate);
         match caller.judge(key) {
             Judged::Waits => self.callers[place] = Some(caller),
             Judged::Left => {
                 self.count_refusal(&caller, "left", board, thread);
                 caller.close(thread);
             }
-            Judged::Valid { has_body } if wanted => {
+            Judged::Valid { has_body } if rule.wanted => {
                 let Caller { socket, from, seen, .. } = caller;
                 return Some(Guest { socket, from, seen, has_body });
             }
@@ -210,7 +251,8 @@ impl Door {
         tcp::fin(&caller.socket);
         caller.gate = None;
         caller.seen = Vec::new();
-        caller.until = caller.until.min(thread.now + thread.config.grace);
+        let grace = thread.now + thread.config.grace;
+        caller.until = Some(caller.until.map_or(grace, |until| until.min(grace)));
         if caller.read_away(thread) {
             self.callers[place] = Some(caller);
         } else {
@@ -230,13 +272,13 @@ impl Door {
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.callers.iter().flatten().map(|caller| caller.until).min()
+        self.callers.iter().flatten().filter_map(|caller| caller.until).min()
     }
 
     /// Drops the callers whose time is over.
     pub(crate) fn expire(&mut self, board: &Board, thread: &Thread) {
         for place in 0..self.callers.len() {
-            let due = |caller: &mut Caller| caller.until <= thread.now;
+            let due = |caller: &mut Caller| caller.until.is_some_and(|at| at <= thread.now);
             if let Some(caller) = self.callers[place].take_if(due) {
                 if caller.gate.is_some() {
                     self.count_refusal(&caller, "gate-timeout", board, thread);
@@ -282,7 +324,7 @@ impl Caller {
     /// Throws input away; false when the peer has ended too, or floods.
     fn read_away(&mut self, thread: &mut Thread) -> bool {
         let mut buffer = thread.buffers.lease();
-        let mut reads = (0..ROUNDS).map(|_| tcp::recv(&self.socket, &mut buffer));
+        let mut reads = (0..ROUNDS).map(|_| tcp::recv(&self.socket, &mut buffer.input));
         let end = reads.find(|read| !matches!(read, Ok(1..)));
         thread.buffers.give_back(buffer);
         matches!(end, Some(Err(Errno::AGAIN)))

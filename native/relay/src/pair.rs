@@ -2,7 +2,9 @@
 
 mod approach;
 mod carry_out;
+mod dialling;
 mod parting;
+mod renew;
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -10,14 +12,16 @@ use std::time::{Duration, Instant};
 
 use msrp_proto::session::{self, CloseReason, Input, LegReason, Policy, Side};
 
-use approach::Approach;
+use approach::{Approach, text};
 
 use crate::board::Board;
 use crate::leg::Leg;
+use crate::listener::Door;
+use crate::meter::Meter;
 use crate::mover::{Direction, Moved, Turn};
 use crate::poller::{Part, Readiness};
 use crate::ring::RingWhat;
-use crate::spec::OpenSpec;
+use crate::spec::{LegOpen, OpenSpec, Sources};
 use crate::thread::Thread;
 
 /// A session on its way to its thread.
@@ -43,6 +47,8 @@ pub(crate) struct Pair {
     ends: [End; 2],
     /// From A, from B; since the join.
     flows: Option<Box<[Direction; 2]>>,
+    /// Where a session has a limit.
+    meter: Option<Box<Meter>>,
     /// The earliest timer entry that is certain to come up.
     armed: Option<Instant>,
     /// Connections are being ended, nothing is relayed.
@@ -54,23 +60,40 @@ pub(crate) struct Pair {
 #[derive(Debug)]
 struct End {
     leg: Option<Leg>,
-    /// The way to its connection, until the join.
+    /// The way to its connection, or to another one.
     approach: Option<Box<Approach>>,
-    /// Tells whether a later answer names the same peer; 0 while there is none.
-    peer: u64,
+    /// The URI this peer is given.
+    own_uri: Box<[u8]>,
+    /// What this peer gave as its path, as a header field has it; empty while unknown.
+    path: Box<[u8]>,
+    sources: Sources,
+}
+
+impl End {
+    fn new(open: LegOpen, door: Door) -> Self {
+        Self {
+            leg: None,
+            approach: Some(Box::new(Approach { door: Some(door), ..Approach::default() })),
+            own_uri: open.own_uri.into(),
+            path: text(&open.peer_path),
+            sources: open.sources,
+        }
+    }
 }
 
 impl Pair {
     pub(crate) fn new(opening: Opening, key: usize, thread: &mut Thread) -> Self {
-        let Opening { id, spec, listeners: [at_a, at_b], board } = opening;
+        let Opening { id, spec, listeners, board } = opening;
         let timers = session::Timers {
             join: thread.config.join,
             own_bind: thread.config.own_bind,
             grace: thread.config.grace,
+            reconnect: thread.config.reconnect,
         };
         let [leg_a, leg_b] = spec.legs;
-        let a = Approach::new((key, Side::A), leg_a, at_a, board.local(Side::A), thread);
-        let b = Approach::new((key, Side::B), leg_b, at_b, board.local(Side::B), thread);
+        let [at_a, at_b] = listeners;
+        let a = End::new(leg_a, Door::new(key, Side::A, at_a, thread));
+        let b = End::new(leg_b, Door::new(key, Side::B, at_b, thread));
         thread.counters.opened(1);
         Self {
             id,
@@ -80,12 +103,9 @@ impl Pair {
             policy: spec.policy,
             tos: spec.tos,
             idle: spec.idle,
-            ends: [a, b].map(|approach| End {
-                leg: None,
-                peer: approach.peer(),
-                approach: Some(Box::new(approach)),
-            }),
+            ends: [a, b],
             flows: None,
+            meter: Meter::new(&thread.config, thread.now),
             armed: None,
             parting: false,
             over: false,
@@ -110,7 +130,7 @@ impl Pair {
         match part {
             Part::Listener(side) => self.accept(side, thread),
             Part::Caller(side, place) => self.hear(side, place.into(), thread),
-            Part::Dial(side) => self.advance_dial(side, thread),
+            Part::Dial(side) => self.dial_event(side, readiness, thread),
             Part::Leg(side) => self.leg_event(side, readiness, thread),
         }
     }
@@ -166,6 +186,31 @@ impl Pair {
         if self.parting {
             return self.part_on(thread);
         }
+        if self.pauses(thread.now).is_some() {
+            return;
+        }
+        if let (Some(vacant), true) = (self.vacant(), self.flows.is_some()) {
+            self.flush_towards(vacant.other(), thread);
+            return self.take_over(thread);
+        }
+        self.turns(thread);
+        self.measure(thread);
+    }
+
+    /// Until when nothing is read, for the session has carried too much for the time.
+    fn pauses(&self, now: Instant) -> Option<Instant> {
+        self.meter.as_ref().and_then(|meter| meter.pauses(now))
+    }
+
+    fn measure(&mut self, thread: &mut Thread) {
+        if let (Some(meter), true) = (&mut self.meter, self.flows.is_some())
+            && !meter.count(self.board.bytes(), thread.now)
+        {
+            self.feed(Input::Spent, thread);
+        }
+    }
+
+    fn turns(&mut self, thread: &mut Thread) {
         // Twice: an answer of the relay's own may have come up for a direction that had its turn.
         for side in Side::BOTH.into_iter().chain(Side::BOTH) {
             match self.turn(side, thread) {
@@ -176,6 +221,7 @@ impl Pair {
                 Some(Moved::Broken(side, how)) => return self.lost(side, how, thread),
             }
         }
+        self.take_over(thread);
     }
 
     /// One turn of the direction from `side`; `None` where there is none.
@@ -197,6 +243,9 @@ impl Pair {
         if let Some(side) = self.stalled(thread) {
             return self.lost(side, LegReason::Stalled, thread);
         }
+        if self.meter.as_ref().is_some_and(|meter| meter.resumed() <= thread.now) {
+            self.go_on(thread);
+        }
         if self.idle_until().is_some_and(|at| at <= thread.now) {
             self.feed(Input::Idle, thread);
         }
@@ -204,11 +253,18 @@ impl Pair {
     }
 
     fn stalled(&self, thread: &Thread) -> Option<Side> {
-        let flows = self.flows.as_ref().filter(|_| !self.parting)?;
-        Side::BOTH.into_iter().find(|side| {
-            let since = flows[side.index()].stalled_since();
-            since.is_some_and(|since| since + thread.config.stall <= thread.now)
-        })
+        Side::BOTH
+            .into_iter()
+            .find(|side| self.stalls(*side, thread).is_some_and(|at| at <= thread.now))
+    }
+
+    /// When the chunk of this side has stood still too long, unless it goes on: only while the
+    /// relay would read on.
+    fn stalls(&self, side: Side, thread: &Thread) -> Option<Instant> {
+        let flows = self.flows.as_ref().filter(|_| !self.parting && self.vacant().is_none())?;
+        let since = flows[side.index()].stalled_since()?;
+        let since = self.meter.as_ref().map_or(since, |meter| since.max(meter.resumed()));
+        Some(since + thread.config.stall)
     }
 
     fn idle_until(&self) -> Option<Instant> {
@@ -220,9 +276,10 @@ impl Pair {
     /// The earliest deadline.
     fn deadline(&self, thread: &Thread) -> Option<Instant> {
         let approaches = self.ends.iter().filter_map(|end| end.approach.as_ref()?.deadline());
-        let flows = self.flows.iter().filter(|_| !self.parting).flat_map(|flows| flows.iter());
-        let stalls = flows.filter_map(Direction::stalled_since).map(|at| at + thread.config.stall);
-        approaches.chain(stalls).chain(self.idle_until()).chain(self.life.deadline()).min()
+        let stalls = Side::BOTH.into_iter().filter_map(|side| self.stalls(side, thread));
+        let pauses = self.pauses(thread.now).filter(|_| !self.parting);
+        let others = [self.idle_until(), pauses, self.life.deadline()].into_iter().flatten();
+        approaches.chain(stalls).chain(others).min()
     }
 
     /// The moment to be woken at, if it is not arranged yet.

@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 use msrp_proto::session::{CloseReason, Side};
 
 use crate::board::{Board, Report};
-use crate::buffers::BUFFER;
+use crate::buffers::CARRY;
 use crate::command::Command;
 use crate::config::Config;
 use crate::counters::{Counters, ThreadCounters};
+use crate::half_open::HalfOpen;
 use crate::notice::Notice;
 use crate::pair::Opening;
 use crate::queue::Queue;
@@ -44,23 +45,24 @@ impl Relay {
     /// # Errors
     /// The kernel's, for want of descriptors or threads.
     pub fn start(mut config: Config) -> io::Result<Self> {
-        // What is carried from one read to the next must leave room for the next.
-        config.limits.head = config.limits.head.min(BUFFER / 2);
+        config.limits.head = config.limits.head.min(CARRY);
+        let half_open = HalfOpen::new(config.half_open);
         let config = Arc::new(config);
         let notices = Arc::new(Queue::new()?);
         let mut relay = Self { config, threads: Vec::new(), notices, opened: AtomicU64::new(0) };
         for number in 0..relay.config.threads.max(1) {
-            let thread = relay.start_thread(number)?;
+            let thread = relay.start_thread(number, half_open.clone())?;
             relay.threads.push(thread);
         }
         Ok(relay)
     }
 
-    fn start_thread(&self, number: usize) -> io::Result<Thread> {
+    fn start_thread(&self, number: usize, half_open: HalfOpen) -> io::Result<Thread> {
         let commands = Arc::new(Queue::new()?);
         let counters = Arc::new(ThreadCounters::default());
         let worker = Worker::new(
             Arc::clone(&self.config),
+            half_open,
             Arc::clone(&commands),
             Arc::clone(&self.notices),
             Arc::clone(&counters),

@@ -79,6 +79,10 @@ ring_what! {
     Request = "request",
     /// A response; `n` = status.
     Response = "response",
+    /// The legs were lost; the listeners are open again.
+    Reconnecting = "reconnecting",
+    /// A new connection has taken the leg over.
+    Renewed = "renewed",
     /// A SEND.
     Send = "send",
 }

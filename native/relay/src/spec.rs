@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use msrp_proto::session::{Policy, Role, Side};
@@ -29,6 +29,8 @@ pub struct LegOpen {
     pub own_uri: Vec<u8>,
     /// The path this peer gave, leftmost URI first; empty while unknown.
     pub peer_path: Vec<Vec<u8>>,
+    /// Where this peer may come from.
+    pub sources: Sources,
 }
 
 /// The answer: who connects to whom.
@@ -47,6 +49,31 @@ pub struct LegAnswer {
     pub peer_path: Vec<Vec<u8>>,
     /// Where to dial, for [`Role::Dial`].
     pub target: Target,
+    /// Where this peer may come from.
+    pub sources: Sources,
+}
+
+/// Whose connections may show a first frame at all.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Sources {
+    /// Everybody's.
+    #[default]
+    Any,
+    /// Those from these addresses.
+    Only(Vec<IpAddr>),
+    /// The answer will say: until then nobody is judged.
+    Pending,
+}
+
+impl Sources {
+    /// Whether a connection from there may bind; `None` while it is not known.
+    pub(crate) fn admit(&self, from: IpAddr) -> Option<bool> {
+        match self {
+            Self::Any => Some(true),
+            Self::Only(addresses) => Some(addresses.contains(&from)),
+            Self::Pending => None,
+        }
+    }
 }
 
 /// Where a leg is dialled.

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use msrp_proto::Pieces;
 use msrp_proto::session::{NoticeKind, Side};
 
 use crate::buffers::Buffers;
 use crate::config::Config;
 use crate::counters::ThreadCounters;
+use crate::half_open::HalfOpen;
 use crate::notice::Notice;
+use crate::pipe::Pipes;
 use crate::poller::Poller;
 use crate::queue::Queue;
 
@@ -17,10 +18,11 @@ use crate::queue::Queue;
 #[derive(Debug)]
 pub(crate) struct Thread {
     pub(crate) config: Arc<Config>,
+    /// Connections of all threads that have not shown a first frame.
+    pub(crate) half_open: HalfOpen,
     pub(crate) poller: Poller,
     pub(crate) buffers: Buffers,
-    /// Output of one read; its memory is reused.
-    pub(crate) pieces: Pieces,
+    pub(crate) pipes: Pipes,
     pub(crate) counters: Arc<ThreadCounters>,
     pub(crate) notices: Arc<Queue<Notice>>,
     /// Read once per turn of the loop.

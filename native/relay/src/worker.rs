@@ -6,7 +6,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use msrp_proto::Pieces;
 use msrp_proto::session::{CloseReason, NoticeKind};
 use slab::Slab;
 
@@ -14,8 +13,10 @@ use crate::buffers::Buffers;
 use crate::command::Command;
 use crate::config::Config;
 use crate::counters::ThreadCounters;
+use crate::half_open::HalfOpen;
 use crate::notice::Notice;
 use crate::pair::{Opening, Pair};
+use crate::pipe::Pipes;
 use crate::poller::{Events, Part, Poller, Readiness, Source};
 use crate::queue::Queue;
 use crate::thread::Thread;
@@ -41,6 +42,7 @@ const RETRY: Duration = Duration::from_millis(100);
 impl Worker {
     pub(crate) fn new(
         config: Arc<Config>,
+        half_open: HalfOpen,
         commands: Arc<Queue<Command>>,
         notices: Arc<Queue<Notice>>,
         counters: Arc<ThreadCounters>,
@@ -48,11 +50,13 @@ impl Worker {
         let poller = Poller::new()?;
         poller.add(&*commands, Source::Commands)?;
         let now = Instant::now();
+        let pipes = Pipes::new(config.pipe);
         let thread = Thread {
             config,
+            half_open,
             poller,
             buffers: Buffers::default(),
-            pieces: Pieces::default(),
+            pipes,
             counters,
             notices,
             now,
@@ -192,21 +196,27 @@ impl Worker {
 mod tests {
     use super::*;
     use crate::board::Board;
-    use crate::spec::{LegOpen, OpenSpec};
+    use crate::spec::{LegOpen, OpenSpec, Sources};
     use crate::sys::tcp;
     use msrp_proto::session::Policy;
 
     fn worker() -> Worker {
         let queue = || Arc::new(Queue::new().unwrap());
         let counters = Arc::new(ThreadCounters::default());
-        Worker::new(Arc::new(Config::default()), queue(), Arc::new(Queue::new().unwrap()), counters)
-            .unwrap()
+        let (config, notices) = (Arc::new(Config::default()), Arc::new(Queue::new().unwrap()));
+        Worker::new(config, HalfOpen::new(9), queue(), notices, counters).unwrap()
     }
 
     fn opening(id: u64, config: &Config) -> Opening {
         let listen = "127.0.0.1:0".parse().unwrap();
         let options = tcp::Options::new(config, None);
-        let leg = || LegOpen { listen, own_uri: b"msrp://h:1/x;tcp".to_vec(), peer_path: vec![] };
+        let own_uri = b"msrp://h:1/x;tcp".to_vec();
+        let leg = || LegOpen {
+            listen,
+            own_uri: own_uri.clone(),
+            peer_path: vec![],
+            sources: Sources::Any,
+        };
         let spec = OpenSpec { policy: Policy::Aware, legs: [leg(), leg()], tos: None, idle: None };
         let listeners = [(); 2].map(|()| tcp::listen(listen, &options).unwrap());
         let board = Arc::new(Board::new([listen, listen], Instant::now(), true));

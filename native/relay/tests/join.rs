@@ -296,9 +296,9 @@ fn a_half_closed_early_peer_is_still_heard() {
 }
 
 #[test]
-fn a_later_answer_leaves_joined_legs_alone() {
+fn a_later_answer_leaves_joined_legs_alone_where_no_chunks_are_seen() {
     let mut engine = Engine::new(config());
-    let (call, mut a, mut b) = engine.joined(Policy::Aware);
+    let (call, mut a, mut b) = engine.joined(Policy::Cema);
     let none = Target::None;
     call.answer(Role::Accept, Role::Accept, none.clone(), none.clone());
     let other = "msrp://172.16.4.5:9/pathC;tcp";
@@ -306,5 +306,5 @@ fn a_later_answer_leaves_joined_legs_alone() {
     assert_eq!(engine.next(&call), NoticeKind::AnswerIgnored(Side::B));
     let message = call.message(Side::A, "tidstill", b"still here");
     a.send(&message);
-    b.expect(&call.arrives(Side::A, Policy::Aware, &message));
+    b.expect(&call.arrives(Side::A, Policy::Cema, &message));
 }

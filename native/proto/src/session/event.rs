@@ -49,6 +49,10 @@ pub enum Input {
     },
     /// After [`Output::Part`]: no connection is left.
     Parted,
+    /// The session has carried as many bytes as one may.
+    Spent,
+    /// After [`Output::Replace`]: the new connection carries this side.
+    Replaced(Side),
     /// [`Session::deadline`](super::Session::deadline) has passed. Early or repeated ones do no harm.
     Timeout,
     /// The caller cannot go on with this session.
@@ -60,7 +64,8 @@ pub enum Input {
 pub enum Output {
     /// Reset every connection (RST), close listeners and dials.
     Abort,
-    /// Drop the dial of this side, however far it came.
+    /// Drop the dial of this side, however far it came; after the join also a new connection that
+    /// has not taken over.
     CancelDial(Side),
     /// Close both connections: both directions have ended. Close listeners and dials.
     Close,
@@ -81,16 +86,23 @@ pub enum Output {
     /// FIN, then [`Input::Parted`]. A leg whose output ends inside a chunk is reset instead.
     /// Close listeners and dials.
     Part,
-    /// Send the relay's own bind SEND to this side.
+    /// Let the new connection of this side take over at the first place where neither direction is
+    /// inside a chunk (at once where the old one is gone), then [`Input::Replaced`].
+    Replace(Side),
+    /// Send the relay's own bind SEND to the connection of this side that was dialled last.
     SendBind(Side),
     /// Send FIN to this side: all that was for it has been written.
     ShutdownWrite(Side),
+    /// The old connection of this side is over, the session is not: let go of it. A chunk it cut is
+    /// closed for the other side with `#`; what was still for it is lost.
+    Vacate(Side),
 }
 
 /// What the control plane is told. Nothing that a stranger can cause at will.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum NoticeKind {
-    /// An answer named another peer for a leg that is joined; the leg keeps its connection.
+    /// An answer named another peer for a leg that is joined, and that one did not come or cannot
+    /// be taken; the leg keeps its connection.
     AnswerIgnored(Side),
     /// The leg has its connection.
     Bound(Side),
@@ -102,4 +114,8 @@ pub enum NoticeKind {
     Joined,
     /// The leg's connection ended.
     LegLost(Side, LegReason),
+    /// Both legs are lost for this reason; their listeners are open again for a while.
+    Reconnecting(CloseReason),
+    /// Another connection has taken the leg over.
+    Renewed(Side),
 }

@@ -47,6 +47,8 @@ struct Answer {
     roles: [Role; 2],
     aims: [Aim; 2],
     until: Instant,
+    /// The legs were joined under this answer, and were lost.
+    lost: Option<CloseReason>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,9 +62,19 @@ enum Leg {
     Connected,
     /// Our own bind SEND is out.
     Binding { until: Instant },
-    /// The leg has its connection. Not `firm`: another valid one may take its place, because the
-    /// peer has sent FIN already or its path changed.
-    Bound { opening: Opening, firm: bool },
+    /// The leg has its connection.
+    Bound { opening: Opening, hold: Hold },
+}
+
+/// Whether another valid connection may take a bound one's place.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Hold {
+    /// No.
+    Firm,
+    /// Yes: its peer has sent FIN already.
+    Left,
+    /// Yes: an answer has named another peer since.
+    Moved,
 }
 
 /// How a bound leg's peer began.
@@ -77,6 +89,23 @@ enum Opening {
 }
 
 impl Pairing {
+    /// Both legs, accepted ones, were lost: the peers may dial again until then, without new SDP.
+    pub(super) fn again(lost: CloseReason, until: Instant) -> Self {
+        let roles = [Role::Accept; 2];
+        let answer = Answer { roles, aims: [Aim::None; 2], until, lost: Some(lost) };
+        Self { legs: Default::default(), answer: Some(answer) }
+    }
+
+    /// Why the legs were lost that it waits for.
+    pub(super) fn lost_to(&self) -> Option<CloseReason> {
+        self.answer.as_ref()?.lost
+    }
+
+    /// Neither leg is one that the relay dials.
+    pub(super) fn both_accept(&self) -> bool {
+        self.answer.as_ref().is_some_and(|answer| answer.roles == [Role::Accept; 2])
+    }
+
     pub(super) fn is_answered(&self) -> bool {
         self.answer.is_some()
     }
@@ -86,7 +115,7 @@ impl Pairing {
     }
 
     pub(super) fn wants(&self, side: Side) -> bool {
-        !matches!(self.legs[side.index()], Leg::Bound { firm: true, .. })
+        !matches!(self.legs[side.index()], Leg::Bound { hold: Hold::Firm, .. })
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -105,6 +134,9 @@ impl Pairing {
             }
         }
         let answer = self.answer.as_ref().filter(|answer| now >= answer.until)?;
+        if answer.lost.is_some() {
+            return answer.lost;
+        }
         let missing = Side::BOTH.map(|side| !matches!(self.legs[side.index()], Leg::Bound { .. }));
         Some(match missing {
             [true, false] => answer.missing(Side::A),
@@ -129,7 +161,7 @@ impl Pairing {
                 }
             }
         }
-        self.answer = Some(Answer { roles: plans.map(|plan| plan.role), aims, until });
+        self.answer = Some(Answer { roles: plans.map(|plan| plan.role), aims, until, lost: None });
     }
 
     /// The peer of this side is another one now.
@@ -137,10 +169,10 @@ impl Pairing {
         let leg = &mut self.legs[side.index()];
         match leg {
             Leg::Waiting => {}
-            Leg::Bound { opening: Opening::Bare | Opening::Body, firm } => {
+            Leg::Bound { opening: Opening::Bare | Opening::Body, hold } => {
                 // The new peer may have dialled before its answer came: keep what is bound, but
                 // let another one in.
-                if std::mem::replace(firm, false) {
+                if std::mem::replace(hold, Hold::Moved) == Hold::Firm {
                     out.push_back(Output::Listen(side));
                 }
             }
@@ -172,7 +204,7 @@ impl Pairing {
             out.push_back(Output::CancelDial(side));
         }
         let opening = if body { Opening::Body } else { Opening::Bare };
-        *leg = Leg::Bound { opening, firm: true };
+        *leg = Leg::Bound { opening, hold: Hold::Firm };
         out.extend([Output::CloseListener(side), Output::Notify(NoticeKind::Bound(side))]);
     }
 
@@ -205,7 +237,7 @@ impl Pairing {
     }
 
     fn bound_silent(&mut self, side: Side, out: &mut VecDeque<Output>) {
-        self.legs[side.index()] = Leg::Bound { opening: Opening::Silent, firm: true };
+        self.legs[side.index()] = Leg::Bound { opening: Opening::Silent, hold: Hold::Firm };
         out.extend([Output::CloseListener(side), Output::Notify(NoticeKind::Bound(side))]);
     }
 
@@ -213,8 +245,9 @@ impl Pairing {
     /// what it said is kept, and its listener opens again in case it comes back.
     pub(super) fn fin(&mut self, side: Side, out: &mut VecDeque<Output>) {
         match &mut self.legs[side.index()] {
-            Leg::Bound { opening: Opening::Bare | Opening::Body, firm } => {
-                if std::mem::replace(firm, false) {
+            Leg::Bound { opening: Opening::Bare | Opening::Body, hold } => {
+                if *hold == Hold::Firm {
+                    *hold = Hold::Left;
                     out.push_back(Output::Listen(side));
                     out.push_back(Output::Notify(NoticeKind::LegLost(side, LegReason::Fin)));
                 }
@@ -238,6 +271,15 @@ impl Pairing {
         out.extend([Output::CancelDial(side), Output::Drop(side)]);
         out.extend(listener_is_closed.then_some(Output::Listen(side)));
         out.push_back(Output::Notify(NoticeKind::LegLost(side, how)));
+    }
+
+    /// What is still to come for a leg that is joined although its peer has moved: as in an answer,
+    /// and until when.
+    pub(super) fn expected(&self, side: Side) -> Option<(Plan, Instant)> {
+        let answer = self.answer.as_ref()?;
+        let (role, aim) = (answer.roles[side.index()], answer.aims[side.index()]);
+        let moved = matches!(self.legs[side.index()], Leg::Bound { hold: Hold::Moved, .. });
+        moved.then_some((Plan { role, aim, changed: true }, answer.until))
     }
 
     /// Takes every step that has become possible; true when both legs are bound and answered.

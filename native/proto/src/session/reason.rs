@@ -9,6 +9,8 @@ use super::Side;
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum CloseReason {
+    /// It carried as many bytes as one session may.
+    ByteLimit,
     /// A chunk of this side stood still too long although we were willing to read it.
     ChunkStalled(Side),
     /// This side ended its connection in the middle of a chunk.
@@ -51,7 +53,8 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// Every reason once, sided ones with [`Side::A`], in the order of [`index`](Self::index).
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
+        Self::ByteLimit,
         Self::ChunkStalled(Side::A),
         Self::CutChunk(Side::A),
         Self::Deleted,
@@ -96,9 +99,25 @@ impl CloseReason {
         }
     }
 
+    /// A connection that was joined ended by itself: its peer may come again.
+    pub(super) fn is_loss(self) -> bool {
+        matches!(
+            self,
+            Self::ChunkStalled(_)
+                | Self::CutChunk(_)
+                | Self::Hangup(_)
+                | Self::Malformed(_)
+                | Self::PeerReset(_)
+                | Self::PeerTimeout(_)
+        )
+    }
+
     /// Code, side, and the sentence (after the side's name, where there is one).
     fn row(self) -> (&'static str, Option<Side>, &'static str) {
         match self {
+            Self::ByteLimit => {
+                ("byte-limit", None, "The session had carried as many bytes as one may.")
+            }
             Self::ChunkStalled(side) => (
                 "chunk-stalled",
                 Some(side),

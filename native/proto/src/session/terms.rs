@@ -103,6 +103,8 @@ pub struct Timers {
     /// What the other direction gets after one side's FIN, and what a peer gets to end its
     /// connection after ours.
     pub grace: Duration,
+    /// How long the peers of a lost session may come again by themselves; zero: not at all.
+    pub reconnect: Duration,
 }
 
 /// The stage a session is in.
@@ -114,6 +116,8 @@ pub enum Stage {
     Answered,
     /// Bytes move both ways.
     Joined,
+    /// Both legs were lost and their listeners are open again, in case the peers come back.
+    Reconnecting,
     /// Ending: one direction finished, or the session was closed and is being drained.
     Draining,
     /// Over.
@@ -122,8 +126,14 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage once, in order of life.
-    pub const ALL: [Self; 5] =
-        [Self::Offered, Self::Answered, Self::Joined, Self::Draining, Self::Closed];
+    pub const ALL: [Self; 6] = [
+        Self::Offered,
+        Self::Answered,
+        Self::Joined,
+        Self::Reconnecting,
+        Self::Draining,
+        Self::Closed,
+    ];
 
     /// The code, lower case.
     pub fn as_str(self) -> &'static str {
@@ -131,6 +141,7 @@ impl Stage {
             Self::Offered => "offered",
             Self::Answered => "answered",
             Self::Joined => "joined",
+            Self::Reconnecting => "reconnecting",
             Self::Draining => "draining",
             Self::Closed => "closed",
         }

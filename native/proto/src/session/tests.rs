@@ -6,6 +6,9 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod lost;
+mod renewed;
+
 const A: Side = Side::A;
 const B: Side = Side::B;
 const ACCEPT: (Role, Aim) = (Role::Accept, Aim::None);
@@ -15,6 +18,7 @@ const TIMERS: Timers = Timers {
     join: Duration::from_secs(30),
     own_bind: Duration::from_secs(10),
     grace: Duration::from_secs(5),
+    reconnect: Duration::ZERO,
 };
 
 /// A session and its clock.
@@ -26,8 +30,12 @@ struct Bench {
 
 impl Bench {
     fn new(policy: Policy) -> Self {
+        Self::with(policy, TIMERS)
+    }
+
+    fn with(policy: Policy, timers: Timers) -> Self {
         let start = Instant::now();
-        Self { session: Session::new(policy, TIMERS), start, now: start }
+        Self { session: Session::new(policy, timers), start, now: start }
     }
 
     fn feed(&mut self, input: Input) -> Vec<Output> {
@@ -44,12 +52,16 @@ impl Bench {
 
     /// Both peers dial in and are joined.
     fn joined(policy: Policy) -> Self {
-        let mut bench = Self::new(policy);
+        Self::new(policy).join()
+    }
+
+    fn join(mut self) -> Self {
+        let bench = &mut self;
         bench.feed(answered(ACCEPT, ACCEPT));
         bench.feed(bound(A));
         bench.feed(bound(B));
         assert_eq!(bench.session.stage(), Stage::Joined);
-        bench
+        self
     }
 }
 
@@ -287,6 +299,51 @@ fn stories() -> Vec<Story> {
             ],
         ),
         (
+            "an early leg with FIN is joined if no other comes",
+            Aware,
+            vec![
+                (bound(A), bound_out(A)),
+                (fin(A), vec![Output::Listen(A), told(NoticeKind::LegLost(A, LegReason::Fin))]),
+                (answered(ACCEPT, ACCEPT), vec![]),
+                (
+                    bound(B),
+                    [
+                        bound_out(B),
+                        vec![Output::CloseListener(A), Output::Join, told(NoticeKind::Joined)],
+                    ]
+                    .concat(),
+                ),
+            ],
+        ),
+        (
+            "an early leg whose peer moved is joined and still let another in",
+            Aware,
+            vec![
+                (answered(ACCEPT, ACCEPT), vec![]),
+                (bound(B), bound_out(B)),
+                (renewed(false, true, [ACCEPT, DIAL]), vec![Output::Listen(B)]),
+                (bound(A), [bound_and_joined(A), vec![Output::Dial(B)]].concat()),
+                (Input::Connected(B), vec![Output::SendBind(B)]),
+            ],
+        ),
+        (
+            "an opaque one is not: both legs would have to be new",
+            Sessmatch,
+            vec![
+                (answered(ACCEPT, ACCEPT), vec![]),
+                (bound(B), bound_out(B)),
+                (renewed(false, true, [ACCEPT, ACCEPT]), vec![Output::Listen(B)]),
+                (
+                    bound(A),
+                    [
+                        bound_out(A),
+                        vec![Output::CloseListener(B), Output::Join, told(NoticeKind::Joined)],
+                    ]
+                    .concat(),
+                ),
+            ],
+        ),
+        (
             "an early leg with FIN that is lost has its listener open already",
             Aware,
             vec![
@@ -417,6 +474,13 @@ fn what_follows_the_join() {
                 (close(CloseReason::Deleted, 9), listeners),
                 (close(CloseReason::Terminated, 0), vec![Output::Part]),
                 (Input::Parted, ended(Output::Close, CloseReason::Deleted)),
+            ],
+        ),
+        (
+            "the last byte allowed",
+            vec![
+                (Input::Spent, vec![Output::Part]),
+                (Input::Parted, ended(Output::Close, CloseReason::ByteLimit)),
             ],
         ),
         ("a fault", vec![(Input::Fault, ended(Output::Abort, CloseReason::Internal))]),
@@ -552,6 +616,8 @@ fn any_input() -> impl Strategy<Value = Input> {
         1 => Just(Input::Idle),
         1 => (0u64..9).prop_map(|seconds| close(CloseReason::Deleted, seconds)),
         1 => Just(Input::Parted),
+        1 => Just(Input::Spent),
+        1 => any_side().prop_map(Input::Replaced),
         3 => Just(Input::Timeout),
     ]
 }
@@ -561,25 +627,34 @@ fn any_input() -> impl Strategy<Value = Input> {
 struct Seen {
     bound: bool,
     listening: bool,
+    /// A new connection is to take over.
+    replacing: bool,
 }
 
 proptest! {
-    /// Any order of anything: no panic, no join before both legs are bound and answered, one
-    /// Closed, nothing after it, and no wait without an end once the session is being ended.
+    /// Any order of anything: no panic, no join before both legs are bound and answered, no second
+    /// listener, one Closed, nothing after it, and no wait without an end once a leg is lost.
     #[test]
     fn any_order_of_events_ends_once(
         inputs in proptest::collection::vec((any_input(), 0u64..12), 0..60),
         aware in any::<bool>(),
+        window in 0u64..20,
     ) {
         let policy = if aware { Policy::Aware } else { Policy::Cema };
-        let mut bench = Bench::new(policy);
-        let mut seen = [Seen { bound: false, listening: true }; 2];
-        let (mut answers, mut joins, mut closes) = (0, 0, 0);
+        let reconnect = Duration::from_secs(window);
+        let mut bench = Bench::with(policy, Timers { reconnect, ..TIMERS });
+        let mut seen = [Seen { listening: true, ..Seen::default() }; 2];
+        let (mut answers, mut joins, mut returns, mut closes) = (0, 0, 0, 0);
         let last = [close(CloseReason::Terminated, 0), Input::Parted];
         let end = last.into_iter().map(|input| (input, 0));
         for (input, seconds) in inputs.into_iter().chain(end) {
             bench.now += Duration::from_secs(seconds);
-            answers += usize::from(matches!(input, Input::Answered(_)));
+            match input {
+                Input::Answered(_) => answers += 1,
+                Input::Replaced(side) if !seen[side.index()].replacing => continue,
+                Input::Replaced(side) => seen[side.index()].replacing = false,
+                _ => {}
+            }
             let wants = Side::BOTH.map(|side| bench.session.wants(side));
             let outputs = bench.feed(input);
             prop_assert!(closes == 0 || outputs.is_empty(), "{input:?} after the end: {outputs:?}");
@@ -595,19 +670,28 @@ proptest! {
                         seen[side.index()].listening = true;
                     }
                     Output::CloseListener(side) => seen[side.index()].listening = false,
+                    Output::Replace(side) => {
+                        prop_assert!(aware, "a change-over without chunks");
+                        seen[side.index()].replacing = true;
+                    }
+                    Output::CancelDial(side) => seen[side.index()].replacing = false,
+                    Output::Abort | Output::Close => seen = [Seen::default(); 2],
+                    Output::Part => seen.iter_mut().for_each(|side| side.listening = false),
                     Output::SendBind(_) => prop_assert!(aware, "opaque and a frame of ours"),
                     Output::Join => {
                         joins += 1;
                         prop_assert!(answers > 0 && seen.iter().all(|side| side.bound));
                     }
+                    Output::Notify(NoticeKind::Reconnecting(_)) => returns += 1,
                     Output::Notify(NoticeKind::Closed(_)) => closes += 1,
                     _ => {}
                 }
             }
-            let draining = bench.session.stage() == Stage::Draining;
-            prop_assert!(!draining || bench.session.deadline().is_some());
+            let stage = bench.session.stage();
+            let passing = matches!(stage, Stage::Draining | Stage::Reconnecting);
+            prop_assert!(!passing || bench.session.deadline().is_some());
         }
-        prop_assert!(joins <= 1);
+        prop_assert!(joins <= 1 + returns && (window > 0 || returns == 0));
         prop_assert_eq!(closes, 1);
         prop_assert_eq!(bench.session.stage(), Stage::Closed);
         prop_assert_eq!(bench.session.deadline(), None);

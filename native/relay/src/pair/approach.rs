@@ -1,67 +1,55 @@
-//! The way of each leg to its connection: its door, its dial, the relay's own bind.
+//! The way of each leg to its connection: its door, and who comes through it.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::IoSlice;
-use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use msrp_proto::session::{Aim, Input, LegReason, Plan, Policy, Role, Side};
-use msrp_proto::{BindAnswer, Key, Uri, bind_request};
-use rustix::rand::{GetRandomFlags, getrandom};
+use msrp_proto::session::{Aim, Input, Plan, Policy, Role, Side, Stage};
+use msrp_proto::{Key, Uri, path_uris};
 
 use super::{End, Pair};
 use crate::board::LegState;
-use crate::dial::{Answered, Dial, Dialled, OwnBind};
-use crate::leg::{Leg, Received, Sent};
-use crate::listener::{Door, Guest};
+use crate::dial::{Dial, OwnBind};
+use crate::leg::Leg;
+use crate::listener::{Door, Guest, Rule};
 use crate::poller::{Part, Source};
 use crate::ring::RingWhat;
-use crate::spec::{AnswerSpec, LegOpen, Target};
+use crate::spec::{AnswerSpec, LegAnswer, Target};
 use crate::sys::tcp;
 use crate::thread::Thread;
 
-/// What a side needs until the join.
-#[derive(Debug)]
+/// What a side needs while it has no connection, or waits for another one.
+#[derive(Debug, Default)]
 pub(super) struct Approach {
-    local: SocketAddr,
-    pub(super) own_uri: Vec<u8>,
-    pub(super) path: Vec<Vec<u8>>,
-    targets: Vec<SocketAddr>,
-    door: Option<Door>,
-    dial: Option<Dial>,
-    own_bind: Option<OwnBind>,
-    /// Read from the leg before the join.
+    pub(super) targets: Vec<SocketAddr>,
+    pub(super) door: Option<Door>,
+    pub(super) dial: Option<Dial>,
+    pub(super) own_bind: Option<OwnBind>,
+    /// After the join: the path of the peer that is expected, empty where none is.
+    pub(super) path: Box<[u8]>,
+    /// After the join: its connection, bound or being bound.
+    pub(super) fresh: Option<Fresh>,
+    /// It takes over at the next chance.
+    pub(super) replacing: bool,
+    /// Read from the connection that will carry the leg.
     pub(super) early: Vec<u8>,
 }
 
+/// A connection that will take a leg over.
+#[derive(Debug)]
+pub(super) struct Fresh {
+    pub(super) leg: Leg,
+    pub(super) peer: SocketAddr,
+}
+
 impl Approach {
-    pub(super) fn new(
-        (key, side): (usize, Side),
-        open: LegOpen,
-        listener: OwnedFd,
-        local: SocketAddr,
-        thread: &mut Thread,
-    ) -> Self {
-        Self {
-            local,
-            own_uri: open.own_uri,
-            path: open.peer_path,
-            targets: Vec::new(),
-            door: Some(Door::new(key, side, listener, thread)),
-            dial: None,
-            own_bind: None,
-            early: Vec::new(),
-        }
-    }
-
-    pub(super) fn peer(&self) -> u64 {
-        mark(&self.path)
-    }
-
     pub(super) fn deadline(&self) -> Option<Instant> {
         let door = self.door.as_ref().and_then(Door::deadline);
         door.into_iter().chain(self.dial.as_ref().and_then(Dial::deadline)).min()
+    }
+
+    /// After the join: nobody comes and nobody is expected.
+    fn is_idle(&self) -> bool {
+        self.door.is_none() && self.path.is_empty() && self.fresh.is_none() && self.dial.is_none()
     }
 
     fn close_listener(&mut self, thread: &Thread) {
@@ -71,15 +59,21 @@ impl Approach {
         self.door.take_if(|door| door.is_idle());
     }
 
-    fn cancel_dial(&mut self, thread: &Thread) {
+    /// Gives up what is being dialled, and what has not taken over.
+    pub(super) fn cancel(&mut self, thread: &Thread) {
         if let Some(mut dial) = self.dial.take() {
             dial.cancel(thread);
         }
+        if let Some(fresh) = self.fresh.take() {
+            fresh.leg.close(thread);
+            self.early = Vec::new();
+        }
         self.own_bind = None;
+        self.replacing = false;
     }
 
     fn shut(&mut self, thread: &Thread) {
-        self.cancel_dial(thread);
+        self.cancel(thread);
         if let Some(mut door) = self.door.take() {
             door.shut(thread);
         }
@@ -87,18 +81,13 @@ impl Approach {
 }
 
 impl End {
+    pub(super) fn approach(&mut self) -> &mut Approach {
+        self.approach.get_or_insert_default()
+    }
+
     pub(super) fn close_listener(&mut self, thread: &Thread) {
         if let Some(approach) = &mut self.approach {
             approach.close_listener(thread);
-        }
-    }
-
-    pub(super) fn cancel_dial(&mut self, thread: &Thread) {
-        if let Some(approach) = &mut self.approach {
-            approach.cancel_dial(thread);
-        }
-        if self.leg.as_ref().is_some_and(|leg| leg.origin == Role::Dial) {
-            self.drop_leg(thread);
         }
     }
 
@@ -117,20 +106,22 @@ impl End {
             approach.shut(thread);
         }
     }
+
+    /// The path named last, whether its connection is there yet or not.
+    fn latest_path(&self) -> &[u8] {
+        match &self.approach {
+            Some(approach) if !approach.path.is_empty() => &approach.path,
+            _ => &self.path,
+        }
+    }
 }
 
 impl Pair {
     pub(crate) fn answer(&mut self, spec: AnswerSpec, thread: &mut Thread) {
-        let plans = Side::BOTH.map(|side| self.plan(side, &spec));
-        if self.flows.is_none() && !self.parting {
-            for (side, leg) in Side::BOTH.into_iter().zip(spec.legs) {
-                self.board.leg(side).set_role(leg.role);
-                self.end(side).peer = mark(&leg.peer_path);
-                let Some(approach) = &mut self.end(side).approach else { continue };
-                approach.path = leg.peer_path;
-                if let Target::Addrs(targets) = leg.target {
-                    approach.targets = targets;
-                }
+        let plans = Side::BOTH.map(|side| self.plan(side, &spec.legs[side.index()]));
+        if !self.parting {
+            for ((side, leg), plan) in Side::BOTH.into_iter().zip(spec.legs).zip(plans) {
+                self.describe(side, leg, plan);
             }
         }
         self.feed(Input::Answered(plans), thread);
@@ -141,13 +132,33 @@ impl Pair {
                 self.hear(side, place, thread);
             }
         }
+        self.leave_doors();
     }
 
-    fn plan(&self, side: Side, spec: &AnswerSpec) -> Plan {
-        let leg = &spec.legs[side.index()];
-        let before = self.ends[side.index()].peer;
-        let changed = before != 0 && before != mark(&leg.peer_path);
+    fn plan(&self, side: Side, leg: &LegAnswer) -> Plan {
+        let before = self.ends[side.index()].latest_path();
+        let changed = !before.is_empty() && before != &*text(&leg.peer_path);
         Plan { role: leg.role, aim: aim(&leg.target), changed }
+    }
+
+    /// Notes what the answer says about a side. A joined leg keeps its path for as long as it keeps
+    /// its connection.
+    fn describe(&mut self, side: Side, leg: LegAnswer, plan: Plan) {
+        let joined = self.life.stage() == Stage::Joined;
+        if joined && (!plan.changed || !self.policy.is_aware()) {
+            return;
+        }
+        self.board.leg(side).set_role(leg.role);
+        let end = self.end(side);
+        end.sources = leg.sources;
+        if joined {
+            end.approach().path = text(&leg.peer_path);
+        } else {
+            end.path = text(&leg.peer_path);
+        }
+        if let (Target::Addrs(targets), true) = (leg.target, joined || end.approach.is_some()) {
+            end.approach().targets = targets;
+        }
     }
 
     pub(crate) fn set_target(&mut self, side: Side, target: Target, thread: &mut Thread) {
@@ -172,165 +183,77 @@ impl Pair {
         let (end, other) = if side == Side::A { (a, b) } else { (b, a) };
         let Some(approach) = &mut end.approach else { return };
         let Some(door) = &mut approach.door else { return };
-        let other_path = other.approach.as_ref().and_then(|other| other.path.first());
-        let key = key(self.policy, &approach.own_uri, other_path);
-        let guest = door.hear(place, key.as_ref(), wanted, &self.board, thread);
+        let key = key(self.policy, &end.own_uri, &other.path);
+        let rule = Rule { key, sources: &end.sources, wanted };
+        let guest = door.hear(place, &rule, &self.board, thread);
         if let Some(guest) = guest {
             self.bind(side, guest, thread);
         }
         self.leave_doors();
     }
 
-    /// Joined, both sides give up their approach when no caller is left that needs an answer.
+    /// Joined, a side gives up its approach when nobody is left there who needs an answer.
     pub(super) fn leave_doors(&mut self) {
-        let mut idle = true;
-        for approach in self.ends.iter_mut().filter_map(|end| end.approach.as_mut()) {
-            approach.door.take_if(|door| door.is_idle());
-            idle &= approach.door.is_none();
+        for end in &mut self.ends {
+            if let Some(approach) = &mut end.approach {
+                approach.door.take_if(|door| door.is_idle());
+            }
+            if self.flows.is_some() {
+                end.approach.take_if(|approach| approach.is_idle());
+            }
         }
-        if idle && self.flows.is_some() {
-            self.ends.iter_mut().for_each(|end| end.approach = None);
+    }
+
+    /// The joined connection stays after all.
+    pub(super) fn expect_nobody(&mut self, side: Side) {
+        if let Some(approach) = &mut self.end(side).approach {
+            approach.path = Box::default();
         }
+        self.leave_doors();
     }
 
     /// The caller is the leg's peer.
     fn bind(&mut self, side: Side, guest: Guest, thread: &mut Thread) {
         let Guest { socket, from, seen, has_body } = guest;
-        self.end(side).cancel_dial(thread);
-        self.end(side).drop_leg(thread);
-        if thread.poller.rename(&socket, Source::Pair(self.key, Part::Leg(side))).is_err() {
+        self.cancel_dial(side, thread);
+        let fresh = self.flows.is_some();
+        let part = if fresh { Part::Dial(side) } else { Part::Leg(side) };
+        if thread.poller.rename(&socket, Source::Pair(self.key, part)).is_err() {
             return thread.counters.refused("unwatched");
         }
         self.board.event(thread.now, Some(side), RingWhat::FirstFrame, from.port().into());
-        self.board.leg(side).set_peer(from);
         self.board.leg(side).add_in(seen.len());
+        let leg = Leg::new(socket, Role::Accept);
         let end = self.end(side);
-        end.leg = Some(Leg::new(socket, Role::Accept));
-        if let Some(approach) = &mut end.approach {
-            approach.early = seen;
+        if fresh {
+            end.approach().fresh = Some(Fresh { leg, peer: from });
+        } else {
+            end.drop_leg(thread);
+            end.leg = Some(leg);
+            self.board.leg(side).set_peer(from);
         }
+        self.end(side).approach().early = seen;
         self.feed(Input::Bound { side, body: has_body }, thread);
     }
 
     pub(super) fn listen(&mut self, side: Side, thread: &mut Thread) {
         let (key, options) = (self.key, tcp::Options::new(&thread.config, self.tos));
-        let Some(approach) = &mut self.end(side).approach else { return };
-        let Ok(listener) = tcp::listen(approach.local, &options) else {
+        if self.end(side).leg.is_none() {
+            self.board.leg(side).set_state(LegState::Listening);
+        }
+        let Ok(listener) = tcp::listen(self.board.local(side), &options) else {
             return thread.counters.refused("port-lost");
         };
+        let approach = self.end(side).approach();
         match &mut approach.door {
             Some(door) => door.open(listener, thread),
             None => approach.door = Some(Door::new(key, side, listener, thread)),
         }
     }
 
-    pub(super) fn dial(&mut self, side: Side, thread: &mut Thread) {
-        let options = tcp::Options::new(&thread.config, self.tos);
-        let at = (self.key, side);
-        let Some(approach) = &mut self.ends[side.index()].approach else { return };
-        let mut dial = Dial::new(at, approach.local.ip(), &approach.targets, options, thread);
-        let dialled = dial.next(&self.board, thread);
-        approach.dial = Some(dial);
-        self.board.leg(side).set_state(LegState::Dialling);
-        self.dialled(side, dialled, thread);
-    }
-
-    pub(super) fn advance_dial(&mut self, side: Side, thread: &mut Thread) {
-        let approach = self.ends[side.index()].approach.as_mut();
-        if let Some(dial) = approach.and_then(|approach| approach.dial.as_mut()) {
-            let dialled = dial.advance(&self.board, thread);
-            self.dialled(side, dialled, thread);
-        }
-    }
-
-    fn dialled(&mut self, side: Side, dialled: Dialled, thread: &mut Thread) {
-        if let (Some(approach), false) =
-            (&mut self.end(side).approach, matches!(dialled, Dialled::Connecting))
-        {
-            approach.dial = None;
-        }
-        match dialled {
-            Dialled::Connecting => {}
-            Dialled::Connected(socket, to) => self.connected(side, socket, to, thread),
-            Dialled::Failed => self.feed(Input::DialFailed(side), thread),
-        }
-    }
-
-    fn connected(&mut self, side: Side, socket: OwnedFd, to: SocketAddr, thread: &mut Thread) {
-        let source = Source::Pair(self.key, Part::Leg(side));
-        if thread.poller.rename(&socket, source).is_err() {
-            return self.feed(Input::DialFailed(side), thread);
-        }
-        self.board.leg(side).set_peer(to);
-        self.board.event(thread.now, Some(side), RingWhat::Connected, to.port().into());
-        self.end(side).leg = Some(Leg::new(socket, Role::Dial));
-        self.feed(Input::Connected(side), thread);
-    }
-
-    pub(super) fn send_bind(&mut self, side: Side, thread: &mut Thread) {
-        let End { leg: Some(leg), approach: Some(approach), .. } = &mut self.ends[side.index()]
-        else {
-            return;
-        };
-        let (Ok(tid), Ok(message_id)) = (ident(), ident()) else {
-            return self.feed(Input::Fault, thread);
-        };
-        let to_path = approach.path.join(&b' ');
-        let request = bind_request(&to_path, &approach.own_uri, &tid, &message_id);
-        let answer = BindAnswer::new(&tid, thread.config.limits);
-        approach.own_bind = Some(OwnBind::new(answer));
-        thread.counters.own_binds(1);
-        self.board.event(thread.now, Some(side), RingWhat::OwnBind, 0);
-        match leg.send(&[IoSlice::new(&request)]) {
-            Sent::Bytes(n) => self.board.leg(side).add_out(n),
-            // Its end is noticed where the answer is awaited.
-            Sent::Nowhere => {}
-            Sent::Broken(how) => self.lost(side, how, thread),
-        }
-    }
-
-    /// Before the join a leg is not read, except for the answer to the relay's own bind SEND.
-    pub(super) fn watch_unjoined(&mut self, side: Side, thread: &mut Thread) {
-        let End { leg: Some(leg), approach: Some(approach), .. } = &mut self.ends[side.index()]
-        else {
-            return;
-        };
-        let heard = match &mut approach.own_bind {
-            Some(own_bind) => own_bind.hear(leg, &self.board, side),
-            None => match leg.may_have_ended().then(|| leg.ended()).flatten() {
-                Some(LegReason::Fin) => Answered::Ended(Received::Fin),
-                Some(how) => Answered::Ended(Received::Broken(how)),
-                None => Answered::Not,
-            },
-        };
-        match heard {
-            Answered::Not => {}
-            Answered::With(status, rest) => {
-                approach.own_bind = None;
-                approach.early = rest;
-                let what = RingWhat::OwnBindAnswer;
-                self.board.event(thread.now, Some(side), what, status.into());
-                self.feed(Input::OwnBindAnswered { side, accepted: status == 200 }, thread);
-            }
-            Answered::Unexpected => {
-                self.feed(Input::OwnBindAnswered { side, accepted: false }, thread);
-            }
-            Answered::Ended(Received::Broken(how)) => self.lost(side, how, thread),
-            Answered::Ended(_) => self.fin(side, true, thread),
-        }
-    }
-
-    pub(super) fn expire_approach(&mut self, side: Side, thread: &mut Thread) {
-        let Some(approach) = &mut self.ends[side.index()].approach else { return };
-        if let Some(door) = &mut approach.door {
-            door.expire(&self.board, thread);
-        }
-        let late = |dial: &&mut Dial| dial.deadline().is_some_and(|at| at <= thread.now);
-        if let Some(dial) = approach.dial.as_mut().filter(late) {
-            let dialled = dial.next(&self.board, thread);
-            self.dialled(side, dialled, thread);
-        }
-        self.leave_doors();
+    /// Where the relay dials from.
+    pub(super) fn source(&self, side: Side) -> IpAddr {
+        self.board.local(side).ip()
     }
 }
 
@@ -345,27 +268,14 @@ fn aim(target: &Target) -> Aim {
 }
 
 /// What the first frame on a leg must name; `None` while it is not known.
-fn key<'a>(policy: Policy, own_uri: &'a [u8], other_path: Option<&'a Vec<u8>>) -> Option<Key<'a>> {
+fn key<'a>(policy: Policy, own_uri: &'a [u8], other_path: &'a [u8]) -> Option<Key<'a>> {
     if policy.is_aware() {
         return Some(Key::Uri(own_uri));
     }
-    Uri::parse(other_path?).ok()?.session_id.map(Key::SessionId)
+    Uri::parse(path_uris(other_path).next()?).ok()?.session_id.map(Key::SessionId)
 }
 
-/// A path as a number, to tell paths apart when the path itself is kept no longer; 0 for none.
-fn mark(path: &[Vec<u8>]) -> u64 {
-    if path.is_empty() {
-        return 0;
-    }
-    let mut hasher = DefaultHasher::new();
-    path.hash(&mut hasher);
-    hasher.finish().max(1)
-}
-
-/// 128 random bits as an `ident` of RFC 4975 §9.
-fn ident() -> rustix::io::Result<[u8; 32]> {
-    let mut random = [0; 16];
-    getrandom(&mut random, GetRandomFlags::empty())?;
-    let hex = |nibble: u8| b"0123456789abcdef"[usize::from(nibble & 15)];
-    Ok(std::array::from_fn(|i| hex(random[i / 2] >> (4 * (i % 2)))))
+/// A path as the header field has it.
+pub(super) fn text(path: &[Vec<u8>]) -> Box<[u8]> {
+    path.join(&b' ').into()
 }

@@ -1,7 +1,7 @@
 //! From decisions to sockets.
 
+use msrp_proto::Rewriter;
 use msrp_proto::session::{Input, LegReason, NoticeKind, Output, Policy, Side};
-use msrp_proto::{PathPair, Rewriter};
 
 use super::Pair;
 use crate::board::LegState;
@@ -17,18 +17,21 @@ impl Pair {
         while let Some(output) = self.life.poll() {
             self.carry_out(output, thread);
         }
-        self.board.set_stage(self.life.stage());
-        if let Some(reason) = self.life.ending() {
-            self.board.set_reason(reason);
+        if !self.over {
+            self.board.set_stage(self.life.stage());
+            self.board.set_reason(self.life.ending());
         }
     }
 
     fn carry_out(&mut self, output: Output, thread: &mut Thread) {
         match output {
             Output::Abort => self.abort(thread),
-            Output::CancelDial(side) => self.end(side).cancel_dial(thread),
+            Output::CancelDial(side) => self.cancel_dial(side, thread),
             Output::Close => self.end_all(thread, Leg::close),
-            Output::CloseListener(side) => self.end(side).close_listener(thread),
+            Output::CloseListener(side) => {
+                self.end(side).close_listener(thread);
+                self.leave_doors();
+            }
             Output::Dial(side) => self.dial(side, thread),
             Output::Drop(side) => {
                 self.end(side).drop_leg(thread);
@@ -38,8 +41,10 @@ impl Pair {
             Output::Listen(side) => self.listen(side, thread),
             Output::Notify(notice) => self.notify(notice, thread),
             Output::Part => self.part(thread),
+            Output::Replace(side) => self.replace(side, thread),
             Output::SendBind(side) => self.send_bind(side, thread),
             Output::ShutdownWrite(side) => self.shutdown_write(side, thread),
+            Output::Vacate(side) => self.vacate(side, thread),
         }
     }
 
@@ -48,12 +53,13 @@ impl Pair {
         let mut flow = |side: Side, rewriter| {
             let approach = self.end(side).approach.as_mut();
             let early = approach.map(|approach| std::mem::take(&mut approach.early));
-            Direction::new(side, rewriter, early.unwrap_or_default(), thread.now)
+            Direction::new(side, rewriter, early.unwrap_or_default(), thread)
         };
         let flows = [flow(Side::A, rewriter_a), flow(Side::B, rewriter_b)];
         self.flows = Some(Box::new(flows));
         for side in Side::BOTH {
             self.board.leg(side).set_state(LegState::Joined);
+            self.board.leg(side).keep_chunks();
         }
         self.leave_doors();
         thread.counters.joined(1);
@@ -61,15 +67,11 @@ impl Pair {
         thread.runnable.push(self.key);
     }
 
-    fn rewriters(&self, thread: &Thread) -> [Option<Box<Rewriter>>; 2] {
-        let [Some(a), Some(b)] = [&self.ends[0].approach, &self.ends[1].approach] else {
-            return [None, None];
-        };
+    fn rewriters(&self, thread: &Thread) -> [Option<Rewriter>; 2] {
         if self.policy != Policy::Aware {
             return [None, None];
         }
-        let paths = PathPair::both((&a.own_uri, &a.path), (&b.own_uri, &b.path));
-        paths.map(|paths| Some(Box::new(Rewriter::new(paths, thread.config.limits))))
+        self.paths().map(|paths| Some(Rewriter::new(paths, thread.config.limits)))
     }
 
     fn shutdown_write(&mut self, side: Side, thread: &Thread) {
@@ -103,23 +105,32 @@ impl Pair {
             self.board.leg(side).set_state(LegState::Closed);
         }
         self.flows = None;
+        self.parting = false;
     }
 
     fn notify(&mut self, notice: NoticeKind, thread: &mut Thread) {
         match notice {
             NoticeKind::Bound(side) => {
-                self.board.leg(side).set_state(LegState::Bound);
+                if self.flows.is_none() {
+                    self.board.leg(side).set_state(LegState::Bound);
+                }
                 self.board.event(thread.now, Some(side), RingWhat::Bound, 0);
             }
             NoticeKind::Joined => self.board.event(thread.now, None, RingWhat::Joined, 0),
             NoticeKind::DialFailed(side) => {
-                self.board.leg(side).set_state(LegState::Listening);
+                if self.end(side).leg.is_none() {
+                    self.board.leg(side).set_state(LegState::Listening);
+                }
                 self.board.event(thread.now, Some(side), RingWhat::DialFailed, 0);
             }
-            NoticeKind::AnswerIgnored(_) | NoticeKind::LegLost(..) => {}
+            NoticeKind::AnswerIgnored(side) => self.expect_nobody(side),
+            NoticeKind::LegLost(..) | NoticeKind::Renewed(_) => {}
+            NoticeKind::Reconnecting(reason) => {
+                self.board.event(thread.now, reason.side(), RingWhat::Reconnecting, 0);
+            }
             NoticeKind::Closed(reason) => {
                 self.over = true;
-                self.board.set_reason(reason);
+                self.board.set_reason(Some(reason));
                 self.board.set_stage(self.life.stage());
                 self.board.event(thread.now, reason.side(), RingWhat::Closed, 0);
                 thread.counters.closed(reason);

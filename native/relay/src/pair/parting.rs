@@ -97,7 +97,7 @@ fn read_away(leg: &mut Leg, thread: &mut Thread) -> Away {
             outcome = Away::Waits;
             break;
         }
-        match leg.recv(&mut buffer) {
+        match leg.recv(&mut buffer.input) {
             Received::Bytes(_) => {}
             Received::Nothing => {
                 outcome = Away::Waits;

@@ -5,11 +5,11 @@
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use msrp_relay::{
     AnswerSpec, CloseReason, Config, LegAnswer, LegOpen, Notice, NoticeKind, OpenSpec, Policy,
-    Relay, Role, Session, Side, Target,
+    Relay, Role, Session, Side, Sources, Target,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -34,7 +34,7 @@ pub struct Call {
 
 /// Durations nobody reaches unless a test makes them short.
 pub fn config() -> Config {
-    Config { threads: 1, ..Config::default() }
+    Config { threads: 1, reconnect: Duration::ZERO, ..Config::default() }
 }
 
 impl Engine {
@@ -49,15 +49,32 @@ impl Engine {
 
     pub fn open_idle(&self, policy: Policy, idle: Option<Duration>) -> Call {
         let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        self.open_with(policy, [any; 2], idle, [Sources::Any, Sources::Any])
+    }
+
+    /// Listens at these addresses.
+    pub fn open_at(&self, policy: Policy, at: [SocketAddr; 2]) -> Call {
+        self.open_with(policy, at, None, [Sources::Any, Sources::Any])
+    }
+
+    pub fn open_with(
+        &self,
+        policy: Policy,
+        at: [SocketAddr; 2],
+        idle: Option<Duration>,
+        [from_a, from_b]: [Sources; 2],
+    ) -> Call {
         let path =
             ["msrp://10.0.0.5:9/pathA;tcp", "msrp://172.16.4.4:9/pathB;tcp"].map(String::from);
         let own = ["msrp://192.0.2.10:30000/ownA;tcp", "msrp://192.0.2.10:30002/ownB;tcp"];
-        let leg = |own: &str, path: Vec<Vec<u8>>| LegOpen {
-            listen: any,
+        let leg = |own: &str, listen, path: Vec<Vec<u8>>, sources| LegOpen {
+            listen,
             own_uri: own.as_bytes().to_vec(),
             peer_path: path,
+            sources,
         };
-        let legs = [leg(own[0], vec![path[0].clone().into_bytes()]), leg(own[1], vec![])];
+        let path_a = vec![path[0].clone().into_bytes()];
+        let legs = [leg(own[0], at[0], path_a, from_a), leg(own[1], at[1], vec![], from_b)];
         let spec = OpenSpec { policy, legs, tos: None, idle };
         let session = self.relay.open(spec).expect("two free ports");
         let local = session.report().legs.map(|leg| leg.local);
@@ -146,6 +163,7 @@ impl Call {
             role,
             peer_path: vec![path.as_bytes().to_vec()],
             target,
+            sources: Sources::Any,
         };
         let legs = [leg(a, &self.path[0], target_a), leg(b, path_b, target_b)];
         self.session.answer(AnswerSpec { legs });
@@ -230,6 +248,18 @@ pub struct Peer {
 impl Peer {
     pub fn dial(to: SocketAddr) -> Self {
         Self::over(TcpStream::connect_timeout(&to, PATIENCE).expect("the relay listens"))
+    }
+
+    /// Dials a port that is about to be listened on.
+    pub fn dial_when_open(to: SocketAddr) -> Self {
+        let start = Instant::now();
+        loop {
+            match TcpStream::connect(to) {
+                Ok(stream) => return Self::over(stream),
+                Err(error) => assert!(start.elapsed() < PATIENCE, "{error}"),
+            }
+            std::thread::yield_now();
+        }
     }
 
     pub fn accept(listener: &TcpListener) -> Self {

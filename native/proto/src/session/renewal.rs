@@ -1,0 +1,298 @@
+//! After the join, aware: a side whose peer has moved gets a new connection, the other side keeps
+//! its own (RFC 4975 §5.4, §8.4).
+//!
+//! Make before break: the old connection goes on until the new one is bound, and is replaced
+//! between two chunks. The peer at the other end of the session may be silent for ever, so a
+//! connection that the relay dials is always bound by the relay's own SEND.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use super::{Aim, CloseReason, Input, LegReason, NoticeKind, Output, Plan, Role, Side, Timers};
+
+/// Each side's renewal, where there is one.
+#[derive(Debug, Default)]
+pub(super) struct Renewals([Option<Box<Renewal>>; 2]);
+
+impl Renewals {
+    /// Sides that were joined although their peer has moved; their listeners are open.
+    pub(super) fn go_on(
+        expected: [Option<(Plan, Instant)>; 2],
+        out: &mut VecDeque<Output>,
+    ) -> Self {
+        let mut renewals = Self::default();
+        for side in Side::BOTH {
+            renewals.0[side.index()] = expected[side.index()]
+                .map(|(plan, until)| Box::new(Renewal::new(side, plan, until, out)));
+        }
+        renewals
+    }
+
+    /// An answer for a joined session: sides whose peer has moved are renewed.
+    pub(super) fn begin(&mut self, plans: [Plan; 2], until: Instant, out: &mut VecDeque<Output>) {
+        for (side, plan) in Side::BOTH.into_iter().zip(plans).filter(|(_, plan)| plan.changed) {
+            match &mut self.0[side.index()] {
+                Some(renewal) => renewal.again(plan, until, out),
+                place => {
+                    out.push_back(Output::Listen(side));
+                    *place = Some(Box::new(Renewal::new(side, plan, until, out)));
+                }
+            }
+        }
+    }
+
+    /// Takes an input about a side that is being renewed, gives back any other.
+    pub(super) fn take(
+        &mut self,
+        input: Input,
+        timers: &Timers,
+        now: Instant,
+        out: &mut VecDeque<Output>,
+    ) -> Option<Input> {
+        let Some(side) = about(input) else { return Some(input) };
+        let Some(renewal) = &mut self.0[side.index()] else { return Some(input) };
+        let (own_bind, grace) = (now + timers.own_bind, now + timers.grace);
+        match input {
+            Input::Aimed(_, aim) => renewal.aim(aim, out),
+            Input::Bound { .. } => renewal.bound(grace, out),
+            Input::Connected(_) => renewal.connected(own_bind, out),
+            Input::OwnBindAnswered { accepted: true, .. } => renewal.accepted(grace, out),
+            Input::OwnBindAnswered { .. } | Input::DialFailed(_) => renewal.dial_failed(out),
+            Input::Fin { .. } => renewal.lost(LegReason::Fin, out),
+            Input::Broken(_, how) => renewal.lost(how, out),
+            Input::Replaced(_) => {
+                self.0[side.index()] = None;
+                out.push_back(Output::Notify(NoticeKind::Renewed(side)));
+            }
+            other => return Some(other),
+        }
+        None
+    }
+
+    /// Looks at the time; gives the reason to end a session one side of which has no connection.
+    pub(super) fn expire(
+        &mut self,
+        now: Instant,
+        out: &mut VecDeque<Output>,
+    ) -> Option<CloseReason> {
+        for place in &mut self.0 {
+            match place.as_mut().map(|renewal| renewal.expire(now, out)) {
+                Some(Expired::Kept) => *place = None,
+                Some(Expired::Lost(reason)) => return Some(reason),
+                Some(Expired::No) | None => {}
+            }
+        }
+        None
+    }
+
+    /// No connection is renewed any more.
+    pub(super) fn cancel(&self, out: &mut VecDeque<Output>) {
+        self.each().for_each(|renewal| renewal.cancel(out));
+    }
+
+    pub(super) fn wants(&self, side: Side) -> bool {
+        self.0[side.index()].as_ref().is_some_and(|renewal| renewal.wants())
+    }
+
+    /// A side has no connection.
+    pub(super) fn is_vacant(&self) -> bool {
+        self.each().any(|renewal| renewal.vacant)
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.each().filter_map(Renewal::deadline).min()
+    }
+
+    fn each(&self) -> impl Iterator<Item = &Renewal> {
+        self.0.iter().flatten().map(Box::as_ref)
+    }
+}
+
+/// Whose connection an input is about, if it could be a new one's.
+fn about(input: Input) -> Option<Side> {
+    match input {
+        Input::Aimed(side, _)
+        | Input::Bound { side, .. }
+        | Input::Connected(side)
+        | Input::DialFailed(side)
+        | Input::OwnBindAnswered { side, .. }
+        | Input::Replaced(side)
+        | Input::Fin { side, .. }
+        | Input::Broken(side, _) => Some(side),
+        _ => None,
+    }
+}
+
+/// A side on the way to its new connection.
+#[derive(Debug)]
+struct Renewal {
+    side: Side,
+    role: Role,
+    way: Way,
+    /// The old connection is gone.
+    vacant: bool,
+    /// The new one must be bound by then, and have taken over when it is.
+    until: Instant,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// The listener is open; `aim` tells whether there is somebody to dial.
+    Waiting { aim: Aim },
+    /// connect(2) is under way.
+    Dialling,
+    /// Our own bind SEND is out.
+    Binding { until: Instant },
+    /// It takes over at the next place between two chunks.
+    Bound,
+}
+
+/// What became of a renewal whose time is over.
+#[derive(Clone, Copy, Debug)]
+enum Expired {
+    /// It goes on.
+    No,
+    /// The old connection stays.
+    Kept,
+    /// There is neither an old nor a new one.
+    Lost(CloseReason),
+}
+
+impl Renewal {
+    /// `plan` names another peer than the one that is joined. Its listener is open.
+    fn new(side: Side, plan: Plan, until: Instant, out: &mut VecDeque<Output>) -> Self {
+        let way = Way::Waiting { aim: plan.aim };
+        let mut renewal = Self { side, role: plan.role, way, vacant: false, until };
+        renewal.dial(out);
+        renewal
+    }
+
+    /// The peer has moved once more.
+    fn again(&mut self, plan: Plan, until: Instant, out: &mut VecDeque<Output>) {
+        out.push_back(Output::CancelDial(self.side));
+        if matches!(self.way, Way::Bound) {
+            out.push_back(Output::Listen(self.side));
+        }
+        (self.role, self.way, self.until) = (plan.role, Way::Waiting { aim: plan.aim }, until);
+        self.dial(out);
+    }
+
+    fn wants(&self) -> bool {
+        !matches!(self.way, Way::Bound)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match self.way {
+            Way::Binding { until } => Some(until.min(self.until)),
+            // Nothing is in the way of the new connection.
+            Way::Bound if self.vacant => None,
+            _ => Some(self.until),
+        }
+    }
+
+    fn aim(&mut self, aim: Aim, out: &mut VecDeque<Output>) {
+        if matches!(self.way, Way::Waiting { aim: Aim::Pending }) {
+            self.way = Way::Waiting { aim };
+            self.dial(out);
+        }
+    }
+
+    fn dial(&mut self, out: &mut VecDeque<Output>) {
+        if self.role == Role::Dial && matches!(self.way, Way::Waiting { aim: Aim::Ready }) {
+            self.way = Way::Dialling;
+            out.push_back(Output::Dial(self.side));
+        }
+    }
+
+    fn connected(&mut self, until: Instant, out: &mut VecDeque<Output>) {
+        if matches!(self.way, Way::Dialling) {
+            self.way = Way::Binding { until };
+            out.push_back(Output::SendBind(self.side));
+        }
+    }
+
+    /// The dial, or the bind behind it, came to nothing. The peer may still dial.
+    fn dial_failed(&mut self, out: &mut VecDeque<Output>) {
+        if matches!(self.way, Way::Dialling | Way::Binding { .. }) {
+            self.way = Way::Waiting { aim: Aim::Failed };
+            let failed = Output::Notify(NoticeKind::DialFailed(self.side));
+            out.extend([Output::CancelDial(self.side), failed]);
+        }
+    }
+
+    /// A valid first frame on the listener.
+    fn bound(&mut self, until: Instant, out: &mut VecDeque<Output>) {
+        if self.wants() {
+            if !matches!(self.way, Way::Waiting { .. }) {
+                out.push_back(Output::CancelDial(self.side));
+            }
+            self.replace(until, out);
+        }
+    }
+
+    /// The peer took our own bind SEND.
+    fn accepted(&mut self, until: Instant, out: &mut VecDeque<Output>) {
+        if matches!(self.way, Way::Binding { .. }) {
+            self.replace(until, out);
+        }
+    }
+
+    fn replace(&mut self, until: Instant, out: &mut VecDeque<Output>) {
+        self.way = Way::Bound;
+        self.until = self.until.max(until);
+        let told = Output::Notify(NoticeKind::Bound(self.side));
+        out.extend([Output::CloseListener(self.side), told, Output::Replace(self.side)]);
+    }
+
+    /// The old connection has ended.
+    fn lost(&mut self, how: LegReason, out: &mut VecDeque<Output>) {
+        if !self.vacant {
+            self.vacate(out);
+            out.push_back(Output::Notify(NoticeKind::LegLost(self.side, how)));
+        }
+    }
+
+    fn vacate(&mut self, out: &mut VecDeque<Output>) {
+        self.vacant = true;
+        out.push_back(Output::Vacate(self.side));
+    }
+
+    /// Looks at the time.
+    fn expire(&mut self, now: Instant, out: &mut VecDeque<Output>) -> Expired {
+        match self.way {
+            Way::Binding { until } if now >= until => self.dial_failed(out),
+            _ => {}
+        }
+        if now < self.until {
+            return Expired::No;
+        }
+        match self.way {
+            // The old peer's chunk has no end, or nobody reads what is for it.
+            Way::Bound => {
+                if !self.vacant {
+                    self.vacate(out);
+                }
+                Expired::No
+            }
+            _ if self.vacant => Expired::Lost(self.missing()),
+            _ => {
+                self.cancel(out);
+                out.push_back(Output::Notify(NoticeKind::AnswerIgnored(self.side)));
+                Expired::Kept
+            }
+        }
+    }
+
+    /// Gives the new connection up, however far it came.
+    fn cancel(&self, out: &mut VecDeque<Output>) {
+        out.extend([Output::CancelDial(self.side), Output::CloseListener(self.side)]);
+    }
+
+    fn missing(&self) -> CloseReason {
+        match (self.role, self.way) {
+            (Role::Dial, Way::Waiting { aim: Aim::Denied }) => CloseReason::DialDenied(self.side),
+            (Role::Dial, Way::Waiting { aim: Aim::Failed }) => CloseReason::DialFailed(self.side),
+            _ => CloseReason::LegMissing(self.side),
+        }
+    }
+}

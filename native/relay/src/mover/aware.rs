@@ -1,0 +1,189 @@
+//! Bytes whose chunks are seen: recv, rewrite, one sendmsg per read.
+//!
+//! Input is never left in the kernel to wait for more: what cannot be decided yet is carried in
+//! memory.
+
+use std::mem;
+
+use msrp_proto::{FrameError, Method, Passed, PathPair, Piece, Rewriter, What};
+
+use super::lane::{Flow, Lane, Unsent};
+use super::{Moved, Turn};
+use crate::buffers::{Buffer, READ};
+use crate::leg::{Leg, Received};
+use crate::ring::RingWhat;
+
+/// The aware side of a direction.
+#[derive(Debug)]
+pub(super) struct Aware {
+    rewriter: Rewriter,
+    /// Read, and not decided.
+    carry: Vec<u8>,
+    /// `carry` was read before the join and has not been looked at.
+    pub(super) fresh: bool,
+    /// Frames of the relay's own for the receiver; they go between two chunks.
+    pub(super) own: Vec<u8>,
+}
+
+/// A sender that provokes more answers of ours than its peer's direction lets through is not read
+/// any further.
+const OWN_MAX: usize = 16 * 1024;
+
+impl Aware {
+    /// `early`: what was read from the sender before the join.
+    pub(super) fn new(rewriter: Rewriter, early: Vec<u8>) -> Self {
+        Self { rewriter, fresh: !early.is_empty(), carry: early, own: Vec::new() }
+    }
+
+    /// One read and one write. `back` takes the relay's own answers to the sender.
+    pub(super) fn step(
+        &mut self,
+        lane: &mut Lane,
+        from: &mut Leg,
+        turn: &mut Turn<'_>,
+        back: &mut Vec<u8>,
+    ) -> Option<Moved> {
+        let mut buffer = turn.thread.buffers.lease();
+        let carried = self.carry.len();
+        buffer.input[..carried].copy_from_slice(&self.carry);
+        let received = match mem::take(&mut self.fresh) {
+            true => Received::Bytes(0),
+            false => from.recv(&mut buffer.input[carried..carried + READ]),
+        };
+        let Received::Bytes(read) = received else {
+            turn.thread.buffers.give_back(buffer);
+            return lane.no_bytes(received);
+        };
+        lane.count_in(read, turn);
+        let decided = self.decide(&mut buffer, carried + read, back);
+        self.see(&buffer.output.passed, lane, turn);
+        let decided = match decided {
+            Ok(decided) => decided,
+            Err(rule) => {
+                turn.thread.counters.refused(rule.as_str());
+                turn.thread.buffers.give_back(buffer);
+                return lane.broken_rule();
+            }
+        };
+        self.keep_undecided(&buffer.input[..carried + read], carried, decided);
+        lane.send(Unsent::Buffer(buffer), turn)
+    }
+
+    fn decide(
+        &mut self,
+        buffer: &mut Buffer,
+        len: usize,
+        back: &mut Vec<u8>,
+    ) -> Result<usize, FrameError> {
+        let (input, output) = (&buffer.input[..len], &mut buffer.output);
+        let decided = self.rewriter.push_with(input, &mut self.own, output, back)?;
+        if self.own.is_empty() {
+            self.own = Vec::new();
+        }
+        Ok(decided)
+    }
+
+    /// What is undecided leaves the buffer, which goes to the next session.
+    fn keep_undecided(&mut self, input: &[u8], carried: usize, decided: usize) {
+        let rest = &input[decided..];
+        if decided == 0 && carried > 0 {
+            // Byte by byte the head of a chunk grows: only what is new is copied.
+            self.carry.extend_from_slice(&rest[carried..]);
+        } else if rest.is_empty() {
+            self.carry = Vec::new();
+        } else {
+            self.carry.clear();
+            self.carry.extend_from_slice(rest);
+        }
+    }
+
+    /// Sends frames of the relay's own.
+    pub(super) fn flush_own(&mut self, lane: &mut Lane, turn: &mut Turn<'_>) -> Option<Moved> {
+        if self.own.is_empty() || self.cuts_chunk() {
+            return None;
+        }
+        let mut buffer = turn.thread.buffers.lease();
+        buffer.output.made.append(&mut self.own);
+        self.own = Vec::new();
+        buffer.output.list.push(Piece::Made(0..buffer.output.made.len()));
+        lane.send(Unsent::Buffer(buffer), turn)
+    }
+
+    /// What is undecided goes nowhere any more.
+    pub(super) fn drop_undecided(&mut self) {
+        self.carry = Vec::new();
+    }
+
+    /// No more comes of what the sender has begun.
+    pub(super) fn cut(&mut self) {
+        if let Some(tid) = self.rewriter.in_forwarded_chunk() {
+            let end_line = [b"\r\n-------", tid, b"#\r\n"].concat();
+            self.own.splice(0..0, end_line);
+        }
+        self.rewriter.forsake_chunk();
+        self.drop_undecided();
+    }
+
+    /// What is for the receiver goes nowhere any more, down to the end of the chunk in the reading.
+    pub(super) fn forsake(&mut self) {
+        self.rewriter.forsake_chunk();
+        self.own = Vec::new();
+    }
+
+    /// Another sender begins.
+    pub(super) fn renew(&mut self, rewriter: Rewriter, early: Vec<u8>) {
+        self.rewriter = rewriter;
+        self.fresh = !early.is_empty();
+        self.carry = early;
+    }
+
+    /// Another receiver follows.
+    pub(super) fn redirect(&mut self, paths: PathPair) {
+        self.rewriter.redirect(paths);
+        // They answered requests of the connection that is gone.
+        self.own = Vec::new();
+    }
+
+    /// The receiver is inside a chunk: a FIN now would look like its end.
+    pub(super) fn cuts_chunk(&self) -> bool {
+        self.rewriter.in_forwarded_chunk().is_some()
+    }
+
+    /// The sender may end here: nothing of a chunk is missing.
+    pub(super) fn is_whole(&self) -> bool {
+        let blank = self.carry.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
+        blank && !self.cuts_chunk()
+    }
+
+    /// The sender is in the middle of a chunk.
+    pub(super) fn is_inside(&self) -> bool {
+        !self.rewriter.between_chunks() || !self.carry.is_empty()
+    }
+
+    /// Too many answers of the relay's own wait for this direction's receiver.
+    pub(super) fn is_full(&self, lane: &Lane) -> bool {
+        lane.flow != Flow::Ended && self.own.len() > OWN_MAX
+    }
+
+    /// Shows the chunks that passed.
+    fn see(&self, passed: &[Passed], lane: &Lane, turn: &Turn<'_>) {
+        for chunk in passed {
+            if let Some(refusal) = chunk.refused {
+                turn.thread.counters.refused(refusal.as_str());
+            }
+            let (what, n) = shown(chunk.what);
+            turn.board.event(turn.thread.now, Some(lane.from), what, n);
+        }
+        let chunks = self.rewriter.chunks();
+        turn.thread.counters.chunks(turn.board.leg(lane.from).set_chunks(chunks));
+    }
+}
+
+fn shown(what: What) -> (RingWhat, u32) {
+    match what {
+        What::Request(Method::Send) => (RingWhat::Send, 0),
+        What::Request(Method::Report) => (RingWhat::Report, 0),
+        What::Request(_) => (RingWhat::Request, 0),
+        What::Response(status) => (RingWhat::Response, status.into()),
+    }
+}

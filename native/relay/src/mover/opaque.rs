@@ -1,0 +1,110 @@
+//! Bytes that pass untouched: through memory, or in bulk through a pipe.
+
+use msrp_proto::Piece;
+
+use super::lane::{Lane, Unsent};
+use super::{Moved, Turn};
+use crate::buffers::READ;
+use crate::leg::{Leg, Received};
+use crate::pipe::{MOST, Pipe};
+
+/// How they are moved at present.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Pace {
+    /// recv(2) and send(2): cheapest for messages.
+    Copying,
+    /// splice(2): cheapest for bulk. `few`: successive times that little came.
+    Splicing { few: u8 },
+}
+
+/// So often little has to come before copying is cheaper again.
+const FEW: u8 = 4;
+
+impl Pace {
+    /// One read and one write, nothing looked at.
+    pub(super) fn step(
+        &mut self,
+        lane: &mut Lane,
+        from: &mut Leg,
+        turn: &mut Turn<'_>,
+    ) -> Option<Moved> {
+        // Towards the end only recv(2) tells a FIN from urgent data in the way.
+        if *self != Self::Copying
+            && !from.may_have_ended()
+            && let Some(pipe) = turn.thread.pipes.lease()
+        {
+            return self.splice(pipe, lane, from, turn);
+        }
+        self.copy(lane, from, turn)
+    }
+
+    fn copy(&mut self, lane: &mut Lane, from: &mut Leg, turn: &mut Turn<'_>) -> Option<Moved> {
+        let mut buffer = turn.thread.buffers.lease();
+        match from.recv(&mut buffer.input[..READ]) {
+            Received::Bytes(read) => {
+                self.note_copied(read);
+                lane.count_in(read, turn);
+                buffer.output.list.push(Piece::Input(0..read));
+                lane.send(Unsent::Buffer(buffer), turn)
+            }
+            ended => {
+                turn.thread.buffers.give_back(buffer);
+                lane.no_bytes(ended)
+            }
+        }
+    }
+
+    fn splice(
+        &mut self,
+        mut pipe: Box<Pipe>,
+        lane: &mut Lane,
+        from: &mut Leg,
+        turn: &mut Turn<'_>,
+    ) -> Option<Moved> {
+        match from.fill(&mut pipe, MOST) {
+            Received::Bytes(taken) => {
+                self.note_spliced(taken);
+                lane.count_in(taken, turn);
+                lane.send(Unsent::Pipe(pipe), turn)
+            }
+            ended => {
+                turn.thread.pipes.give_back(pipe);
+                if ended == Received::Fin { None } else { lane.no_bytes(ended) }
+            }
+        }
+    }
+
+    fn note_copied(&mut self, bytes: usize) {
+        if bytes == READ {
+            *self = Self::Splicing { few: 0 };
+        }
+    }
+
+    fn note_spliced(&mut self, bytes: usize) {
+        *self = match *self {
+            Self::Splicing { few } if bytes < READ / 2 && few + 1 == FEW => Self::Copying,
+            Self::Splicing { few } if bytes < READ / 2 => Self::Splicing { few: few + 1 },
+            _ => Self::Splicing { few: 0 },
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_read_begins_to_splice_and_four_small_ones_end_it() {
+        let mut pace = Pace::Copying;
+        pace.note_copied(READ - 1);
+        assert_eq!(pace, Pace::Copying);
+        pace.note_copied(READ);
+        let small = [READ / 2 - 1, 0, 1];
+        small.map(|bytes| pace.note_spliced(bytes));
+        pace.note_spliced(READ / 2);
+        assert_eq!(pace, Pace::Splicing { few: 0 });
+        small.map(|bytes| pace.note_spliced(bytes));
+        pace.note_spliced(1);
+        assert_eq!(pace, Pace::Copying);
+    }
+}

@@ -1,0 +1,179 @@
+//! Dialling a leg, and the relay's own bind SEND.
+
+use std::io::IoSlice;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+
+use msrp_proto::session::{Input, LegReason, Role, Side};
+use msrp_proto::{BindAnswer, bind_request};
+use rustix::rand::{GetRandomFlags, getrandom};
+
+use super::approach::Fresh;
+use super::{End, Pair};
+use crate::board::LegState;
+use crate::dial::{Answered, Dial, Dialled, OwnBind};
+use crate::leg::{Leg, Received, Sent};
+use crate::poller::{Part, Readiness, Source};
+use crate::ring::RingWhat;
+use crate::sys::tcp;
+use crate::thread::Thread;
+
+impl Pair {
+    pub(super) fn dial(&mut self, side: Side, thread: &mut Thread) {
+        let options = tcp::Options::new(&thread.config, self.tos);
+        let (at, source) = ((self.key, side), self.source(side));
+        let approach = self.ends[side.index()].approach();
+        let mut dial = Dial::new(at, source, &approach.targets, options, thread);
+        let dialled = dial.next(&self.board, thread);
+        approach.dial = Some(dial);
+        if self.flows.is_none() {
+            self.board.leg(side).set_state(LegState::Dialling);
+        }
+        self.dialled(side, dialled, thread);
+    }
+
+    /// Drops the dial of this side, however far it came; before the join that is the leg itself.
+    pub(super) fn cancel_dial(&mut self, side: Side, thread: &Thread) {
+        let joined = self.flows.is_some();
+        let end = self.end(side);
+        if let Some(approach) = &mut end.approach {
+            approach.cancel(thread);
+        }
+        if !joined && end.leg.as_ref().is_some_and(|leg| leg.origin == Role::Dial) {
+            end.drop_leg(thread);
+        }
+    }
+
+    /// An event on what is being dialled or has not taken over.
+    pub(super) fn dial_event(&mut self, side: Side, readiness: Readiness, thread: &mut Thread) {
+        let Some(approach) = &mut self.ends[side.index()].approach else { return };
+        if let Some(dial) = &mut approach.dial {
+            let dialled = dial.advance(&self.board, thread);
+            return self.dialled(side, dialled, thread);
+        }
+        let (Some(fresh), Some(own_bind)) = (&mut approach.fresh, &mut approach.own_bind) else {
+            return;
+        };
+        fresh.leg.note(readiness);
+        match own_bind.hear(&mut fresh.leg, &self.board, side) {
+            Answered::Not => {}
+            Answered::With(status, rest) => self.own_bind_answered(side, status, rest, thread),
+            Answered::Unexpected | Answered::Ended(_) => {
+                self.feed(Input::OwnBindAnswered { side, accepted: false }, thread);
+            }
+        }
+    }
+
+    fn dialled(&mut self, side: Side, dialled: Dialled, thread: &mut Thread) {
+        if let (Some(approach), false) =
+            (&mut self.end(side).approach, matches!(dialled, Dialled::Connecting))
+        {
+            approach.dial = None;
+        }
+        match dialled {
+            Dialled::Connecting => {}
+            Dialled::Connected(socket, to) => self.connected(side, socket, to, thread),
+            Dialled::Failed => self.feed(Input::DialFailed(side), thread),
+        }
+    }
+
+    fn connected(&mut self, side: Side, socket: OwnedFd, to: SocketAddr, thread: &mut Thread) {
+        let fresh = self.flows.is_some();
+        let part = if fresh { Part::Dial(side) } else { Part::Leg(side) };
+        if thread.poller.rename(&socket, Source::Pair(self.key, part)).is_err() {
+            return self.feed(Input::DialFailed(side), thread);
+        }
+        self.board.event(thread.now, Some(side), RingWhat::Connected, to.port().into());
+        let leg = Leg::new(socket, Role::Dial);
+        if fresh {
+            self.end(side).approach().fresh = Some(Fresh { leg, peer: to });
+        } else {
+            self.end(side).leg = Some(leg);
+            self.board.leg(side).set_peer(to);
+        }
+        self.feed(Input::Connected(side), thread);
+    }
+
+    pub(super) fn send_bind(&mut self, side: Side, thread: &mut Thread) {
+        let End { leg, approach: Some(approach), own_uri, path, .. } = &mut self.ends[side.index()]
+        else {
+            return;
+        };
+        let (leg, path) = match &mut approach.fresh {
+            Some(fresh) => (Some(&mut fresh.leg), &approach.path),
+            None => (leg.as_mut(), &*path),
+        };
+        let Some(leg) = leg else { return };
+        let (Ok(tid), Ok(message_id)) = (ident(), ident()) else {
+            return self.feed(Input::Fault, thread);
+        };
+        let request = bind_request(path, own_uri, &tid, &message_id);
+        approach.own_bind = Some(OwnBind::new(BindAnswer::new(&tid, thread.config.limits)));
+        thread.counters.own_binds(1);
+        self.board.event(thread.now, Some(side), RingWhat::OwnBind, 0);
+        match leg.send(&[IoSlice::new(&request)]) {
+            Sent::Bytes(n) => self.board.leg(side).add_out(n),
+            // Its end is noticed where the answer is awaited.
+            Sent::Nowhere => {}
+            Sent::Broken(_) if self.flows.is_some() => {
+                self.feed(Input::OwnBindAnswered { side, accepted: false }, thread);
+            }
+            Sent::Broken(how) => self.lost(side, how, thread),
+        }
+    }
+
+    /// Before the join a leg is not read, except for the answer to the relay's own bind SEND.
+    pub(super) fn watch_unjoined(&mut self, side: Side, thread: &mut Thread) {
+        let End { leg: Some(leg), approach: Some(approach), .. } = &mut self.ends[side.index()]
+        else {
+            return;
+        };
+        let heard = match &mut approach.own_bind {
+            Some(own_bind) => own_bind.hear(leg, &self.board, side),
+            None => match leg.may_have_ended().then(|| leg.ended()).flatten() {
+                Some(LegReason::Fin) => Answered::Ended(Received::Fin),
+                Some(how) => Answered::Ended(Received::Broken(how)),
+                None => Answered::Not,
+            },
+        };
+        match heard {
+            Answered::Not => {}
+            Answered::With(status, rest) => self.own_bind_answered(side, status, rest, thread),
+            Answered::Unexpected => {
+                self.feed(Input::OwnBindAnswered { side, accepted: false }, thread);
+            }
+            Answered::Ended(Received::Broken(how)) => self.lost(side, how, thread),
+            Answered::Ended(_) => self.fin(side, true, thread),
+        }
+    }
+
+    /// `rest` is what the peer sent behind its answer.
+    fn own_bind_answered(&mut self, side: Side, status: u16, rest: Vec<u8>, thread: &mut Thread) {
+        let approach = self.end(side).approach();
+        approach.own_bind = None;
+        approach.early = rest;
+        self.board.event(thread.now, Some(side), RingWhat::OwnBindAnswer, status.into());
+        self.feed(Input::OwnBindAnswered { side, accepted: status == 200 }, thread);
+    }
+
+    pub(super) fn expire_approach(&mut self, side: Side, thread: &mut Thread) {
+        let Some(approach) = &mut self.ends[side.index()].approach else { return };
+        if let Some(door) = &mut approach.door {
+            door.expire(&self.board, thread);
+        }
+        let late = |dial: &&mut Dial| dial.deadline().is_some_and(|at| at <= thread.now);
+        if let Some(dial) = approach.dial.as_mut().filter(late) {
+            let dialled = dial.next(&self.board, thread);
+            self.dialled(side, dialled, thread);
+        }
+        self.leave_doors();
+    }
+}
+
+/// 128 random bits as an `ident` of RFC 4975 §9.
+fn ident() -> rustix::io::Result<[u8; 32]> {
+    let mut random = [0; 16];
+    getrandom(&mut random, GetRandomFlags::empty())?;
+    let hex = |nibble: u8| b"0123456789abcdef"[usize::from(nibble & 15)];
+    Ok(std::array::from_fn(|i| hex(random[i / 2] >> (4 * (i % 2)))))
+}

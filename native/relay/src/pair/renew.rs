@@ -1,0 +1,107 @@
+//! A joined leg gets another connection; the other leg keeps its own.
+
+use msrp_proto::session::{Input, Side};
+use msrp_proto::{PathPair, Rewriter, path_uris};
+
+use super::Pair;
+use super::approach::Fresh;
+use crate::board::LegState;
+use crate::mover::Turn;
+use crate::poller::{Part, Source};
+use crate::ring::RingWhat;
+use crate::thread::Thread;
+
+impl Pair {
+    /// The new connection of this side is bound.
+    pub(super) fn replace(&mut self, side: Side, thread: &mut Thread) {
+        self.end(side).approach().replacing = true;
+        // What the old one has sent comes first.
+        thread.runnable.push(self.key);
+    }
+
+    /// The old connection of this side is over, the session is not.
+    pub(super) fn vacate(&mut self, side: Side, thread: &mut Thread) {
+        let Some(flows) = &mut self.flows else { return };
+        flows[side.index()].cut();
+        flows[side.other().index()].forsake(thread);
+        if let Some(leg) = self.end(side).leg.take() {
+            leg.close(thread);
+        }
+        self.board.leg(side).set_state(LegState::Listening);
+        thread.runnable.push(self.key);
+    }
+
+    /// Lets a new connection take over where nothing stands in its way.
+    pub(super) fn take_over(&mut self, thread: &mut Thread) {
+        for side in Side::BOTH {
+            let replacing = |end: &super::End| end.approach.as_ref().is_some_and(|it| it.replacing);
+            if replacing(&self.ends[side.index()]) && self.is_between_chunks(side) {
+                self.change_over(side, thread);
+            }
+        }
+    }
+
+    /// All that the old connection of this side sent is handed on, and neither direction is inside a
+    /// chunk; or it is gone.
+    fn is_between_chunks(&self, side: Side) -> bool {
+        let (Some(flows), end) = (&self.flows, &self.ends[side.index()]) else { return false };
+        let Some(leg) = &end.leg else { return true };
+        let (from, to) = (&flows[side.index()], &flows[side.other().index()]);
+        !leg.is_readable() && from.rests() && to.may_pause()
+    }
+
+    fn change_over(&mut self, side: Side, thread: &mut Thread) {
+        let key = self.key;
+        let end = self.end(side);
+        let approach = end.approach();
+        approach.replacing = false;
+        let Some(Fresh { leg, peer }) = approach.fresh.take() else { return };
+        let early = std::mem::take(&mut approach.early);
+        end.path = std::mem::take(&mut approach.path);
+        if let Some(old) = end.leg.replace(leg) {
+            old.close(thread);
+        }
+        let watched = match &end.leg {
+            Some(leg) => thread.poller.rename(leg, Source::Pair(key, Part::Leg(side))).is_ok(),
+            None => false,
+        };
+        if !watched {
+            return self.feed(Input::Fault, thread);
+        }
+        self.board.leg(side).set_peer(peer);
+        self.board.leg(side).keep_chunks();
+        self.board.leg(side).set_state(LegState::Joined);
+        self.board.event(thread.now, Some(side), RingWhat::Renewed, peer.port().into());
+        let [paths_a, paths_b] = self.paths();
+        let (from, to) = if side == Side::A { (paths_a, paths_b) } else { (paths_b, paths_a) };
+        if let Some(flows) = &mut self.flows {
+            let rewriter = Rewriter::new(from, thread.config.limits);
+            flows[side.index()].renew(rewriter, early, thread.now);
+            flows[side.other().index()].redirect(to, thread.now);
+        }
+        thread.runnable.push(key);
+        self.feed(Input::Replaced(side), thread);
+        self.leave_doors();
+    }
+
+    /// The paths of both directions, from A and from B.
+    pub(super) fn paths(&self) -> [PathPair; 2] {
+        let [a, b] = &self.ends;
+        let uris = [a, b].map(|end| path_uris(&end.path).collect::<Vec<_>>());
+        PathPair::both((&a.own_uri, &uris[0]), (&b.own_uri, &uris[1]))
+    }
+
+    /// While a side has no connection, what was read from it still goes out, and the other side is
+    /// not read.
+    pub(super) fn flush_towards(&mut self, side: Side, thread: &mut Thread) {
+        let (Some(flows), Some(to)) = (&mut self.flows, &mut self.ends[side.index()].leg) else {
+            return;
+        };
+        flows[side.other().index()].drain(&mut Turn { to, board: &self.board, thread });
+    }
+
+    /// A side has no connection although the session is joined.
+    pub(super) fn vacant(&self) -> Option<Side> {
+        Side::BOTH.into_iter().find(|side| self.ends[side.index()].leg.is_none())
+    }
+}
