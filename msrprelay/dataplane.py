@@ -25,6 +25,7 @@ __all__ = [
     "OpenError",
     "Session",
     "Side",
+    "Sources",
     "Target",
 ]
 
@@ -32,6 +33,8 @@ log = structlog.get_logger(__name__)
 
 Side = Literal["a", "b"]
 Policy = Literal["aware", "cema", "sessmatch"]
+# Who may come: everybody, nobody before the answer says it, or connections from these addresses.
+Sources = Literal["any", "pending"] | list[str]
 # Whom to dial: nobody, a name being resolved, nobody allowed, or these addresses in turn.
 Target = Literal["none", "pending", "denied"] | list[tuple[str, int]]
 
@@ -45,13 +48,19 @@ class EngineConfig:
     join_seconds: float
     own_bind_seconds: float
     half_closed_seconds: float
+    reconnect_seconds: float
     stalled_chunk_seconds: float
     keepalive_idle_seconds: float
     keepalive_interval_seconds: float
     keepalive_count: int
     unacknowledged_seconds: float
+    closed_window_seconds: float
     leg_buffer_bytes: int
     unbound_per_port: int
+    half_open: int
+    # Of one session, both directions, in all and per second; 0: no limit.
+    session_bytes: int
+    session_rate: int
     header_line_bytes: int
     header_block_bytes: int
     header_count: int
@@ -63,13 +72,14 @@ class LegOpen:
     """One leg at the offer: where to listen, and the two URIs that meet there.
 
     ``own_uri`` is what we tell this peer to dial (U_side of DESIGN); ``peer_path`` is what the
-    peer wrote into its a=path, empty while it has not spoken.
+    peer wrote into its a=path, empty while it has not spoken. ``sources``: the answer's replace them.
     """
 
     address: str
     port: int
     own_uri: bytes
     peer_path: list[bytes]
+    sources: Sources = "any"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +89,7 @@ class LegAnswer:
     role: Literal["accept", "dial"]
     peer_path: list[bytes]
     target: Target
+    sources: Sources = "any"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,6 @@ UNSERVED = frozenset(
     {
         "keeper",
         "limits.buffer-budget",
-        "limits.session-bytes",
-        "limits.session-rate",
         "state-dir",
     }
 )
