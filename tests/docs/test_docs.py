@@ -1,0 +1,73 @@
+"""The manual is what the code and a running relay say today."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from . import exchanges, tables
+from .pages import DOCS, check, masked
+
+LOG_LINES = {
+    "SDP refused": "The SIP side gave no SDP, or one beyond the limits; `reason` says where.",
+    "cannot start": "An address cannot be bound, or the control socket is in use.",
+    "command failed": "A mistake in the relay; the reply was `Internal error`. Please report it.",
+    "command refused": "A warning for an `answer`: the SIP server has passed the raw SDP on.",
+    "configuration refused, the old one stays": "The file has a mistake, and which.",
+    "configuration reloaded": "What has changed, and what needs a restart.",
+    "control connection": "Somebody has connected to the control socket: pid and uid.",
+    "control connection lost": "It ended without a close.",
+    "draining": "SIGTERM: no new calls; so many seconds for the others.",
+    "event not delivered": "A web hook has refused an event `events.attempts` times.",
+    "event post failed": "Once.",
+    "ng reply not delivered": "The SIP server's socket is gone; it will ask again.",
+    "notice failed": "A mistake in the relay. Please report it.",
+    "odd ng message": "A sample of what is counted under `ng`; `held_back` were not logged.",
+    "rewritten": "With flag `debug`: the SDP before and after.",
+    "serving": "Everything listens.",
+    "stopped": "The last line.",
+    "unknown flag ignored": "The SIP server's script has a word the relay does not know.",
+}
+
+
+async def test_your_own_b2bua(tmp_path: Path) -> None:
+    check("your-own-b2bua.md", await exchanges.b2bua(tmp_path))
+
+
+async def test_the_control_protocol(tmp_path: Path) -> None:
+    parts = {
+        "commands": tables.command_table(),
+        "sdp-keys": tables.sdp_key_table(),
+        "other-keys": tables.other_key_table(),
+        "flags": tables.flag_table(),
+        "load-words": tables.load_words(),
+        "event-table": tables.event_table(),
+    }
+    check("control-protocol.md", {**await exchanges.protocol(tmp_path), **parts})
+
+
+def test_operations() -> None:
+    parts = {
+        "options": tables.option_table(limits=False),
+        "limits": tables.option_table(limits=True),
+        "log": tables.log_table(LOG_LINES),
+    }
+    check("operations.md", parts)
+
+
+@pytest.mark.parametrize("page", ["your-own-b2bua.md", "control-protocol.md", "operations.md"])
+def test_links_lead_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", (DOCS / page).read_text()):
+        name, _, heading = target.partition("#")
+        path = DOCS / name if name else DOCS / page
+        assert path.exists(), target
+        if heading:
+            titles = re.findall(r"(?m)^#+ (.*)$", path.read_text())
+            assert heading in [title.lower().replace(" ", "-") for title in titles], target
+
+
+def test_only_what_is_volatile_is_masked() -> None:
+    assert masked("m=message 23092 TCP/MSRP *") == "m=message # TCP/MSRP *"
+    assert masked("a=setup:active 200 4975") == "a=setup:active 200 4975"
