@@ -24,6 +24,7 @@ from .errors import ConfigError
 from .events import Feed
 from .figures import rtpengine_statistics, session_refusals
 from .log import Log
+from .notify import Notifier
 from .ports import PortPool
 from .rpc.dispatcher import Dispatcher
 from .rpc.jsonrpc import JsonRpcResponder
@@ -108,6 +109,7 @@ class RelayProcess:
         self.ended = asyncio.Event()
         self._scheduler = LoopScheduler()
         clock = self._scheduler.time
+        self.systemd = Notifier()
         self.feed = Feed()
         self.dataplane = DataPlane(engine_config(config))
         self.strain = Strain(cpu=config.limits.cpu, free_memory=config.limits.free_memory)
@@ -158,6 +160,7 @@ class RelayProcess:
         where = ", ".join(f"{host}:{port}" for host, port in self.ng.bound)
         sessions = self.admission.room.most_sessions
         log.info("serving", ng=where, control=self.config.control, sessions=sessions)
+        self.systemd.ready()
 
     async def stop(self) -> None:
         """Close the control sockets, end what is left, join the threads."""
@@ -181,6 +184,7 @@ class RelayProcess:
             self.ended.set()
             return
         self._ending = True
+        self.systemd.stopping()
         deadline = self.config.timers.drain
         log.info("draining", calls=self.sessions.live, seconds=deadline)
         self.sessions.run_dry(self.ended.set)
@@ -188,11 +192,16 @@ class RelayProcess:
 
     def reload(self) -> None:
         """Read the configuration again; apply what can be applied, name what cannot."""
+        self.systemd.reloading()
         try:
             new = self._reread()
         except ConfigError as error:
             log.error("configuration refused, the old one stays", reason=str(error))
-            return
+        else:
+            self._apply(new)
+        self.systemd.ready()
+
+    def _apply(self, new: Config) -> None:
         live, restart = configuration.changes(self.config, new)
         self.config = configuration.reloaded(self.config, new)
         self.sessions.reload(rules(self.config), room(self.config))
@@ -258,6 +267,7 @@ class RelayProcess:
 
     def _sample(self) -> None:
         self.strain.sample()
+        self.systemd.status(f"{self.sessions.live} calls")
         self._scheduler.call_at(self._scheduler.time() + SAMPLING, self._sample)
 
 
