@@ -7,10 +7,10 @@ HOT    := $(wildcard msrprelay/offer_answer/*.py msrprelay/rpc/bencode.p* msrpre
 RUST   := $(shell find native -name '*.rs' -o -name 'Cargo.*' | grep -v /target/)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check ci fmt lint types rust wheel bench fuzz clean
+.PHONY: help setup demo test check ci fmt lint types rust wheel bench bench-quick fuzz clean
 
 help: ## print the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.ready ## build everything and install it into .venv/
 
@@ -25,16 +25,20 @@ demo: setup ## watch two endpoints that both dial in chat through the relay
 
 test: setup ## run the tests: the crates' and the package's
 	$(STAGE) cargo-test cargo test --quiet --manifest-path native/Cargo.toml --locked --workspace --exclude msrprelay-native
+	$(STAGE) bench-test cargo test --quiet --manifest-path bench/Cargo.toml --locked
+	$(STAGE) bench-build cargo build --quiet --release --manifest-path bench/Cargo.toml --locked
 	$(STAGE) pytest $(BIN)/python -m pytest --quiet --benchmark-disable
 
 check: fmt lint types rust wheel ## everything but the tests
 
 fmt: setup
 	$(STAGE) cargo-fmt cargo fmt --manifest-path native/Cargo.toml --all --check
+	$(STAGE) bench-fmt cargo fmt --manifest-path bench/Cargo.toml --all --check
 	$(STAGE) ruff-format $(BIN)/ruff format --check .
 
 lint: setup
 	$(STAGE) clippy cargo clippy --quiet --manifest-path native/Cargo.toml --workspace --all-targets --locked -- -D warnings
+	$(STAGE) bench-clippy cargo clippy --quiet --manifest-path bench/Cargo.toml --all-targets --locked -- -D warnings
 	$(STAGE) ruff $(BIN)/ruff check .
 
 types: setup
@@ -51,5 +55,11 @@ ci: setup ## what CI runs: all checks, then the tests
 	@$(MAKE) --no-print-directory check test
 	@cat .stages && rm -f .stages
 
+bench: setup ## compare with HAProxy, nginx, Kamailio ...: every work, all rounds; see bench/README.md
+	$(BIN)/python -m bench
+
+bench-quick: setup ## the same in a minute: the works that matter most
+	$(BIN)/python -m bench --quick
+
 clean: ## remove what was built
-	rm -rf $(VENV) build dist native/target msrprelay/*.so msrprelay/*/*.so *.egg-info
+	rm -rf $(VENV) build dist native/target bench/target msrprelay/*.so msrprelay/*/*.so *.egg-info

@@ -70,7 +70,11 @@ def scaled(work: Work, scale: float, peers: tuple[str, ...]) -> Work:
     """Less work, fewer peers."""
     amount = max(1, round(work.amount * scale))
     kept = [peer for peer in work.peers if not peers or peer in peers]
-    sessions = amount if work.load["kind"] == "setup" else work.sessions
+    sessions = work.sessions
+    if work.load["kind"] == "setup":
+        sessions = amount
+    elif work.measure == "memory":
+        sessions = max(1, round(sessions * scale))
     return msgspec.structs.replace(work, amount=amount, sessions=sessions, peers=kept)
 
 

@@ -80,7 +80,8 @@ def compared(catalogue: Catalogue, work: Work, table: Table) -> Iterator[Row]:
     for system, policy, ours in table.ours(work.name):
         for peer in work.peers:
             theirs = table.of(work.name, peer, "opaque")
-            if peer == "direct" or not set(ours) & set(theirs):
+            # The direct connection costs no relay anything.
+            if not any(theirs.get(number) for number in ours):
                 continue
             targets = [
                 target.peers[peer]
@@ -140,7 +141,7 @@ def ratio_row(
     bars: Bars | None,
 ) -> Row:
     """Ours and theirs in the rounds that both went through."""
-    common = sorted(ours.keys() & theirs)
+    common = sorted(number for number in ours if theirs.get(number))
     ratios = [ours[number] / theirs[number] for number in common]
     return Row(
         title,
