@@ -72,7 +72,8 @@ class LegOpen:
     """One leg at the offer: where to listen, and the two URIs that meet there.
 
     ``own_uri`` is what we tell this peer to dial (U_side of DESIGN); ``peer_path`` is what the
-    peer wrote into its a=path, empty while it has not spoken. ``sources``: the answer's replace them.
+    peer wrote into its a=path, empty while it has not spoken. What the answer
+    says of ``sources`` replaces this.
     """
 
     address: str

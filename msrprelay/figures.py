@@ -77,6 +77,8 @@ def session_refusals(counts: Counts, engine: Counts) -> dict[str, int]:
         "limits.sessions": counts.get("refused-sessions", 0) + counts.get("refused-descriptors", 0),
         "limits.sessions-per-call": counts.get("refused-sessions-per-call", 0),
         "limits.unbound-per-port": engine.get("refused-crowded", 0),
+        "limits.half-open": engine.get("refused-half-open", 0),
+        "limits.session-bytes": engine.get("closed-byte-limit", 0),
         "timers.gate": engine.get("refused-gate-timeout", 0),
         "timers.join": engine.get("closed-join-timeout", 0) + engine.get("closed-leg-missing", 0),
     }

@@ -132,6 +132,11 @@ class Calls:
             section.has_joined(notice.session, self.rules.delete_delay)
         elif notice.what == "leg-lost":
             self._lost(call)
+        elif notice.what == "reconnecting":
+            self._joined.discard(notice.session)
+            section.has_lost(notice.session)
+            if self._emptied is not None:
+                section.close("drained", 0.0)
         elif notice.what == "closed":
             del self._owners[notice.session]
             self._joined.discard(notice.session)
@@ -146,6 +151,9 @@ class Calls:
             if call.expires is not None:
                 call.expires = self._scheduler.time()
                 self.arm(call)
+            for section in call.sections():
+                if section.waiting:
+                    section.close("drained", 0.0)
         self._tell_emptied()
 
     def arm(self, call: Call) -> None:
@@ -208,7 +216,8 @@ class Calls:
                 section.release()
         elif call.over is None and all(each.over for each in call.sections()):
             # Nothing is relayed any more. A re-offer may bring it back; a delete may never come.
-            now_or_never = call.is_condemned or self._emptied is not None
+            # Where the engine has waited, the time is over.
+            now_or_never = call.is_condemned or self._emptied is not None or section.waiting
             window = 0.0 if now_or_never else self.rules.reconnect_window
             call.expires = self._scheduler.time() + window
             self.arm(call)

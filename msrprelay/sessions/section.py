@@ -86,6 +86,8 @@ class Section:
         self.former: Session | None = None
         # Bytes move in the session in force.
         self.joined = False
+        # Both legs were lost, and the engine listens for peers that come again by themselves.
+        self.waiting = False
         # Why the engine ended the session, once it has.
         self.reason: str | None = None
         # What went through sessions before the one in force.
@@ -191,10 +193,12 @@ class Section:
 
         An unchanged section keeps its connections whatever a=setup says (RFC 4975 section 5.4).
         """
-        if change.change is Change.UNCHANGED and not self._unanswered:
+        # While it waits an answer is about new connections, whatever it changes.
+        kept = not self._unanswered and not self.waiting
+        if change.change is Change.UNCHANGED and kept:
             self.abandon()
             return ()
-        self._unanswered = False
+        self._unanswered = self.waiting = False
         for side in SIDES:
             path = described(change, side).path
             self.legs[side] = replace(self.legs[side], peer_path=path)
@@ -207,11 +211,16 @@ class Section:
     def has_joined(self, session: int, linger_seconds: float) -> None:
         """The engine has joined a session; the one before it may go."""
         if session == self.session.id:
-            self.joined = True
+            self.joined, self.waiting = True, False
             if self.former is not None:
                 self.former.close("deleted", linger_seconds)
                 self._draining[self.former.id] = self.former
                 self.former = None
+
+    def has_lost(self, session: int) -> None:
+        """Both legs of a session are gone; it waits for its peers, or for new SDP."""
+        if session == self.session.id:
+            self.joined, self.waiting = False, True
 
     def has_closed(self, session: int, reason: str) -> bool:
         """The engine has closed a session; gives whether the one before it goes on in its place."""
