@@ -127,10 +127,10 @@ impl Door {
         board.event(thread.now, Some(self.side), RingWhat::Accepted, from.port().into());
         let place = self.free_place(board, thread);
         let Some(counted) = self.half_open(board, thread) else {
-            tcp::fin(&socket);
             thread.counters.refused("half-open");
             let port = from.port().into();
-            return board.event(thread.now, Some(self.side), RingWhat::Refused, port);
+            board.event(thread.now, Some(self.side), RingWhat::Refused, port);
+            return tcp::fin(&socket);
         };
         let source = Source::Pair(self.key, Part::Caller(self.side, place as u8));
         if thread.poller.add(&socket, source).is_err() {
