@@ -40,7 +40,7 @@ def main(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))
     load.build()
     known = catalogue()
-    works = [scaled(work, scale, peers) for work in chosen(known.work, names, quick=quick)]
+    works = [work.scaled(scale).against(peers) for work in chosen(known.work, names, quick=quick)]
     with loopback() as place:
         record = environment(place)
     say(f"uid {record['uid']}, effective capabilities {record['capabilities']}, "
@@ -64,18 +64,6 @@ def chosen(works: list[Work], names: tuple[str, ...], *, quick: bool) -> list[Wo
     asked = [work for work in works if not names or work.name in names]
     small = [work.quickly() for work in asked] if quick else asked
     return [work.fitting() for work in small if work is not None]
-
-
-def scaled(work: Work, scale: float, peers: tuple[str, ...]) -> Work:
-    """Less work, fewer peers."""
-    amount = max(1, round(work.amount * scale))
-    kept = [peer for peer in work.peers if not peers or peer in peers]
-    sessions = work.sessions
-    if work.load["kind"] == "setup":
-        sessions = amount
-    elif work.measure == "memory":
-        sessions = max(1, round(sessions * scale))
-    return msgspec.structs.replace(work, amount=amount, sessions=sessions, peers=kept)
 
 
 def say(line: str) -> None:

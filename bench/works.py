@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
 
@@ -52,6 +53,19 @@ class Work(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
             policies=self.quick_policies or self.policies,
             peers=self.quick_peers,
         )
+
+    def scaled(self, scale: float) -> Work:
+        """The same with so much of the work."""
+        amount = max(1, round(self.amount * scale))
+        # Here the work is the sessions.
+        per_session = self.load["kind"] == "setup" or self.measure == "memory"
+        sessions = max(1, round(self.sessions * scale)) if per_session else self.sessions
+        return msgspec.structs.replace(self, amount=amount, sessions=sessions)
+
+    def against(self, peers: Collection[str]) -> Work:
+        """The same beside these peers only; all of them where none is named."""
+        kept = [peer for peer in self.peers if not peers or peer in peers]
+        return msgspec.structs.replace(self, peers=kept)
 
     def fitting(self) -> Work:
         """The same with as many sessions as descriptors allow."""
