@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self
 
 import msgspec
@@ -55,6 +55,18 @@ class Client:
         answers = {answer["id"]: answer for answer in self._exchange(batch)}
         return [outcome(answers[number]) for number in range(len(batch))]
 
+    def events(self, params: Mapping[str, object]) -> Iterator[dict[str, Any]]:
+        """Every notification from now on, as the daemon gives it; ends with the connection."""
+        self.call("subscribe", params)
+        assert self._socket is not None
+        # Nothing may happen for as long as it likes.
+        self._socket.settimeout(None)
+        try:
+            while True:
+                yield msgspec.json.decode(self._line(self._socket))
+        except ConnectionError:
+            return
+
     def _exchange(self, document: object) -> Any:
         try:
             if self._socket is None:
@@ -65,7 +77,7 @@ class Client:
             raise NotReached(f"{self._path}: {error.strerror or error}") from None
 
     def _line(self, sock: socket.socket) -> bytes:
-        pieces = [self._rest]
+        pieces, self._rest = [self._rest], b""
         while b"\n" not in pieces[-1]:
             piece = sock.recv(CHUNK)
             if not piece:

@@ -18,6 +18,8 @@ class Ctl(LazyGroup):
         "list": Place(SHOW, "list_calls", "List the calls."),
         "show": Place(SHOW, "show", "Show one call: legs, addresses, bytes, reasons."),
         "terminate": Place(OPERATE, "terminate", "End a call, or all calls, at once."),
+        "drain": Place(OPERATE, "drain", "Take no new calls, or take them again."),
+        "events": Place(OPERATE, "events", "Follow what happens."),
         "statistics": Place(SHOW, "statistics", "Show the relay's counters."),
         "limits": Place(SHOW, "limits", "Show every limit and timer, and what it refused."),
         "demo": Place(

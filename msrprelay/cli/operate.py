@@ -1,11 +1,21 @@
-"""``ping`` and ``terminate``."""
+"""``ping``, ``terminate``, ``drain`` and ``events``."""
 
 from __future__ import annotations
 
-import click
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
 
+import click
+import msgspec
+
+from ..printable import printable
 from .client import Client
 from .connection import Terminal, calls_at_hand, talks_to_the_daemon
+from .table import cell
+
+# What stands in front of a line, not among its fields.
+LEADING = ("time", "event", "call-id")
 
 
 @click.command()
@@ -27,3 +37,39 @@ def terminate(client: Client, terminal: Terminal, call_id: str | None, everythin
     params: dict[str, object] = {"all": 1} if everything else {"call-id": call_id}
     result = client.call("terminate", params)
     terminal.give(result, lambda: f"{result.get('terminated', 0)} ended")
+
+
+@click.command()
+@click.option("--off", is_flag=True, help="Take new calls again.")
+@talks_to_the_daemon
+def drain(client: Client, terminal: Terminal, off: bool) -> None:
+    """Take no new calls; those that are there go on.
+
+    SIP servers are told to try the next relay.
+    """
+    result = client.call("drain", {"off": 1} if off else {})
+    state = "draining" if result["draining"] else "serving"
+    terminal.give(result, lambda: f"{state}, {result['calls']} calls")
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--call-id", shell_complete=calls_at_hand, help="Of this call only.")
+@talks_to_the_daemon
+def events(client: Client, terminal: Terminal, names: tuple[str, ...], call_id: str | None) -> None:
+    """Follow what happens: all events, or those called NAMES (such as joined, call-ended)."""
+    params: dict[str, object] = {"events": list(names)}
+    if call_id is not None:
+        params["call-id"] = call_id
+    for told in client.events(params):
+        click.echo(msgspec.json.encode(told) if terminal.as_json else event_text(told))
+
+
+def event_text(told: Mapping[str, Any]) -> str:
+    """One notification for a person."""
+    params = told["params"]
+    if told["method"] == "events-lost":
+        return f"-- {params['lost']} events were lost: this terminal is too slow"
+    at = datetime.fromtimestamp(params["time"], UTC).strftime("%H:%M:%S.%f")[:-3]
+    more = (f"{key}={printable(str(params[key]))}" for key in params if key not in LEADING)
+    return " ".join([at, params["event"], cell(params.get("call-id")), *more])

@@ -180,8 +180,9 @@ class Negotiation:
 
     def expire(self, now: float) -> list[RolledBack | Ended]:
         """Drop every offer that has waited too long."""
-        limit = now - self._offer_timeout
-        late = [side for side, message in self._pending.items() if message.at <= limit]
+        # The sum that deadline() gives: a difference may round to the other side of it.
+        wait = self._offer_timeout
+        late = [side for side, message in self._pending.items() if message.at + wait <= now]
         return [self._roll_back(side, "offer-timeout") for side in late]
 
     def _side_by(self, from_tag: str, to_tag: str | None) -> Side | None:

@@ -108,6 +108,9 @@ class Sessions:
             if refused.reason == NEEDS_AWARE:
                 self._calls.tell("needs-aware-reoffer", call)
             raise
+        for warning in rewritten.warnings:
+            if "dial-denied" in warning:
+                self._calls.tell("dial-denied", call, reason=warning)
         return self._reply("answered", call, request, description, rewritten)
 
     def delete(self, request: Delete) -> Reply:

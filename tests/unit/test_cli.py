@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import socket as socketlib
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -133,6 +135,69 @@ def test_terminate_ends_one_call_or_all(socket: str, commands: FakeCommands) -> 
     assert operate("terminate", "call-1", "--control", socket).exit_code == 1
     assert operate("terminate", "--all", "--control", socket).output == "1 ended\n"
     assert commands.calls == []
+
+
+@pytest.mark.parametrize(
+    ("option", "told", "said"),
+    [((), False, "draining, 2 calls\n"), (("--off",), True, "serving, 2 calls\n")],
+    ids=["on", "off"],
+)
+def test_drain(
+    socket: str, commands: FakeCommands, option: tuple[str, ...], told: bool, said: str
+) -> None:
+    assert operate("drain", *option, "--control", socket).output == said
+    assert [request.off for request in commands.asked] == [told]  # type: ignore[attr-defined]
+
+
+def test_events_are_followed_until_the_daemon_ends(tmp_path: Path) -> None:
+    path = tmp_path / "ctl.sock"
+    script = [
+        {"jsonrpc": "2.0", "id": 1, "result": {"result": "ok"}},
+        notified("event", event="joined", time=3661.25, **{"call-id": "c\n1", "section": 0}),
+        notified("events-lost", lost=7),
+        notified("event", event="draining", time=3662.0),
+    ]
+    with scripted(path, script):
+        output = operate("events", "--control", str(path)).output
+    assert output.splitlines() == [
+        "01:01:01.250 joined c\\x0a1 section=0",
+        "-- 7 events were lost: this terminal is too slow",
+        "01:01:02.000 draining -",
+    ]
+
+
+def test_events_can_be_chosen_and_come_as_json(tmp_path: Path) -> None:
+    path = tmp_path / "ctl.sock"
+    told = notified("event", event="joined", time=1.0)
+    with scripted(path, [{"jsonrpc": "2.0", "id": 1, "result": {}}, told]) as heard:
+        arguments = ("events", "joined", "--call-id", "c", "--json", "--control", str(path))
+        output = operate(*arguments).output
+    assert json.loads(output) == told
+    assert json.loads(heard[0])["params"] == {"events": ["joined"], "call-id": "c"}
+
+
+def notified(method: str, **params: object) -> dict[str, object]:
+    return {"jsonrpc": "2.0", "method": method, "params": params}
+
+
+@contextmanager
+def scripted(path: Path, lines: list[dict[str, object]]) -> Iterator[list[bytes]]:
+    """A daemon that says these lines, whatever it is asked, and ends."""
+    heard: list[bytes] = []
+    with socketlib.socket(socketlib.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+
+        def serve() -> None:
+            with listener.accept()[0] as connection:
+                heard.append(connection.recv(65536))
+                for line in lines:
+                    connection.sendall(json.dumps(line).encode() + b"\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield heard
+        thread.join(10)
 
 
 def test_statistics_are_flat(socket: str) -> None:

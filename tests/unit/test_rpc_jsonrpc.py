@@ -208,7 +208,7 @@ def run(request: pytest.FixtureRequest) -> Iterator[Run]:
 
 
 @asynccontextmanager
-async def serving(path: Path, **limits: int) -> AsyncIterator[JsonRpcServer]:
+async def serving(path: Path, **limits: Any) -> AsyncIterator[JsonRpcServer]:
     server = JsonRpcServer(JsonRpcResponder(Dispatcher(FakeCommands())), path, **limits)
     await server.start()
     try:

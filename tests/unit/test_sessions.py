@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from session_fakes import (
     BOB,
     Lab,
@@ -15,6 +16,7 @@ from session_fakes import (
     listing,
     offer,
     query,
+    rollback,
     sdp,
     terminate,
 )
@@ -452,6 +454,89 @@ def test_a_condemned_call_ends_with_its_legs() -> None:
     assert lab.pool.leased == 0
 
 
+def test_a_condemned_call_ends_as_soon_as_a_leg_is_lost() -> None:
+    lab = Lab()
+    send(lab, offer())
+    send(lab, answer())
+    lab.join(lab.plane.opened[0])
+    send(lab, offer(sdp(session_id="another"), to_tag="bob"))
+    send(lab, delete())
+    lab.clock.pass_time(1000.0)
+    assert send(lab, listing()) == {"calls": ["call-1"]}
+    lab.lose(lab.plane.opened[0])
+    assert send(lab, listing()) == {"calls": []}
+    assert lab.plane.opened[0].closing == ("deleted", 5.0)
+
+
+def test_a_condemned_call_with_a_leg_missing_ends_after_the_delete_delay() -> None:
+    lab = Lab()
+    send(lab, offer())
+    send(lab, answer())
+    send(lab, offer(sdp(session_id="another"), to_tag="bob"))
+    send(lab, delete())
+    lab.clock.pass_time(4.9)
+    assert send(lab, listing()) == {"calls": ["call-1"]}
+    lab.clock.pass_time(0.2)
+    assert send(lab, query(ended=True))["ended"] == "condemned"
+
+
+def test_another_offer_takes_the_condemnation_back() -> None:
+    lab = Lab()
+    send(lab, offer())
+    send(lab, answer())
+    for version in (2, 3):
+        changed = sdp(session_id="another").replace(b"o=- 1 1", b"o=- 1 %d" % version)
+        send(lab, offer(changed, to_tag="bob"))
+        if version == 2:
+            send(lab, delete())
+    send(lab, answer())
+    lab.clock.pass_time(100.0)
+    lab.lose(lab.plane.opened[0])
+    assert send(lab, listing()) == {"calls": ["call-1"]}
+
+
+@pytest.mark.parametrize(
+    ("configured", "said"),
+    [pytest.param("delete", None, id="configured"), pytest.param("rollback", "delete", id="said")],
+)
+def test_a_delete_can_be_taken_at_its_word(configured: str, said: str | None) -> None:
+    lab = Lab(delete_pending=configured)
+    send(lab, offer())
+    send(lab, answer())
+    send(lab, offer(sdp(session_id="another"), to_tag="bob"))
+    send(lab, delete(pending=said))
+    assert send(lab, listing()) == {"calls": []}
+
+
+def test_a_rollback_drops_the_pending_offer_and_condemns_nobody() -> None:
+    lab = Lab()
+    send(lab, offer())
+    send(lab, answer())
+    send(lab, offer(sdp(sections=2), to_tag="bob"))
+    assert lab.pool.leased == 4
+    assert send(lab, rollback()) == {}
+    assert lab.plane.opened[1].closing == ("deleted", 0.0)
+    lab.settle()
+    assert lab.pool.leased == 2
+    lab.lose(lab.plane.opened[0])
+    assert send(lab, listing()) == {"calls": ["call-1"]}
+    assert "not found" in str(send(lab, rollback())["warning"])
+
+
+def test_a_rollback_of_the_first_offer_ends_the_call() -> None:
+    lab = Lab()
+    send(lab, offer())
+    assert send(lab, rollback()) == {}
+    assert send(lab, query(ended=True))["ended"] == "rolled-back"
+    assert "not found" in str(send(lab, rollback(call_id="nobody"))["warning"])
+
+
+def test_a_fast_delete_brings_no_statistics() -> None:
+    lab = Lab()
+    send(lab, offer())
+    assert send(lab, delete(flags=frozenset({"fast"}))) == {}
+
+
 def test_a_delete_of_one_branch_leaves_the_others() -> None:
     lab = Lab()
     send(lab, offer(via_branch="z1"))
@@ -560,6 +645,148 @@ def test_draining_does_not_wait_for_peers_that_have_gone() -> None:
     lab.close(lab.plane.opened[1], "hangup")
     lab.clock.pass_time(0.0)
     assert gone == [True]
+
+
+# The session level.
+
+
+def head(reply: Reply) -> list[bytes]:
+    body = reply["sdp"]
+    assert isinstance(body, bytes)
+    return [line for line in body.split(b"m=")[0].splitlines() if line[:1] in b"oc"]
+
+
+@pytest.mark.parametrize(
+    ("replace", "expected"),
+    [
+        pytest.param((), [b"o=- 1 1 IN IP4 198.51.100.7", b"c=IN IP4 198.51.100.7"], id="nothing"),
+        pytest.param(
+            ("origin",), [b"o=- 1 1 IN IP4 192.0.2.10", b"c=IN IP4 198.51.100.7"], id="origin"
+        ),
+        pytest.param(
+            ("session-connection",),
+            [b"o=- 1 1 IN IP4 198.51.100.7", b"c=IN IP4 192.0.2.10"],
+            id="session-connection",
+        ),
+        pytest.param(
+            ("force-increment-sdp-ver",),
+            [b"o=- 1 2 IN IP4 198.51.100.7", b"c=IN IP4 198.51.100.7"],
+            id="version",
+        ),
+        pytest.param(
+            ("username", "zero-address"),
+            [b"o=- 1 1 IN IP4 198.51.100.7", b"c=IN IP4 198.51.100.7"],
+            id="for-audio",
+        ),
+    ],
+)
+def test_replace_rewrites_the_session_level(
+    replace: tuple[str, ...], expected: list[bytes]
+) -> None:
+    assert head(send(Lab(), offer(replace=frozenset(replace)))) == expected
+
+
+def test_versions_grow_with_every_change_that_the_recipient_sees() -> None:
+    lab = Lab()
+    said = frozenset({"sdp-version"})
+
+    def version(body: bytes) -> int:
+        reply = send(lab, offer(body, to_tag="bob", replace=said))
+        send(lab, answer())
+        return int(head(reply)[0].split()[2])
+
+    send(lab, offer(replace=said))
+    send(lab, answer())
+    changed = sdp(session_id="another")
+    assert version(sdp(setup="actpass")) == 1
+    assert version(sdp(extra="a=max-size:5\r\n")) == 2
+    assert version(changed.replace(b"o=- 1 1", b"o=- 1 9")) == 9
+
+
+def test_a_message_that_this_relay_has_rewritten_passes_untouched() -> None:
+    lab = Lab()
+    flags = frozenset({"loop-protect"})
+    marked = send(lab, offer(flags=flags))["sdp"]
+    assert isinstance(marked, bytes)
+    assert b"a=msrprelay:relay-1\r\n" in marked
+    again = send(lab, offer(marked, call_id="call-2", flags=flags))
+    assert (again["sdp"], "loop" in str(again["warning"])) == (marked, True)
+    elsewhere = marked.replace(b"relay-1", b"relay-2")
+    assert b"relay-2\r\n" in bytes(send(lab, offer(elsewhere, call_id="c3", flags=flags))["sdp"])  # type: ignore[call-overload]
+    assert send(lab, listing()) == {"calls": ["call-1", "c3"]}
+
+
+@pytest.mark.parametrize(
+    ("said", "warned"),
+    [
+        pytest.param({"source": "sip"}, "msrp-source", id="source"),
+        pytest.param({"flags": frozenset({"strict-source"})}, "msrp-source", id="strict-source"),
+        pytest.param({"drop_traffic": "start"}, "drop-traffic", id="drop-traffic"),
+        pytest.param({"transport_protocol": "TCP/TLS/MSRP"}, "transport-protocol", id="tls"),
+    ],
+)
+def test_what_is_not_served_is_said(said: dict[str, Any], warned: str) -> None:
+    assert warned in str(send(Lab(), offer(**said))["warning"])
+
+
+# What is told.
+
+
+def test_a_call_tells_its_life() -> None:
+    lab = Lab()
+    send(lab, offer(label="caller", metadata="campaign 7"))
+    send(lab, offer())
+    send(lab, answer())
+    lab.join(lab.plane.opened[0])
+    send(lab, offer(sdp(session_id="another"), to_tag="bob"))
+    send(lab, rollback())
+    lab.lose(lab.plane.opened[0])
+    lab.close(lab.plane.opened[0], "hangup")
+    lab.clock.pass_time(30.1)
+    names = "offered answered joined re-offered rolled-back leg-lost session-closed call-ended"
+    assert [event.event for event in lab.events] == names.split()
+    end = lab.events[-1]
+    assert (end.call_id, end.reason, end.from_tag, end.to_tag) == (
+        *("call-1", "hangup", "alice", "bob"),
+    )
+    assert (end.label, end.metadata) == ("caller", "campaign 7")
+
+
+def test_an_answer_that_cannot_follow_cema_is_told() -> None:
+    lab = Lab()
+    send(lab, offer(sdp(extra="a=msrp-cema\r\n"), policy="cema"))
+    assert "aware" in refusal(lab, answer())
+    assert lab.events[-1].event == "needs-aware-reoffer"
+
+
+def test_an_address_that_may_not_be_dialled_is_told() -> None:
+    lab = Lab()
+    send(lab, offer())
+    send(lab, answer(sdp("127.0.0.1", 9000, setup="passive")))
+    assert [event.event for event in lab.events] == ["offered", "dial-denied", "answered"]
+
+
+async def test_a_name_that_may_not_be_dialled_is_told() -> None:
+    lab = Lab()
+    send(lab, offer())
+    send(lab, answer(sdp("bob.example", 9000, setup="passive")))
+    await lab.clock.spawned[0]
+    assert (lab.events[-1].event, lab.events[-1].side) == ("dial-denied", "b")
+
+
+def test_query_of_a_tag_shows_the_branches_that_know_it() -> None:
+    lab = Lab()
+    for branch, tag in (("z1", "bob"), ("z2", "carol")):
+        send(lab, offer(via_branch=branch))
+        send(lab, answer(via_branch=branch, to_tag=tag))
+
+    def tags(**asked: str | None) -> set[str]:
+        reply: Any = lab.sessions.query(replace(query(), **asked))
+        return set(reply["tags"])
+
+    assert tags(to_tag="carol") == {"alice", "carol"}
+    assert tags(from_tag="alice") == {"alice", "bob", "carol"}
+    assert tags(from_tag="nobody") == set()
 
 
 def test_query_tells_a_call_in_rtpengines_layout_and_in_ours() -> None:

@@ -1,0 +1,127 @@
+"""The host's strain is read from /proc, and what cannot be read bounds nothing."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from msrprelay.strain import Strain, Strained, cgroup_left, cgroup_of, kibibytes, ticks_of
+
+CPU = Strained("cpu", "CPU usage limit exceeded")
+MEMORY = Strained("free-memory", "Load limit exceeded")
+
+
+class Host:
+    """Files by path."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, str] = {}
+
+    def read(self, path: str) -> str:
+        return self.files.get(path, "")
+
+    def spend(self, busy: int, idle: int) -> None:
+        before = ticks_of(self.read("/proc/stat"))
+        was = (before.busy, before.total - before.busy) if before else (0, 0)
+        spent = f"cpu  {was[0] + busy} 0 0 {was[1] + idle} 0 0 0 0 7 7\ncpu0 1 2 3 4\n"
+        self.files["/proc/stat"] = spent
+
+
+@pytest.mark.parametrize(
+    ("busy", "idle", "reason"),
+    [
+        pytest.param(79, 21, None, id="below"),
+        pytest.param(80, 20, CPU, id="at-the-bound"),
+        pytest.param(100, 0, CPU, id="all"),
+        pytest.param(0, 0, None, id="no-time-has-passed"),
+    ],
+)
+def test_the_share_of_the_time_between_two_looks_counts(
+    busy: int, idle: int, reason: Strained | None
+) -> None:
+    host = Host()
+    strain = Strain(cpu=80, free_memory=0, read=host.read)
+    host.spend(1000, 1)
+    strain.sample()
+    assert strain.reason() is None
+    host.spend(busy, idle)
+    strain.sample()
+    assert strain.reason() == reason
+
+
+def test_it_is_over_when_the_next_look_says_so() -> None:
+    host = Host()
+    strain = Strain(cpu=80, free_memory=0, read=host.read)
+    for busy, idle in ((1, 1), (9, 1)):
+        host.spend(busy, idle)
+        strain.sample()
+    assert strain.reason() == CPU
+    host.spend(1, 9)
+    strain.sample()
+    assert strain.reason() is None
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        pytest.param({"/proc/meminfo": "MemFree: 1 kB\nMemAvailable: 65536 kB\n"}, None, id="host"),
+        pytest.param({"/proc/meminfo": "MemAvailable:   65535 kB\n"}, MEMORY, id="host-short"),
+        pytest.param({}, None, id="unreadable"),
+        pytest.param(
+            {
+                "/proc/meminfo": "MemAvailable: 900000 kB\n",
+                "/proc/self/cgroup": "0::/a.service\n",
+                "/sys/fs/cgroup/a.service/memory.max": f"{100 << 20}\n",
+                "/sys/fs/cgroup/a.service/memory.current": f"{90 << 20}\n",
+                "/sys/fs/cgroup/a.service/memory.stat": f"anon 5\ninactive_file {10 << 20}\n",
+            },
+            MEMORY,
+            id="cgroup-short",
+        ),
+    ],
+)
+def test_memory_is_what_host_and_cgroup_have_left(
+    files: dict[str, str], reason: Strained | None
+) -> None:
+    strain = Strain(cpu=0, free_memory=64 << 20, read=lambda path: files.get(path, ""))
+    strain.sample()
+    assert strain.reason() == reason
+
+
+def test_0_bounds_nothing() -> None:
+    host = Host()
+    host.files["/proc/meminfo"] = "MemAvailable: 1 kB\n"
+    strain = Strain(cpu=0, free_memory=0, read=host.read)
+    for _ in range(2):
+        host.spend(1, 0)
+        strain.sample()
+    assert strain.reason() is None
+
+
+def test_this_host_can_be_read() -> None:
+    strain = Strain(cpu=0, free_memory=1 << 60)
+    strain.sample()
+    assert strain.reason() == MEMORY
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("0::/system.slice/x.service\n", "/system.slice/x.service"),
+        ("12:cpu:/a\n0::/\n", ""),
+        ("", ""),
+    ],
+)
+def test_the_own_cgroup_is_the_unified_one(text: str, path: str) -> None:
+    assert cgroup_of(text) == path
+
+
+def test_a_cgroup_without_a_bound_bounds_nothing() -> None:
+    assert cgroup_left("max\n", "5\n", "") is None
+
+
+@given(text=st.text(max_size=60))
+def test_any_first_line_is_read_or_not(text: str) -> None:
+    ticks_of("x" + text)
+    kibibytes(text, "MemAvailable:")
