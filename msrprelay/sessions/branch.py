@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from msgspec import Struct
 
 from ..commands import Answer, Offer, PendingRule, SdpRequest
-from ..dataplane import Session
+from ..dataplane import Session, Sources
 from ..dial import DialPolicy
 from ..errors import CommandError
 from ..interfaces import Interfaces
@@ -28,7 +28,14 @@ from ..roles import Setup
 from ..sdp import Description, MsrpSection, Policy, SectionEdit
 from .legs import Leg, Ports
 from .section import Plan, Section, Unresolved, described
-from .terms import choose_head, choose_legs, choose_policy, unserved
+from .terms import (
+    choose_head,
+    choose_legs,
+    choose_policy,
+    expected_sources,
+    source_rule,
+    unserved,
+)
 from .versions import Versions
 
 
@@ -80,6 +87,7 @@ class Attempt:
 
     opened: list[Section] = field(default_factory=list)
     renewed: list[Section] = field(default_factory=list)
+    expected: list[tuple[Section, Side, Sources]] = field(default_factory=list)
 
 
 class Branch:
@@ -126,6 +134,8 @@ class Branch:
             self._undo(attempt)
             raise
         self.negotiation.apply(decision, body)
+        for section, side, sources in attempt.expected:
+            section.expect(side, sources)
         # First: a section that begins again, with another policy, is one of those opened.
         self.release(tuple(s.index for s in attempt.opened if s.index in self.sections))
         self.sections.update((section.index, section) for section in attempt.opened)
@@ -185,6 +195,9 @@ class Branch:
                     raise TooManySections(self._rules.sections_per_call)
                 section = self._open(change, decision.side, request, attempt)
             else:
+                said = described(change, decision.side)
+                sources = expected_sources(source_rule(request), request, said)
+                attempt.expected.append((section, decision.side, sources))
                 self._ready(section, change, attempt)
             yield change.index, section.edit(other(decision.side), setup, mark)
 
@@ -238,9 +251,19 @@ class Branch:
             if section is None:
                 # Only another fork had it: its ports are gone, so it begins again here.
                 section = self._open(change, decision.offerer, request, attempt)
-            plan = section.plan(change, decision.offerer, told, self._rules.dialling)
+            sources = self._answerers_sources(section, change, decision.offerer, request)
+            plan = section.plan(change, decision.offerer, told, self._rules.dialling, sources)
             self._ready(section, change, attempt)
             yield section, change, plan
+
+    def _answerers_sources(
+        self, section: Section, change: SectionChange, offerer: Side, request: Answer
+    ) -> Sources:
+        """By the answer's own rule, or by that of the offer where it says none."""
+        rule = source_rule(request)
+        if rule == "any" and section.legs[other(offerer)].sources != "any":
+            rule = "sip" if request.received_from else "sdp"
+        return expected_sources(rule, request, described(change, other(offerer)))
 
     def _rewrite(
         self,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from ..dataplane import DataPlane, LegOpen, OpenError, Session
+from ..dataplane import DataPlane, LegOpen, OpenError, Session, Sources
 from ..dial import literal
 from ..errors import CommandError
 from ..interfaces import Family, Interface
@@ -34,7 +34,7 @@ class Leg(Struct, frozen=True):
     """One side of a session as the control plane knows it.
 
     ``host`` and ``port`` are what that peer is told to dial; ``peer_path`` what it wrote into its
-    own a=path, empty while it has not spoken.
+    own a=path, empty while it has not spoken; ``sources`` where its connections may come from.
     """
 
     interface: Interface
@@ -42,6 +42,7 @@ class Leg(Struct, frozen=True):
     port: int = 0
     session_id: str = field(default_factory=new_session_id)
     peer_path: tuple[str, ...] = ()
+    sources: Sources = "any"
 
     @property
     def family(self) -> Family:
@@ -60,7 +61,8 @@ class Leg(Struct, frozen=True):
     def listen(self) -> LegOpen:
         """What the engine needs to listen for this peer."""
         address = str(self.interface.address)
-        return LegOpen(address, self.port, self.uri.encode(), octets(self.peer_path))
+        path = octets(self.peer_path)
+        return LegOpen(address, self.port, self.uri.encode(), path, self.sources)
 
 
 Legs = dict[Side, Leg]

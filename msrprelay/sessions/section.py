@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..dataplane import LegAnswer, Session, Target
+from ..dataplane import LegAnswer, Session, Sources, Target
 from ..dial import DialPolicy, literal
 from ..errors import CommandError
 from ..offer_answer import Change, SectionChange, Side, other
@@ -92,6 +92,7 @@ class Section:
         self.reason: str | None = None
         # What went through sessions before the one in force.
         self.earlier = Relayed()
+        self._expected: dict[Side, Sources] = {side: self.legs[side].sources for side in SIDES}
         self._leased = True
         # Replaced, and told to end.
         self._draining: dict[int, Session] = {}
@@ -167,15 +168,28 @@ class Section:
             mark=mark,
         )
 
+    def expect(self, side: Side, sources: Sources) -> None:
+        """Where the connections of a side may come from once its offer has been answered."""
+        self._expected[side] = sources
+
     def plan(
-        self, change: SectionChange, offerer: Side, told: Setup | None, dialling: DialPolicy
+        self,
+        change: SectionChange,
+        offerer: Side,
+        told: Setup | None,
+        dialling: DialPolicy,
+        sources: Sources,
     ) -> Plan:
-        """Decide roles and dial targets from both SDPs. Raises CommandError, changes nothing."""
+        """Decide roles and dial targets from both SDPs; ``sources`` are the answerer's.
+
+        Raises CommandError, changes nothing.
+        """
         said = {side: described(change, side) for side in SIDES}
         answerer = other(offerer)
         setup, near, far = choose_roles(self.policy, said[offerer], said[answerer], told)
         roles = {offerer: near, answerer: far}
         answers: dict[Side, LegAnswer] = {}
+        allowed = {offerer: self._expected[offerer], answerer: sources}
         unresolved: list[tuple[Side, str, int]] = []
         warnings: list[str] = []
         for side in SIDES:
@@ -185,7 +199,8 @@ class Section:
             contact = said[side].dial_target
             if target == "pending" and contact is not None:
                 unresolved.append((side, *contact))
-            answers[side] = LegAnswer(roles[side].value, octets(said[side].path), target)
+            path = octets(said[side].path)
+            answers[side] = LegAnswer(roles[side].value, path, target, allowed[side])
         return Plan(setup, answers["a"], answers["b"], tuple(unresolved), tuple(warnings))
 
     def answer(self, change: SectionChange, plan: Plan) -> tuple[Unresolved, ...]:
@@ -199,9 +214,10 @@ class Section:
             self.abandon()
             return ()
         self._unanswered = self.waiting = False
-        for side in SIDES:
+        for side, said in zip(SIDES, (plan.a, plan.b), strict=True):
             path = described(change, side).path
-            self.legs[side] = replace(self.legs[side], peer_path=path)
+            self.legs[side] = replace(self.legs[side], peer_path=path, sources=said.sources)
+            self._expected[side] = said.sources
         if self.successor is not None:
             self.session, self.former, self.successor = self.successor, self.session, None
             self.joined = False

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..commands import SdpRequest
+from ..commands import SdpRequest, SourceRule
+from ..dataplane import Sources
 from ..dial import literal
 from ..errors import CommandError
 from ..interfaces import Family, Interface, Interfaces
@@ -14,11 +15,10 @@ from ..roles import Role, Setup, answer_setup, relay_role_answerer, relay_role_o
 from ..sdp import Connection, Description, HeadEdit, MsrpSection, Policy, SectionEdit
 from .legs import Leg, Legs
 
-# Flags of rtpengine that bind a leg to where its peer's SIP messages come from.
-SOURCE_FLAGS = frozenset({"strict-source", "SIP-source-address"})
 NEEDS_AWARE = "msrp-path: the answer does not follow the offer's policy, offer again with aware"
 NEEDS_SETUP = "a=setup: missing, but a=msrp-cema needs it (RFC 6714 section 4.2): use aware"
 BAD_MEDIA_ADDRESS = "media-address: an address or a host name expected"
+NO_SOURCE = "msrp-source: the message names no address to expect connections from"
 BOTH_PASSIVE = "a=setup: both ends are passive, which only msrp-path=aware can join"
 _NAME = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.?")
 
@@ -52,9 +52,36 @@ def choose_legs(
         far = interfaces.choose(request.to_interface, theirs)
     else:
         far = _interface(interfaces, request.to_interface, family)
-    sender = Leg(near, near.advertised, peer_path=section.path)
-    recipient = Leg(far, advertised or far.advertised)
+    rule = source_rule(request)
+    sources = expected_sources(rule, request, section)
+    sender = Leg(near, near.advertised, peer_path=section.path, sources=sources)
+    # Where the other peer may come from is known when it has spoken.
+    later: Sources = "any" if rule == "any" else "pending"
+    recipient = Leg(far, advertised or far.advertised, sources=later)
     return {"a": sender, "b": recipient} if offerer == "a" else {"a": recipient, "b": sender}
+
+
+def source_rule(request: SdpRequest) -> SourceRule:
+    """By what a peer's connections are judged: ``msrp-source``, or rtpengine's flags for it."""
+    if request.source == "any" and "strict-source" in request.flags:
+        return "sip" if "SIP-source-address" in request.flags else "sdp"
+    return request.source
+
+
+def expected_sources(rule: SourceRule, request: SdpRequest, said: MsrpSection) -> Sources:
+    """Where the sender's connection may come from. Raises CommandError if that cannot be told."""
+    if rule == "any":
+        return "any"
+    if rule == "sip":
+        found = {request.received_from[1]} if request.received_from else set()
+    else:
+        contact, connection = said.contact, said.connection
+        found = {contact[0]} if contact else set()
+        found |= {connection.host} if connection else set()
+    addresses = sorted(str(address) for address in map(literal, found) if address is not None)
+    if not addresses:
+        raise CommandError(NO_SOURCE)
+    return addresses
 
 
 def choose_head(request: SdpRequest, edit: SectionEdit) -> HeadEdit | None:
@@ -67,8 +94,6 @@ def choose_head(request: SdpRequest, edit: SectionEdit) -> HeadEdit | None:
 
 def unserved(request: SdpRequest) -> Iterator[str]:
     """What was asked for and is not done: said, because a script may count on it."""
-    if request.source != "any" or not request.flags.isdisjoint(SOURCE_FLAGS):
-        yield "msrp-source: not served, a connection from any source may bind"
     if request.drop_traffic is not None:
         yield "drop-traffic: not served"
     if request.transport_protocol == "TCP/TLS/MSRP":

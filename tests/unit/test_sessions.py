@@ -719,14 +719,70 @@ def test_a_message_that_this_relay_has_rewritten_passes_untouched() -> None:
 @pytest.mark.parametrize(
     ("said", "warned"),
     [
-        pytest.param({"source": "sip"}, "msrp-source", id="source"),
-        pytest.param({"flags": frozenset({"strict-source"})}, "msrp-source", id="strict-source"),
         pytest.param({"drop_traffic": "start"}, "drop-traffic", id="drop-traffic"),
         pytest.param({"transport_protocol": "TCP/TLS/MSRP"}, "transport-protocol", id="tls"),
     ],
 )
 def test_what_is_not_served_is_said(said: dict[str, Any], warned: str) -> None:
     assert warned in str(send(Lab(), offer(**said))["warning"])
+
+
+# Where connections may come from.
+
+
+@pytest.mark.parametrize(
+    ("said", "a", "b"),
+    [
+        pytest.param({}, "any", "any", id="any"),
+        pytest.param({"source": "sip"}, ["192.0.2.77"], ["192.0.2.88"], id="sip"),
+        pytest.param({"source": "sdp"}, ["198.51.100.7"], ["203.0.113.9"], id="sdp"),
+        pytest.param(
+            {"flags": frozenset({"strict-source"})}, ["198.51.100.7"], ["203.0.113.9"], id="strict"
+        ),
+        pytest.param(
+            {"flags": frozenset({"strict-source", "SIP-source-address"})},
+            ["192.0.2.77"],
+            ["192.0.2.88"],
+            id="strict-sip",
+        ),
+    ],
+)
+def test_the_engine_is_told_where_peers_may_come_from(said: dict[str, Any], a: Any, b: Any) -> None:
+    lab = Lab()
+    send(lab, offer(received_from=("IP4", "192.0.2.77"), **said))
+    opened = lab.plane.opened[0]
+    assert [leg.sources for leg in opened.legs] == [a, "any" if b == "any" else "pending"]
+    send(lab, answer(received_from=("IP4", "192.0.2.88"), **said))
+    assert [leg.sources for leg in opened.answers[0]] == [a, b]
+
+
+def test_an_answer_that_says_no_rule_follows_the_offers() -> None:
+    lab = Lab()
+    send(lab, offer(received_from=("IP4", "192.0.2.77"), source="sip"))
+    send(lab, answer(received_from=("IP4", "192.0.2.88")))
+    assert lab.plane.opened[0].answers[0][1].sources == ["192.0.2.88"]
+
+
+def test_a_re_offer_moves_the_expected_source_with_its_answer() -> None:
+    lab = Lab()
+    send(lab, offer(received_from=("IP4", "192.0.2.77"), source="sip"))
+    send(lab, answer(received_from=("IP4", "192.0.2.88"), source="sip"))
+    moved = sdp("198.51.100.8", session_id="another")
+    send(lab, offer(moved, to_tag="bob", received_from=("IP4", "192.0.2.78"), source="sip"))
+    send(lab, answer(received_from=("IP4", "192.0.2.88"), source="sip"))
+    a, b = lab.plane.opened[0].answers[-1]
+    assert (a.sources, b.sources) == (["192.0.2.78"], ["192.0.2.88"])
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param({"source": "sip"}, id="no-received-from"),
+        pytest.param({"source": "sip", "received_from": ("IP4", "a.example")}, id="a-name"),
+    ],
+)
+def test_a_source_that_is_not_known_is_refused(said: dict[str, Any]) -> None:
+    assert "msrp-source" in refusal(Lab(), offer(**said))
 
 
 # What is told.
