@@ -1,7 +1,7 @@
 """How fast ``msrprelay-ctl doctor`` reads, and in how much memory.
 
 ``python bench/doctor.py [MEGABYTES]`` writes captures of that size (default 1000) under a
-temporary directory, judges each in a process of its own and writes ``bench/results/doctor.json``.
+temporary directory, judges each in a process of its own and writes ``bench/doctor.json``.
 CPU seconds, not seconds: the figures are of use on a machine that is busy with other things.
 """
 
@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.doctor.wire import SYN, ACK, FIN, PSH, START, Call, Talk, Wire, ok, pcap, send  # noqa: E402, I001
 
-RESULTS = ROOT / "bench" / "results" / "doctor.json"
+RESULTS = ROOT / "bench" / "doctor.json"
 MEGABYTE = 1_000_000
 SEGMENT = 1400
 CHUNK_SEGMENTS = 200
@@ -178,7 +178,6 @@ def main() -> None:
         print(json.dumps(row), flush=True)
         rows.append(row)
     where = {"python": platform.python_version(), "machine": platform.machine()}
-    RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(
         json.dumps({"date": time.strftime("%Y-%m-%d"), **where, "rows": rows}, indent=1) + "\n",
         "utf-8",

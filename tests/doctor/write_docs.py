@@ -6,6 +6,7 @@ The picture of the whole report (``first-seed-report.png``) is a browser's scree
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -138,7 +139,7 @@ LIMITS = """## What bad input gets
 A truncated or corrupt file is judged up to the packet that cannot be read, and the error names that
 packet; a file that is no capture is refused. Text from packets is escaped in the terminal, in HTML,
 in Markdown and in SVG. Memory is bounded: calls that are over are judged and dropped while the file
-is read (`bench/results/doctor.json` has the figures for 1 GB).
+is read. Measured by `python bench/doctor.py` (`bench/doctor.json`):
 """
 
 POPULATION = (1000, 0.02)
@@ -157,7 +158,7 @@ def documents() -> dict[str, str]:
 
 
 def _page(seed: Analysis, batch: Batch) -> str:
-    parts = [INTRO, _table(), _seed(seed), _refused(), _cut(batch), _rules(), LIMITS]
+    parts = [INTRO, _table(), _seed(seed), _refused(), _cut(batch), _rules(), LIMITS, _speed()]
     return "\n".join(parts)
 
 
@@ -262,6 +263,20 @@ def _rules() -> str:
         note = " (note)" if rule.severity is Severity.NOTE else ""
         remedy = rule.remedy.replace("|", "\\|")
         lines.append(f"| {rule.id} | {rule.level.value} | {rule.title}{note} | {remedy} |")
+    return "\n".join([*lines, ""])
+
+
+def _speed() -> str:
+    rows = json.loads((ROOT / "bench" / "doctor.json").read_text("utf-8"))["rows"]
+    lines = [
+        "| capture | packets | calls | MB per CPU second | peak memory |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        lines.append(
+            f"| {row['megabytes']:,} MB, {row['work']} | {row['packets']:,} | {row['calls']:,} | "
+            f"{row['megabytes_per_cpu_second']} | {row['peak_memory_megabytes']} MB |"
+        )
     return "\n".join([*lines, ""])
 
 
