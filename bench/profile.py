@@ -21,7 +21,7 @@ from .systems import SYSTEMS
 from .works import catalogue
 
 RECORD = ("record", "--quiet", "--event", "cpu-clock", "--freq", "4000", "-g")
-SHOW = ("report", "--stdio", "--no-children", "-g", "none", "--percent-limit", "0.5")
+SHOW = ("report", "--stdio", "--no-children", "-g", "none", "--percent-limit", "0.7")
 
 
 @click.command()

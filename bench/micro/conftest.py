@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from msrprelay import uri
+from msrprelay import log, uri
 
 DATAGRAMS = Path(__file__).parents[2] / "tests" / "data" / "recorded-ng" / "datagrams.jsonl"
 # One ordinary call of the recording.
 CALL = "basic-fb615c"
+
+
+# Lines of the log would be most of what is measured.
+log.configure("warning")
 
 
 @pytest.fixture(autouse=True)
