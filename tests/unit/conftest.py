@@ -14,6 +14,15 @@ from types import ModuleType
 
 import pytest
 
+from msrprelay.log import Log
+
+
+@pytest.fixture(autouse=True)
+def _logs_follow_the_configuration() -> None:
+    """Another test may have configured structlog since the modules' logs were made."""
+    Log.renew_all()
+
+
 PACKAGE = Path(__file__).resolve().parents[2] / "msrprelay"
 # The whole package again under another name, every module read from its .py file. Its classes are
 # not those of msrprelay: take all that a test needs from the same `load`.
