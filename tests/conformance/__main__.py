@@ -28,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = [
         check
         for check in CHECKS
-        if not options.case or check.case in options.case or check.id in options.case
+        if (not options.case or check.case in options.case or check.id in options.case)
+        and (options.policy is None or check.policy == options.policy)
     ]
     outcomes = []
     for check in chosen:
@@ -70,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     target.add_argument("--two-port", type=_two, metavar="HOST:PORT,HOST:PORT", help="no control")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--case", action="append", type=_case, help="this case or check only")
+    parser.add_argument(
+        "--policy", choices=["aware", "cema", "sessmatch"], help="play it by this policy only"
+    )
     parser.add_argument("--patience", type=float, default=5.0, help="seconds for every wait")
     parser.add_argument("--longest", type=float, default=15.0, help="skip timers above (seconds)")
     parser.add_argument(

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 
 import pytest
 
-from ..conformance.call import Call
 from ..conformance.cases.a_framer import goes_on
-from ..peers.msrp import bind, request
+from ..peers.msrp import request
 from .conftest import Start
-from .process import kernel_tcp_memory, resident
+from .process import held_by_kernel, resident
 
 KIB, MIB = 1 << 10, 1 << 20
 READERS = int(os.environ.get("SLOW_READERS", "30"))
@@ -23,8 +21,8 @@ OPENERS = int(os.environ.get("SLOW_OPENERS", "400"))
 PER_PORT = 4
 # A read that its receiver did not take is kept: one buffer for each direction that stands still.
 RELAY_EACH = 320 * KIB
-# limits.leg-buffer: one receive and one send buffer of 512 KiB, and the peers' own few KiB.
-KERNEL_EACH = 1280 * KIB
+# limits.leg-buffer: one receive and one send buffer of 512 KiB; opaque, a pipe of up to 1 MiB.
+KERNEL_EACH = 2304 * KIB
 HEAD = request(b"SEND", b"Byte-Range: 1-*/*", body=b"").rpartition(b"\r\n-------")[0]
 
 
@@ -75,30 +73,15 @@ def test_slow_readers_cost_a_bounded_memory_each(start: Start, policy: str) -> N
     daemon, relay = start(ports=2 * READERS + 8)
     with contextlib.ExitStack() as held:
         calls = [held.enter_context(relay.call(policy)) for _ in range(READERS)]
-        for call in calls:
-            join_tightly(call)
-        before, kernel = resident(daemon.pid), kernel_tcp_memory()
-        for call in calls:
-            call.a.send(HEAD)
-            call.a.wire.patience = 0.5
-            call.a.wire.fill()
-        grown, buffers = resident(daemon.pid) - before, kernel_tcp_memory() - kernel
+        joined = [call.join() for call in calls]
+        before = resident(daemon.pid)
+        for a, _ in joined:
+            a.send(HEAD)
+            a.wire.fill(quiet=0.1)
+        grown, kernel = resident(daemon.pid) - before, held_by_kernel(daemon.pid)
         print(f"\n{READERS} slow readers, {policy}: {grown / KIB / READERS:.0f} KiB each in the "
-              f"relay, {buffers / KIB / READERS:.0f} KiB each in the kernel, "
-              f"{(grown + buffers) / MIB:.0f} MiB together")  # fmt: skip
+              f"relay, {kernel / KIB / READERS:.0f} KiB each in its sockets and pipes, "
+              f"{(grown + kernel) / MIB:.0f} MiB together")  # fmt: skip
         assert grown < READERS * RELAY_EACH
-        assert buffers < READERS * KERNEL_EACH
+        assert kernel < READERS * KERNEL_EACH
         assert daemon.ask("ping")["result"] == "pong"
-
-
-def join_tightly(call: Call) -> None:
-    """Join two peers with next to no buffers of their own: what the kernel holds is the relay's."""
-    call.agree()
-    for party in (call.a, call.b):
-        party.dial(receive_buffer=2048)
-        party.wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16 * KIB)
-        party.send(bind())
-    for party in (call.a, call.b):
-        party.wire.answer(party.wire.frame())
-    for party in (call.a, call.b):
-        assert party.wire.frame().status == 200

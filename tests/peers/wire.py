@@ -104,11 +104,11 @@ class Wire:
         """One octet as urgent data (MSG_OOB)."""
         self.sock.send(octet, socket.MSG_OOB)
 
-    def fill(self) -> int:
-        """Send until nothing more is taken for a tenth of the patience; how many octets went."""
+    def fill(self, quiet: float = 0.3) -> int:
+        """Send until nothing more is taken for `quiet` seconds; how many octets went."""
         block, sent = bytes(READ_SIZE), 0
         self.sock.setblocking(False)
-        while select.select([], [self.sock], [], self.patience / 10)[1]:
+        while is_ready(self.sock, select.POLLOUT, quiet):
             try:
                 sent += self.sock.send(block)
             except BlockingIOError:
@@ -251,7 +251,7 @@ class Listener:
 
     def is_dialled(self) -> bool:
         """Whether somebody has connected and was not accepted yet."""
-        return bool(select.select([self.sock], [], [], 0)[0])
+        return is_ready(self.sock, select.POLLIN, 0)
 
     def close(self) -> None:
         """Stop listening."""
@@ -280,6 +280,13 @@ def carry(sender: Wire, data: bytes, receiver: Wire, expected: bytes) -> None:
     if got != expected:
         at = _common(bytes(got), expected)
         raise Failure(f"octet {at} of {len(expected)} differs: got {clip(bytes(got[at:]))}")
+
+
+def is_ready(sock: socket.socket, events: int, seconds: float) -> bool:
+    """Whether one of these events of poll(2) comes within so many seconds."""
+    poll = select.poll()
+    poll.register(sock, events)
+    return bool(poll.poll(seconds * 1000))
 
 
 def is_closed(address: Address) -> bool:

@@ -203,6 +203,8 @@ def reconnected(relay: Relay, policy: Policy) -> tuple[Party, Party]:
         a, b = call.join()
         a.wire.reset()
         b.wire.end()
+        # The port opens again behind the reset, not before it.
+        call.retry = True
         goes_on(*call.connect())
         return a, b
 

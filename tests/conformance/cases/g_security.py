@@ -64,6 +64,17 @@ def a_leaked_session_id_is_enough_without_a_source_rule(relay: Relay, policy: Po
         b.expect(first)
 
 
+@check(187, policies=EITHER, control=True)
+def a_source_rule_keeps_others_out(relay: Relay, policy: Policy) -> None:
+    """msrp-source=sip: only from where the SIP message came, and that was not here."""
+    with relay.call(policy) as call:
+        call.offer(**{"msrp-source": "sip", "received-from": ["IP4", "192.0.2.9"]})
+        call.answer()
+        call.a.dial()
+        call.a.send(bind())
+        call.a.wire.end()
+
+
 @check(188, policies=OPAQUE)
 def an_opaque_leg_is_gated_by_the_session_id(relay: Relay, policy: Policy) -> None:
     """A stranger with another session-id is never joined."""
