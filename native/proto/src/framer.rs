@@ -150,6 +150,13 @@ impl Framer {
         }
     }
 
+    /// Octets of the body were passed on unseen: no blank line stands before what comes now.
+    pub(crate) fn skip_body(&mut self) {
+        if let State::Body { fresh, .. } = &mut self.state {
+            *fresh = false;
+        }
+    }
+
     fn block(&mut self, buf: &[u8]) -> Result<Option<Event>, FrameError> {
         let State::Block(block) = &mut self.state else { return Ok(None) };
         if block.is_untouched() {

@@ -129,6 +129,10 @@ pub struct Rewriter {
     chunk: Chunk,
     chunks: u64,
     foreign_from_paths: u64,
+    /// Ranges tell where a body ends, see [`skip`](Self::skip).
+    trusting: bool,
+    /// Octets of the body in the reading that its range claims and that have not come.
+    ahead: u64,
 }
 
 /// What happens to the chunk in the reading.
@@ -141,8 +145,20 @@ enum Chunk {
 impl Rewriter {
     /// A rewriter at the start of a stream.
     pub fn new(paths: PathPair, limits: Limits) -> Self {
-        let framer = Framer::new(limits);
-        Self { framer, paths, chunk: Chunk::Swallowed, chunks: 0, foreign_from_paths: 0 }
+        Self {
+            framer: Framer::new(limits),
+            paths,
+            chunk: Chunk::Swallowed,
+            chunks: 0,
+            foreign_from_paths: 0,
+            trusting: false,
+            ahead: 0,
+        }
+    }
+
+    /// The same, which has [`body_ahead`](Self::body_ahead) believe the sender's ranges.
+    pub fn trusting_ranges(self) -> Self {
+        Self { trusting: true, ..self }
     }
 
     /// Reads `input` from its start; appends what goes to the receiver to `out` and what goes back
@@ -180,7 +196,10 @@ impl Rewriter {
                 Event::Gap(_) => {}
                 Event::Head(head) => self.head(&head, input, range, out, reply),
                 _ if self.chunk == Chunk::Swallowed => {}
-                Event::Body(_) => out.keep(input, range),
+                Event::Body(octets) => {
+                    self.ahead = self.ahead.saturating_sub(octets as u64);
+                    out.keep(input, range);
+                }
                 Event::End { .. } => {
                     out.keep(input, range);
                     out.place(own);
@@ -213,6 +232,24 @@ impl Rewriter {
         self.paths = paths;
     }
 
+    /// Octets of a forwarded chunk's body that are still to come, as its `Byte-Range` claims with an
+    /// explicit end (RFC 4975 §7.1.1); 0 unless [trusting](Self::trusting_ranges), and where the
+    /// range does not say.
+    pub fn body_ahead(&self) -> u64 {
+        if self.in_forwarded_chunk().is_some() { self.ahead } else { 0 }
+    }
+
+    /// So many octets, at most [`body_ahead`](Self::body_ahead), went to the receiver without being
+    /// pushed. All that was pushed before them must be decided.
+    ///
+    /// Whatever follows is searched for the end-line as always, so a range that claims too little
+    /// does no harm. One that claims too much, or a sender that aborts the chunk early, hides an
+    /// end-line: then that sender's own chunks run together.
+    pub fn skip(&mut self, octets: u64) {
+        self.ahead = self.ahead.saturating_sub(octets);
+        self.framer.skip_body();
+    }
+
     /// Complete chunks forwarded so far.
     pub fn chunks(&self) -> u64 {
         self.chunks
@@ -238,6 +275,7 @@ impl Rewriter {
             Ok((to, from)) => {
                 self.note_sender(head.kind, from.value.of(block));
                 self.replace_paths(head.kind, to, from, input, range, out);
+                self.ahead = if self.trusting { claimed(head, block) } else { 0 };
                 Chunk::Forwarded
             }
             Err(refusal) => {
@@ -274,6 +312,13 @@ impl Rewriter {
         }
         out.keep(input, at..range.end);
     }
+}
+
+/// Octets of the body, as far as the range says.
+fn claimed(head: &Head, block: &[u8]) -> u64 {
+    let range = head.byte_range(block).filter(|_| head.has_body);
+    let end = range.and_then(|range| range.end?.checked_sub(range.start));
+    end.map_or(0, |last| last.saturating_add(1))
 }
 
 fn join<P: AsRef<[u8]>>(path: &[P]) -> Vec<u8> {

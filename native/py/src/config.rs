@@ -50,6 +50,8 @@ impl EngineConfig {
             user_timeout: seconds("unacknowledged_seconds", self.unacknowledged_seconds)?,
             closed_window: seconds("closed_window_seconds", self.closed_window_seconds)?,
             buffer_cap: self.leg_buffer_bytes,
+            pipe: Config::default().pipe,
+            splice_bodies: false,
             unbound_per_port: self.unbound_per_port,
             half_open: self.half_open,
             session_bytes: self.session_bytes,

@@ -133,6 +133,7 @@ fn counters(counters: &msrp_relay::Counters) -> BTreeMap<String, u64> {
         ("opened", load.opened),
         ("own-binds", load.own_binds),
         ("panics", load.panics),
+        ("spliced", load.spliced),
     ];
     let named = named.into_iter().map(|(name, n)| (name.to_owned(), n));
     let by_reason = |prefix: &'static str, table: &BTreeMap<&'static str, u64>| {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use msrp_proto::Limits;
+use msrp_proto::{Limits, PathPair, Rewriter};
 
 /// Engine-wide settings, fixed at start.
 #[derive(Clone, Debug)]
@@ -35,6 +35,9 @@ pub struct Config {
     /// Size of the pipes that opaque bulk goes through, in bytes; what the kernel refuses to one
     /// user is done without. Below 64 KiB none is used.
     pub pipe: usize,
+    /// Aware: the rest of a large body whose range has an explicit end goes through a pipe, unseen.
+    /// A sender that aborts such a chunk early breaks its own session.
+    pub splice_bodies: bool,
     /// Connections that may wait at one port for their first frame, 1 to 100.
     pub unbound_per_port: usize,
     /// Connections that may wait for their first frame at all ports together.
@@ -60,6 +63,14 @@ pub struct Keepalive {
     pub count: u32,
 }
 
+impl Config {
+    /// A rewriter at the start of one direction.
+    pub(crate) fn rewriter(&self, paths: PathPair) -> Rewriter {
+        let rewriter = Rewriter::new(paths, self.limits);
+        if self.splice_bodies { rewriter.trusting_ranges() } else { rewriter }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -79,6 +90,7 @@ impl Default for Config {
             closed_window: Duration::from_secs(15 * 60),
             buffer_cap: 512 * 1024,
             pipe: 1024 * 1024,
+            splice_bodies: false,
             unbound_per_port: 4,
             half_open: 10_000,
             session_bytes: 0,

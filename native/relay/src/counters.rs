@@ -78,6 +78,8 @@ loads! {
     panics,
     /// Own bind SENDs sent.
     own_binds,
+    /// Bytes of `bytes_in` that never entered this process.
+    spliced,
 }
 
 impl ThreadCounters {

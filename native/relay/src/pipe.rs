@@ -34,9 +34,9 @@ pub(crate) struct Pipes {
     pause: u32,
 }
 
-/// Moved at most at once, so that a stalled direction holds no more than this and one busy session
-/// does not keep the others waiting.
-pub(crate) const MOST: usize = 256 * 1024;
+/// Moved at most at once: a stalled direction holds no more than this beside its sockets' buffers,
+/// and one busy session does not keep the others waiting.
+pub(crate) const MOST: usize = 512 * 1024;
 /// In a smaller pipe there is no gain over recv(2) and send(2).
 const LEAST: usize = 64 * 1024;
 /// Pipes of one thread; more stalled directions keep buffers.

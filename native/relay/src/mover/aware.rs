@@ -11,6 +11,7 @@ use super::lane::{Flow, Lane, Unsent};
 use super::{Moved, Turn};
 use crate::buffers::{Buffer, READ};
 use crate::leg::{Leg, Received};
+use crate::pipe::Pipe;
 use crate::ring::RingWhat;
 
 /// The aware side of a direction.
@@ -23,16 +24,22 @@ pub(super) struct Aware {
     pub(super) fresh: bool,
     /// Frames of the relay's own for the receiver; they go between two chunks.
     pub(super) own: Vec<u8>,
+    /// A body went by unseen: read little, as the next one may follow at once.
+    beside: bool,
 }
 
 /// A sender that provokes more answers of ours than its peer's direction lets through is not read
 /// any further.
 const OWN_MAX: usize = 16 * 1024;
+/// Shorter rests of a body are not worth two more system calls.
+const WORTH_A_SPLICE: u64 = 16 * 1024;
+/// Read behind a body that went by unseen: its end-line and the next head.
+const BESIDE: usize = 2048;
 
 impl Aware {
     /// `early`: what was read from the sender before the join.
     pub(super) fn new(rewriter: Rewriter, early: Vec<u8>) -> Self {
-        Self { rewriter, fresh: !early.is_empty(), carry: early, own: Vec::new() }
+        Self { rewriter, fresh: !early.is_empty(), carry: early, own: Vec::new(), beside: false }
     }
 
     /// One read and one write. `back` takes the relay's own answers to the sender.
@@ -43,12 +50,20 @@ impl Aware {
         turn: &mut Turn<'_>,
         back: &mut Vec<u8>,
     ) -> Option<Moved> {
+        if self.rewriter.body_ahead() >= WORTH_A_SPLICE
+            && self.carry.is_empty()
+            && !from.may_have_ended()
+            && let Some(pipe) = turn.thread.pipes.lease()
+        {
+            return self.splice_body(pipe, lane, from, turn);
+        }
         let mut buffer = turn.thread.buffers.lease();
         let carried = self.carry.len();
+        let most = if mem::take(&mut self.beside) { BESIDE } else { READ };
         buffer.input[..carried].copy_from_slice(&self.carry);
         let received = match mem::take(&mut self.fresh) {
             true => Received::Bytes(0),
-            false => from.recv(&mut buffer.input[carried..carried + READ]),
+            false => from.recv(&mut buffer.input[carried..carried + most]),
         };
         let Received::Bytes(read) = received else {
             turn.thread.buffers.give_back(buffer);
@@ -67,6 +82,21 @@ impl Aware {
         };
         self.keep_undecided(&buffer.input[..carried + read], carried, decided);
         lane.send(Unsent::Buffer(buffer), turn)
+    }
+
+    /// The same for the rest of a body whose range says where it ends: nothing is looked at.
+    fn splice_body(
+        &mut self,
+        pipe: Box<Pipe>,
+        lane: &mut Lane,
+        from: &mut Leg,
+        turn: &mut Turn<'_>,
+    ) -> Option<Moved> {
+        let ahead = usize::try_from(self.rewriter.body_ahead()).unwrap_or(usize::MAX);
+        let (taken, stop) = lane.splice(pipe, ahead, from, turn);
+        self.rewriter.skip(taken as u64);
+        self.beside = taken > 0;
+        stop
     }
 
     fn decide(

@@ -104,6 +104,28 @@ impl Lane {
         }
     }
 
+    /// One splice of up to `most` bytes, and one out of the pipe; how many came.
+    pub(super) fn splice(
+        &mut self,
+        mut pipe: Box<Pipe>,
+        most: usize,
+        from: &mut Leg,
+        turn: &mut Turn<'_>,
+    ) -> (usize, Option<Moved>) {
+        match from.fill(&mut pipe, most) {
+            Received::Bytes(taken) => {
+                self.count_in(taken, turn);
+                turn.thread.counters.spliced(taken as u64);
+                (taken, self.send(Unsent::Pipe(pipe), turn))
+            }
+            // Only recv(2) tells a FIN from urgent data in the way.
+            ended => {
+                turn.thread.pipes.give_back(pipe);
+                (0, if ended == Received::Fin { None } else { self.no_bytes(ended) })
+            }
+        }
+    }
+
     pub(super) fn count_in(&mut self, read: usize, turn: &Turn<'_>) {
         self.moved = turn.thread.now;
         turn.board.leg(self.from).add_in(read);

@@ -6,7 +6,7 @@ use super::lane::{Lane, Unsent};
 use super::{Moved, Turn};
 use crate::buffers::READ;
 use crate::leg::{Leg, Received};
-use crate::pipe::{MOST, Pipe};
+use crate::pipe::MOST;
 
 /// How they are moved at present.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -33,7 +33,11 @@ impl Pace {
             && !from.may_have_ended()
             && let Some(pipe) = turn.thread.pipes.lease()
         {
-            return self.splice(pipe, lane, from, turn);
+            let (taken, stop) = lane.splice(pipe, MOST, from, turn);
+            if taken > 0 {
+                self.note_spliced(taken);
+            }
+            return stop;
         }
         self.copy(lane, from, turn)
     }
@@ -50,26 +54,6 @@ impl Pace {
             ended => {
                 turn.thread.buffers.give_back(buffer);
                 lane.no_bytes(ended)
-            }
-        }
-    }
-
-    fn splice(
-        &mut self,
-        mut pipe: Box<Pipe>,
-        lane: &mut Lane,
-        from: &mut Leg,
-        turn: &mut Turn<'_>,
-    ) -> Option<Moved> {
-        match from.fill(&mut pipe, MOST) {
-            Received::Bytes(taken) => {
-                self.note_spliced(taken);
-                lane.count_in(taken, turn);
-                lane.send(Unsent::Pipe(pipe), turn)
-            }
-            ended => {
-                turn.thread.pipes.give_back(pipe);
-                if ended == Received::Fin { None } else { lane.no_bytes(ended) }
             }
         }
     }
@@ -100,10 +84,10 @@ mod tests {
         assert_eq!(pace, Pace::Copying);
         pace.note_copied(READ);
         let small = [READ / 2 - 1, 0, 1];
-        small.map(|bytes| pace.note_spliced(bytes));
+        small.iter().for_each(|bytes| pace.note_spliced(*bytes));
         pace.note_spliced(READ / 2);
         assert_eq!(pace, Pace::Splicing { few: 0 });
-        small.map(|bytes| pace.note_spliced(bytes));
+        small.iter().for_each(|bytes| pace.note_spliced(*bytes));
         pace.note_spliced(1);
         assert_eq!(pace, Pace::Copying);
     }

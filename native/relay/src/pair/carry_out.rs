@@ -14,12 +14,13 @@ impl Pair {
     /// Tells the session what happened and does what follows.
     pub(super) fn feed(&mut self, input: Input, thread: &mut Thread) {
         self.life.handle(input, thread.now);
-        while let Some(output) = self.life.poll() {
-            self.carry_out(output, thread);
-        }
+        // Before anybody can notice: who is told looks at once.
         if !self.over {
             self.board.set_stage(self.life.stage());
             self.board.set_reason(self.life.ending());
+        }
+        while let Some(output) = self.life.poll() {
+            self.carry_out(output, thread);
         }
     }
 
@@ -71,7 +72,7 @@ impl Pair {
         if self.policy != Policy::Aware {
             return [None, None];
         }
-        self.paths().map(|paths| Some(Rewriter::new(paths, thread.config.limits)))
+        self.paths().map(|paths| Some(thread.config.rewriter(paths)))
     }
 
     fn shutdown_write(&mut self, side: Side, thread: &Thread) {

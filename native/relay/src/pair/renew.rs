@@ -1,7 +1,7 @@
 //! A joined leg gets another connection; the other leg keeps its own.
 
 use msrp_proto::session::{Input, Side};
-use msrp_proto::{PathPair, Rewriter, path_uris};
+use msrp_proto::{PathPair, path_uris};
 
 use super::Pair;
 use super::approach::Fresh;
@@ -75,7 +75,7 @@ impl Pair {
         let [paths_a, paths_b] = self.paths();
         let (from, to) = if side == Side::A { (paths_a, paths_b) } else { (paths_b, paths_a) };
         if let Some(flows) = &mut self.flows {
-            let rewriter = Rewriter::new(from, thread.config.limits);
+            let rewriter = thread.config.rewriter(from);
             flows[side.index()].renew(rewriter, early, thread.now);
             flows[side.other().index()].redirect(to, thread.now);
         }

@@ -19,7 +19,8 @@ pub(crate) fn pipe(room: usize) -> Result<(OwnedFd, OwnedFd, usize), Errno> {
 /// Moves up to `len` bytes; one end is a socket, the other a pipe. 0 = the socket's FIN.
 ///
 /// Never with SPLICE_F_MORE: the last bytes would wait 200 ms for more. Nor may `len` exceed what
-/// an exit holds, which the kernel takes for the same.
+/// an exit holds, which the kernel takes for the same. A connection that is gone also raises
+/// SIGPIPE, which the runtimes of Rust and of Python ignore.
 pub(crate) fn splice(from: impl AsFd, to: impl AsFd, len: usize) -> Result<usize, Errno> {
     let flags = SpliceFlags::MOVE | SpliceFlags::NONBLOCK;
     loop {

@@ -2,6 +2,8 @@
 //! wait ends with an event or, far beyond any healthy run, with a panic.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod traffic;
+
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -179,19 +181,29 @@ impl Call {
     }
 
     pub fn request(&self, from: Side, tid: &str, method: &str, body: Option<&[u8]>) -> Vec<u8> {
-        let mut frame = head(tid, method, &self.to[from.index()], &self.path[from.index()]);
         match body {
-            None => frame
-                .extend_from_slice(format!("Byte-Range: 1-0/0\r\n-------{tid}$\r\n").as_bytes()),
-            Some(body) => {
-                let range =
-                    format!("Byte-Range: 1-*/{}\r\nContent-Type: text/plain\r\n\r\n", body.len());
-                frame.extend_from_slice(range.as_bytes());
-                frame.extend_from_slice(body);
-                frame.extend_from_slice(format!("\r\n-------{tid}$\r\n").as_bytes());
+            None => {
+                let range = format!("Byte-Range: 1-0/0\r\n-------{tid}$\r\n");
+                [self.head(from, tid, method), range.into_bytes()].concat()
             }
+            Some(body) => self.chunk_of(from, tid, method, "1-*", body),
         }
-        frame
+    }
+
+    /// A SEND whose range has this start and end.
+    pub fn chunk(&self, from: Side, tid: &str, range: &str, body: &[u8]) -> Vec<u8> {
+        self.chunk_of(from, tid, "SEND", range, body)
+    }
+
+    fn chunk_of(&self, from: Side, tid: &str, method: &str, range: &str, body: &[u8]) -> Vec<u8> {
+        let rest =
+            format!("Byte-Range: {range}/{}\r\nContent-Type: text/plain\r\n\r\n", body.len());
+        let end = format!("\r\n-------{tid}$\r\n");
+        [&self.head(from, tid, method), rest.as_bytes(), body, end.as_bytes()].concat()
+    }
+
+    fn head(&self, from: Side, tid: &str, method: &str) -> Vec<u8> {
+        head(tid, method, &self.to[from.index()], &self.path[from.index()])
     }
 
     pub fn response(&self, from: Side, tid: &str, status: &str) -> Vec<u8> {
@@ -248,18 +260,6 @@ pub struct Peer {
 impl Peer {
     pub fn dial(to: SocketAddr) -> Self {
         Self::over(TcpStream::connect_timeout(&to, PATIENCE).expect("the relay listens"))
-    }
-
-    /// Dials a port that is about to be listened on.
-    pub fn dial_when_open(to: SocketAddr) -> Self {
-        let start = Instant::now();
-        loop {
-            match TcpStream::connect(to) {
-                Ok(stream) => return Self::over(stream),
-                Err(error) => assert!(start.elapsed() < PATIENCE, "{error}"),
-            }
-            std::thread::yield_now();
-        }
     }
 
     pub fn accept(listener: &TcpListener) -> Self {

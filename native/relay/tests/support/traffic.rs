@@ -1,0 +1,77 @@
+//! Bytes in quantity: chunks of every size, written in random pieces, read and compared.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::thread;
+
+use msrp_relay::{Policy, Side};
+
+use super::{Call, Numbers, Peer};
+
+/// Chunks of every size with bodies that look like end-lines, about `size` bytes in all.
+pub fn traffic(call: &Call, side: Side, size: usize, seed: u64) -> Vec<u8> {
+    let mut numbers = Numbers(seed);
+    let mut all = Vec::new();
+    for n in 0.. {
+        if all.len() >= size {
+            return all;
+        }
+        let tid = format!("t{n:07}");
+        let body = match numbers.below(4) {
+            0 => vec![b'-'; numbers.below(3000)],
+            1 => format!("\r\n-------t{n:06}x$\r\n").repeat(numbers.below(50)).into_bytes(),
+            _ => (0..numbers.below(200_000)).map(|_| numbers.next() as u8).collect(),
+        };
+        match numbers.below(8) {
+            0 => all.extend(call.response(side, &tid, "200 OK")),
+            1 => all.extend(call.request(side, &tid, "REPORT", None)),
+            2..4 => all.extend(call.chunk(side, &tid, "1-*", &body)),
+            // A range that claims too little, as one end's does that counts characters.
+            4 => all.extend(call.chunk(side, &tid, &format!("1-{}", body.len() / 2), &body)),
+            _ => all.extend(call.chunk(side, &tid, &format!("1-{}", body.len()), &body)),
+        }
+    }
+    all
+}
+
+/// Writes in random pieces while the other peer reads; both directions at once.
+pub fn exchange(
+    call: &Call,
+    policy: Policy,
+    a: Peer,
+    b: Peer,
+    size: usize,
+    piece: usize,
+) -> (Peer, Peer) {
+    let ways = [(Side::A, &a.stream, &b.stream), (Side::B, &b.stream, &a.stream)];
+    thread::scope(|scope| {
+        for (side, from, to) in ways {
+            let sent = traffic(call, side, size, side.index() as u64);
+            let wanted = call.arrives(side, policy, &sent);
+            scope.spawn(move || write_in_pieces(from, &sent, piece));
+            scope.spawn(move || read_exactly(to, &wanted));
+        }
+    });
+    (a, b)
+}
+
+pub fn write_in_pieces(mut to: &TcpStream, bytes: &[u8], piece: usize) {
+    let mut numbers = Numbers(7);
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let n = (1 + numbers.below(piece)).min(rest.len());
+        to.write_all(&rest[..n]).expect("the relay reads");
+        rest = &rest[n..];
+    }
+}
+
+pub fn read_exactly(mut from: &TcpStream, wanted: &[u8]) {
+    let mut buf = vec![0; 50_000];
+    let mut at = 0;
+    while at < wanted.len() {
+        let n = from.read(&mut buf).expect("bytes come");
+        assert!(n > 0, "ended after {at} of {} bytes", wanted.len());
+        assert!(wanted[at..].starts_with(&buf[..n]), "different within {at}..{}", at + n);
+        at += n;
+    }
+}
