@@ -182,8 +182,8 @@ fn start_line(line: &[u8]) -> Result<Range<usize>, FrameError> {
     let what = text.get(tid.len() + 1..).unwrap_or_default();
     let method = !what.is_empty() && what.iter().all(|b| b.is_ascii_uppercase() || *b == b'_');
     let status = what.len() >= 3 && what[..3].iter().all(u8::is_ascii_digit);
-    let comment = what.get(3).is_none_or(|blank| *blank == b' ')
-        && what.iter().skip(4).all(|b| !control(*b));
+    let comment =
+        what.get(3).is_none_or(|blank| *blank == b' ') && what.iter().skip(4).all(|b| !control(*b));
     if method || (status && comment) { Ok(5..5 + tid.len()) } else { Err(FrameError::StartLine) }
 }
 

@@ -2,3 +2,6 @@
 //! whole stream at once, with no thought for speed.
 
 pub mod framing;
+pub mod rewriting;
+pub mod sessions;
+pub mod uris;

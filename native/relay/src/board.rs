@@ -1,5 +1,6 @@
 //! What the owning thread shows of a session: written there, readable anywhere at any time.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -96,6 +97,8 @@ pub(crate) struct LegBoard {
     /// Of this leg's connections so far, and of those before the present one.
     chunks: AtomicU64,
     earlier_chunks: AtomicU64,
+    /// Of the path that was named last, 0 where none was.
+    path: AtomicU64,
     facts: Mutex<Facts>,
 }
 
@@ -170,6 +173,7 @@ impl LegBoard {
             bytes_out: AtomicU64::new(0),
             chunks: AtomicU64::new(0),
             earlier_chunks: AtomicU64::new(0),
+            path: AtomicU64::new(0),
             facts: Mutex::new(Facts { role: None, local, peer: None, reason: None }),
         }
     }
@@ -192,6 +196,16 @@ impl LegBoard {
     /// The first reason stays: what follows from it is not one.
     pub(crate) fn set_reason(&self, reason: LegReason) {
         lock(&self.facts).reason.get_or_insert(reason);
+    }
+
+    /// Notes the path that is named now; gives whether another one was named before. For the
+    /// control plane's threads, which cannot see what the owning thread knows.
+    pub(crate) fn moves(&self, path: &[Vec<u8>]) -> bool {
+        let mut hasher = DefaultHasher::new();
+        path.hash(&mut hasher);
+        let now = if path.is_empty() { 0 } else { hasher.finish() };
+        let before = self.path.swap(now, Ordering::Relaxed);
+        before != 0 && before != now
     }
 
     pub(crate) fn add_in(&self, bytes: usize) {

@@ -45,6 +45,8 @@ pub(crate) struct Pair {
     tos: Option<u8>,
     idle: Option<Duration>,
     ends: [End; 2],
+    /// Opened before an answer was given, until it is carried out.
+    spares: [Option<OwnedFd>; 2],
     /// From A, from B; since the join.
     flows: Option<Box<[Direction; 2]>>,
     /// Where a session has a limit.
@@ -104,6 +106,7 @@ impl Pair {
             tos: spec.tos,
             idle: spec.idle,
             ends: [a, b],
+            spares: [None, None],
             flows: None,
             meter: Meter::new(&thread.config, thread.now),
             armed: None,

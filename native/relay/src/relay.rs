@@ -1,7 +1,7 @@
 //! The handle of the engine, and of one session.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -11,7 +11,7 @@ use msrp_proto::session::{CloseReason, Side};
 
 use crate::board::{Board, Report};
 use crate::buffers::CARRY;
-use crate::command::Command;
+use crate::command::{Answered, Command};
 use crate::config::Config;
 use crate::counters::{Counters, ThreadCounters};
 use crate::half_open::HalfOpen;
@@ -90,8 +90,16 @@ impl Relay {
         let board = Arc::new(Board::new(local, Instant::now(), self.config.ring));
         let id = self.opened.fetch_add(1, Ordering::Relaxed) + 1;
         let thread = &self.threads[id as usize % self.threads.len()];
-        let session =
-            Session { id, board: Arc::clone(&board), commands: Arc::clone(&thread.commands) };
+        for (side, leg) in Side::BOTH.into_iter().zip(&spec.legs) {
+            board.leg(side).moves(&leg.peer_path);
+        }
+        let session = Session {
+            id,
+            board: Arc::clone(&board),
+            commands: Arc::clone(&thread.commands),
+            config: Arc::clone(&self.config),
+            tos: spec.tos,
+        };
         let opening = Opening { id, spec, listeners, board };
         thread.commands.push(Command::Adopt(Box::new(opening)));
         Ok(session)
@@ -141,6 +149,8 @@ pub struct Session {
     id: u64,
     board: Arc<Board>,
     commands: Arc<Queue<Command>>,
+    config: Arc<Config>,
+    tos: Option<u8>,
 }
 
 impl Session {
@@ -149,9 +159,19 @@ impl Session {
         self.id
     }
 
-    /// Roles and paths from the answer. May come again (late 200, fork, committed re-offer).
+    /// Roles and paths from the answer. May come again (late 200, fork, committed re-offer): a peer
+    /// that has another path since finds its listener open when this returns. Waits for no thread.
     pub fn answer(&self, spec: AnswerSpec) {
-        self.commands.push(Command::Answer(self.id, Box::new(spec)));
+        let listeners =
+            Side::BOTH.map(|side| self.listen_again(side, &spec.legs[side.index()].peer_path));
+        self.commands.push(Command::Answer(self.id, Box::new(Answered { spec, listeners })));
+    }
+
+    fn listen_again(&self, side: Side, path: &[Vec<u8>]) -> Option<OwnedFd> {
+        let options = tcp::Options::new(&self.config, self.tos);
+        // A port in use is the listener that is still open.
+        let listen = || tcp::listen(self.board.local(side), &options).ok();
+        self.board.leg(side).moves(path).then(listen).flatten()
     }
 
     /// What became of a target that was [`Target::Pending`].

@@ -80,15 +80,14 @@ impl Worker {
         let mut runnable = Vec::new();
         while let Ok(()) = self.thread.poller.wait(self.wake(), self.thread.now, &mut events) {
             self.thread.now = Instant::now();
-            let mut commanded = false;
-            for (source, readiness) in events.iter() {
-                match source {
-                    Source::Commands => commanded = true,
-                    Source::Pair(key, part) => self.event(key, part, readiness),
-                }
-            }
-            if commanded && !self.obey() {
+            // First: a peer may act on an answer as soon as the control plane has given it.
+            if events.iter().any(|(source, _)| source == Source::Commands) && !self.obey() {
                 return;
+            }
+            for (source, readiness) in events.iter() {
+                if let Source::Pair(key, part) = source {
+                    self.event(key, part, readiness);
+                }
             }
             std::mem::swap(&mut runnable, &mut self.thread.runnable);
             for key in runnable.drain(..) {
@@ -116,8 +115,8 @@ impl Worker {
         for command in self.commands.drain() {
             match command {
                 Command::Adopt(opening) => self.adopt(*opening),
-                Command::Answer(id, spec) => {
-                    self.with_id(id, |pair, thread| pair.answer(*spec, thread));
+                Command::Answer(id, answered) => {
+                    self.with_id(id, |pair, thread| pair.answer(*answered, thread));
                 }
                 Command::SetTarget(id, side, target) => {
                     self.with_id(id, |pair, thread| pair.set_target(side, target, thread));

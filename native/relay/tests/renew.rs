@@ -21,10 +21,17 @@ fn moves(engine: &mut Engine, policy: Policy) -> (Call, Peer, Peer) {
 
 /// The new B dials and is bound.
 fn new_b(engine: &mut Engine, call: &Call) -> Peer {
-    let mut peer = Peer::dial_when_open(call.local[1]);
+    let mut peer = Peer::dial(call.local[1]);
     peer.send(&call.bind(Side::B, "tidmoved"));
     engine.until(call, NoticeKind::Bound(Side::B));
     peer
+}
+
+/// Returns when the relay has taken the answer that reopened B's listener.
+fn taken(call: &Call) {
+    let mut stranger = Peer::dial(call.local[1]);
+    stranger.send(b"no MSRP\r\n");
+    stranger.expect_fin();
 }
 
 /// Both can talk.
@@ -57,7 +64,7 @@ fn the_old_connection_goes_on_until_then() {
     let mut engine = Engine::new(config());
     let (mut call, mut a, mut old) = engine.joined(AWARE);
     call.answer_with(Role::Accept, Role::Accept, Target::None, Target::None, MOVED);
-    let mut new = Peer::dial_when_open(call.local[1]);
+    let mut new = Peer::dial(call.local[1]);
     talk(&call, &mut a, &mut old);
     call.path[1] = MOVED.to_owned();
     new.send(&call.bind(Side::B, "tidmoved"));
@@ -97,7 +104,8 @@ fn a_chunk_the_old_peer_cuts_is_closed_for_the_other_side() {
         a.expect(&arrives);
         call.answer_with(Role::Accept, Role::Accept, Target::None, Target::None, MOVED);
         call.path[1] = MOVED.to_owned();
-        let mut new = Peer::dial_when_open(call.local[1]);
+        taken(&call);
+        let mut new = Peer::dial(call.local[1]);
         let how = if by_reset { LegReason::Reset } else { LegReason::Fin };
         if by_reset {
             old.reset()
@@ -127,7 +135,8 @@ fn the_rest_of_a_chunk_for_the_old_peer_does_not_reach_the_new_one() {
     old.expect(&arrives);
     call.answer_with(Role::Accept, Role::Accept, Target::None, Target::None, MOVED);
     call.path[1] = MOVED.to_owned();
-    let mut new = Peer::dial_when_open(call.local[1]);
+    taken(&call);
+    let mut new = Peer::dial(call.local[1]);
     old.reset();
     engine.until(&call, NoticeKind::LegLost(Side::B, LegReason::Reset));
     new.send(&call.bind(Side::B, "tidmoved"));
@@ -169,6 +178,21 @@ fn a_peer_that_refuses_our_bind_leaves_the_old_connection() {
 }
 
 #[test]
+fn a_peer_that_dials_although_it_is_being_dialled_takes_over() {
+    let mut engine = Engine::new(config());
+    let (mut call, mut a, _old) = engine.joined(AWARE);
+    let (listener, target) = listener();
+    call.answer_with(Role::Accept, Role::Dial, Target::None, target, MOVED);
+    call.path[1] = MOVED.to_owned();
+    let mut dialled = Peer::accept(&listener);
+    dialled.frame();
+    let mut new = new_b(&mut engine, &call);
+    dialled.expect_fin();
+    a.expect(&call.arrives(Side::B, AWARE, &call.bind(Side::B, "tidmoved")));
+    talk(&call, &mut a, &mut new);
+}
+
+#[test]
 fn nobody_comes_and_the_old_connection_stays() {
     let mut engine = Engine::new(Config { join: Duration::from_millis(50), ..config() });
     let (call, mut a, mut old) = engine.joined(AWARE);
@@ -182,8 +206,7 @@ fn nobody_comes_and_the_old_connection_stays() {
 fn nobody_comes_and_nobody_is_there() {
     let mut engine = Engine::new(Config { join: Duration::from_millis(50), ..config() });
     let (call, mut a, old) = moves(&mut engine, AWARE);
-    // The answer has been taken.
-    drop(Peer::dial_when_open(call.local[1]));
+    taken(&call);
     old.reset();
     a.expect_fin();
     drop(a);
@@ -200,7 +223,7 @@ fn a_chunk_that_never_ends_gives_way_when_the_time_is_over() {
     a.expect(&call.arrives(Side::B, AWARE, &long[..4000]));
     call.answer_with(Role::Accept, Role::Accept, Target::None, Target::None, MOVED);
     call.path[1] = MOVED.to_owned();
-    let mut new = Peer::dial_when_open(call.local[1]);
+    let mut new = Peer::dial(call.local[1]);
     new.send(&call.bind(Side::B, "tidmoved"));
     a.expect(b"\r\n-------tidlong1#\r\n");
     a.expect(&call.arrives(Side::B, AWARE, &call.bind(Side::B, "tidmoved")));
@@ -213,7 +236,7 @@ fn both_peers_move() {
     let (mut call, _a, _b) = engine.joined(AWARE);
     call.path = ["msrp://10.0.0.6:9/movedA;tcp".to_owned(), MOVED.to_owned()];
     call.answer(Role::Accept, Role::Accept, Target::None, Target::None);
-    let mut new = Side::BOTH.map(|side| Peer::dial_when_open(call.local[side.index()]));
+    let mut new = Side::BOTH.map(|side| Peer::dial(call.local[side.index()]));
     new[0].send(&call.bind(Side::A, "tidnewaa"));
     engine.until(&call, NoticeKind::Renewed(Side::A));
     new[1].send(&call.bind(Side::B, "tidnewbb"));
@@ -227,7 +250,7 @@ fn both_peers_move() {
 fn a_stranger_does_not_get_the_leg() {
     let mut engine = Engine::new(config());
     let (call, mut a, _old) = moves(&mut engine, AWARE);
-    let mut stranger = Peer::dial_when_open(call.local[1]);
+    let mut stranger = Peer::dial(call.local[1]);
     stranger.send(&replace(&call.bind(Side::B, "tidwrong"), "ownB", "other"));
     assert!(stranger.frame().starts_with(b"MSRP tidwrong 481"));
     let mut new = new_b(&mut engine, &call);

@@ -11,7 +11,8 @@ pub enum Input {
     Answered([Plan; 2]),
     /// The target of a side that was [`Aim::Pending`] is settled.
     Aimed(Side, Aim),
-    /// A connection on this side's listener began with a valid request.
+    /// A connection on this side's listener began with a valid request. After the join it has taken
+    /// the place of what was dialled for this side.
     Bound {
         /// The side whose listener it was.
         side: Side,

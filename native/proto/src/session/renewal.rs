@@ -30,13 +30,15 @@ impl Renewals {
 
     /// An answer for a joined session: sides whose peer has moved are renewed.
     pub(super) fn begin(&mut self, plans: [Plan; 2], until: Instant, out: &mut VecDeque<Output>) {
-        for (side, plan) in Side::BOTH.into_iter().zip(plans).filter(|(_, plan)| plan.changed) {
+        for (side, plan) in Side::BOTH.into_iter().zip(plans) {
             match &mut self.0[side.index()] {
-                Some(renewal) => renewal.again(plan, until, out),
-                place => {
+                Some(renewal) if plan.changed => renewal.again(plan, until, out),
+                Some(renewal) => renewal.repeat(plan, out),
+                place if plan.changed => {
                     out.push_back(Output::Listen(side));
                     *place = Some(Box::new(Renewal::new(side, plan, until, out)));
                 }
+                _ => {}
             }
         }
     }
@@ -177,6 +179,18 @@ impl Renewal {
         self.dial(out);
     }
 
+    /// The same peer in another answer, maybe in another role.
+    fn repeat(&mut self, plan: Plan, out: &mut VecDeque<Output>) {
+        self.role = plan.role;
+        if let Way::Waiting { aim } = &mut self.way {
+            // It is dialled once per path.
+            if *aim != Aim::Failed {
+                *aim = plan.aim;
+            }
+            self.dial(out);
+        }
+    }
+
     fn wants(&self) -> bool {
         !matches!(self.way, Way::Bound)
     }
@@ -223,9 +237,6 @@ impl Renewal {
     /// A valid first frame on the listener.
     fn bound(&mut self, until: Instant, out: &mut VecDeque<Output>) {
         if self.wants() {
-            if !matches!(self.way, Way::Waiting { .. }) {
-                out.push_back(Output::CancelDial(self.side));
-            }
             self.replace(until, out);
         }
     }

@@ -8,12 +8,13 @@ use msrp_proto::{Key, Uri, path_uris};
 
 use super::{End, Pair};
 use crate::board::LegState;
+use crate::command::Answered;
 use crate::dial::{Dial, OwnBind};
 use crate::leg::Leg;
 use crate::listener::{Door, Guest, Rule};
 use crate::poller::{Part, Source};
 use crate::ring::RingWhat;
-use crate::spec::{AnswerSpec, LegAnswer, Target};
+use crate::spec::{LegAnswer, Target};
 use crate::sys::tcp;
 use crate::thread::Thread;
 
@@ -117,14 +118,17 @@ impl End {
 }
 
 impl Pair {
-    pub(crate) fn answer(&mut self, spec: AnswerSpec, thread: &mut Thread) {
+    pub(crate) fn answer(&mut self, answered: Answered, thread: &mut Thread) {
+        let Answered { spec, listeners } = answered;
         let plans = Side::BOTH.map(|side| self.plan(side, &spec.legs[side.index()]));
         if !self.parting {
             for ((side, leg), plan) in Side::BOTH.into_iter().zip(spec.legs).zip(plans) {
                 self.describe(side, leg, plan);
             }
         }
+        self.spares = listeners;
         self.feed(Input::Answered(plans), thread);
+        self.spares = [None, None];
         // What a first frame must name may have become known.
         for side in Side::BOTH {
             let door = self.end(side).approach.as_ref().and_then(|it| it.door.as_ref());
@@ -241,7 +245,9 @@ impl Pair {
         if self.end(side).leg.is_none() {
             self.board.leg(side).set_state(LegState::Listening);
         }
-        let Ok(listener) = tcp::listen(self.board.local(side), &options) else {
+        let spare = self.spares[side.index()].take();
+        let reopened = || tcp::listen(self.board.local(side), &options).ok();
+        let Some(listener) = spare.or_else(reopened) else {
             return thread.counters.refused("port-lost");
         };
         let approach = self.end(side).approach();

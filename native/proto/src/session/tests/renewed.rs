@@ -64,7 +64,7 @@ fn what_follows_an_answer_that_moves_a_peer() {
             "it dials while it is dialled",
             vec![
                 (dialled_a(), vec![Output::Listen(A), Output::Dial(A)]),
-                (bound(A), [vec![Output::CancelDial(A)], replacing(A)].concat()),
+                (bound(A), replacing(A)),
                 (Input::Connected(A), vec![]),
             ],
         ),
@@ -115,6 +115,15 @@ fn what_follows_an_answer_that_moves_a_peer() {
                 (moved_a(), vec![Output::CancelDial(A)]),
                 (bound(A), replacing(A)),
                 (dialled_a(), vec![Output::CancelDial(A), Output::Listen(A), Output::Dial(A)]),
+            ],
+        ),
+        (
+            "another answer gives it another role",
+            vec![
+                (moved_a(), vec![Output::Listen(A)]),
+                (renewed(false, false, [DIAL, ACCEPT]), vec![Output::Dial(A)]),
+                (Input::DialFailed(A), failed()),
+                (renewed(false, false, [DIAL, ACCEPT]), vec![]),
             ],
         ),
         (
