@@ -7,7 +7,7 @@ pub mod traffic;
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use msrp_relay::{
     AnswerSpec, CloseReason, Config, LegAnswer, LegOpen, Notice, NoticeKind, OpenSpec, Policy,
