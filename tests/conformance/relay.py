@@ -11,7 +11,7 @@ from typing import Protocol
 
 from ..peers import sdp
 from ..peers.ng import Ng
-from ..peers.wire import Address, Failure, Listener
+from ..peers.wire import Address, Failure, Listener, Wire
 from .call import Call, Party, uri
 
 # Seconds; what DESIGN says of a relay that was not told otherwise.
@@ -171,7 +171,7 @@ class TwoPortRelay:
             self._flush(call)
 
     def _flush(self, call: Call) -> None:
-        """Such a relay may still wait for the second of a pair: it must not join the next call."""
-        if call.a.wires and not call.b.wires:
+        """Such a relay still waits for the seconds of pairs: they must not join the next call."""
+        for _ in range(len(call.a.wires) - len(call.b.wires)):
             with contextlib.suppress(Failure):
-                call.b.dial(retry=True).close()
+                Wire.dial(self.addresses[1], self.patience, retry=True).close()

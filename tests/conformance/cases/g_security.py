@@ -21,10 +21,10 @@ def turned_away(relay: Relay, policy: Policy, said: bytes) -> None:
     """A stranger says something and is closed; the right peer still binds and all is well."""
     with relay.call(policy) as call:
         call.agree()
-        with contextlib.closing(Wire.dial(call.a.where.address, relay.patience)) as stranger:
-            with contextlib.suppress(Failure):
-                stranger.send(said)
-            stranger.end()
+        stranger = call.a.dial()
+        with contextlib.suppress(Failure):
+            stranger.send(said)
+        stranger.end()
         goes_on(*call.connect())
 
 
@@ -42,11 +42,10 @@ def a_stranger_who_guesses_does_not_keep_the_peer_out(relay: Relay, policy: Poli
 @check(186, policies=EITHER)
 def a_crowd_of_silent_strangers_does_not_keep_the_peer_out(relay: Relay, policy: Policy) -> None:
     """A hundred connect to one port and say nothing."""
-    with relay.call(policy) as call, contextlib.ExitStack() as crowd:
+    with relay.call(policy) as call:
         call.agree()
         for _ in range(100):
-            stranger = Wire.dial(call.a.where.address, relay.patience)
-            crowd.callback(stranger.close)
+            call.a.dial()
         goes_on(*call.connect())
 
 
