@@ -148,17 +148,8 @@ async def ng(
 
     Raises NotReached for a host that is none.
     """
-    loop = asyncio.get_running_loop()
-    try:
-        transport, channel = await loop.create_datagram_endpoint(
-            lambda: NgChannel(patience, every), remote_addr=(host, port)
-        )
-    except OSError as error:
-        raise NotReached(f"{host} port {port}: {error.strerror or error}") from None
-    try:
+    async with ng_channel(host, port, patience=patience, every=every) as channel:
         yield Relay(channel)
-    finally:
-        transport.close()
 
 
 @asynccontextmanager
@@ -173,6 +164,28 @@ async def jsonrpc(
         await channel.close()
 
 
+@asynccontextmanager
+async def ng_channel(
+    host: str,
+    port: int,
+    *,
+    patience: float = PATIENCE_SECONDS,
+    every: float = REPEAT_SECONDS,
+) -> AsyncIterator[NgChannel]:
+    """The channel of :func:`ng`. Raises NotReached."""
+    loop = asyncio.get_running_loop()
+    try:
+        transport, channel = await loop.create_datagram_endpoint(
+            lambda: NgChannel(patience, every), remote_addr=(host, port)
+        )
+    except OSError as error:
+        raise NotReached(f"{host} port {port}: {error.strerror or error}") from None
+    try:
+        yield channel
+    finally:
+        transport.close()
+
+
 class NgChannel(asyncio.DatagramProtocol):
     """ng over UDP. A repeated datagram has the same cookie, so that the relay acts once."""
 
@@ -185,25 +198,35 @@ class NgChannel(asyncio.DatagramProtocol):
         self._waiting: dict[bytes, asyncio.Future[bytes]] = {}
         self._transport: asyncio.DatagramTransport | None = None
 
-    async def ask(self, command: str, fields: Mapping[str, object]) -> Reply:
+    async def ask(
+        self,
+        command: str,
+        fields: Mapping[str, object],
+        patience: float | None = None,
+        every: float | None = None,
+    ) -> Reply:
+        """See :class:`Channel`; ``patience`` and ``every`` for this command only."""
         cookie = f"{self._prefix}_{next(self._numbers)}".encode()
         # SIP servers write the command last.
         datagram = cookie + b" " + bencode.encode({**fields, "command": command})
-        return settled(await self._exchange(cookie, datagram))
+        patience = self._patience if patience is None else patience
+        return settled(await self._exchange(cookie, datagram, patience, every or self._every))
 
-    async def _exchange(self, cookie: bytes, datagram: bytes) -> Reply:
+    async def _exchange(
+        self, cookie: bytes, datagram: bytes, patience: float, every: float
+    ) -> Reply:
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._waiting[cookie] = answer
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(patience):
                 while self._transport is not None:
                     self._transport.sendto(datagram)
-                    done, _ = await asyncio.wait([answer], timeout=self._every)
+                    done, _ = await asyncio.wait([answer], timeout=every)
                     if done:
                         return from_bencode(answer.result())
             raise NotReached("the channel is closed")
         except TimeoutError:
-            raise NotReached(f"no reply within {self._patience:g} s") from None
+            raise NotReached(f"no reply within {patience:g} s") from None
         finally:
             del self._waiting[cookie]
 

@@ -170,9 +170,11 @@ Answer = Callable[[dict[str, Any], asyncio.StreamWriter], Awaitable[None]]
 @asynccontextmanager
 async def unix_relay(path: Path, answer: Answer) -> AsyncIterator[None]:
     served: list[asyncio.Future[None]] = []
+    writers: list[asyncio.StreamWriter] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         served.append(ended := asyncio.get_running_loop().create_future())
+        writers.append(writer)
         while line := await reader.readline():
             await answer(msgspec.json.decode(line), writer)
         writer.close()
@@ -184,6 +186,8 @@ async def unix_relay(path: Path, answer: Answer) -> AsyncIterator[None]:
         yield
     finally:
         server.close()
+        for writer in writers:
+            writer.close()
         await asyncio.gather(*served)
         path.unlink()
 

@@ -84,7 +84,7 @@ async def test_replies_with_another_cookie_are_nobodys() -> None:
         ),
         pytest.param({"result": "load limit"}, Refused, "load limit", id="load-limit"),
         pytest.param([], DemoFailed, "no dictionary", id="list"),
-        pytest.param({}, Refused, "None", id="empty"),
+        pytest.param({}, Refused, "no result", id="empty"),
     ],
 )
 async def test_a_refusal_is_told_with_its_reason(
