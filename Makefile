@@ -7,7 +7,7 @@ HOT    := $(wildcard msrprelay/offer_answer/*.py msrprelay/rpc/bencode.p* msrpre
 RUST   := $(shell find native -name '*.rs' -o -name 'Cargo.*' | grep -v /target/)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check ci fmt lint types rust wheel bench bench-quick fuzz clean
+.PHONY: help setup demo test check ci fmt lint types rust wheel bench bench-quick fuzz soak clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,7 @@ test: setup ## run the tests: the crates' and the package's
 	$(STAGE) bench-test cargo test --quiet --manifest-path bench/Cargo.toml --locked
 	$(STAGE) bench-build cargo build --quiet --release --manifest-path bench/Cargo.toml --locked
 	$(STAGE) pytest $(BIN)/python -m pytest --quiet --benchmark-disable
+	$(STAGE) fuzz-smoke ./scripts/fuzz 4
 
 check: fmt lint types rust wheel ## everything but the tests
 
@@ -60,6 +61,13 @@ bench: setup ## compare with HAProxy, nginx, Kamailio ...: every work, all round
 
 bench-quick: setup ## the same in a minute: the works that matter most
 	$(BIN)/python -m bench --quick
+
+fuzz: ## run every fuzz target for SECONDS (600); see native/fuzz/README.md
+	./scripts/fuzz $(or $(SECONDS),600)
+
+soak: setup ## a million sessions through the engine, 20,000 calls through the daemon
+	LIFECYCLES=1000000 cargo test --release --manifest-path native/Cargo.toml --locked -p msrp-relay --test lifecycles -- --nocapture
+	LIFECYCLES=20000 $(BIN)/python -m pytest --quiet tests/relay/test_leaks.py
 
 clean: ## remove what was built
 	rm -rf $(VENV) build dist native/target bench/target msrprelay/*.so msrprelay/*/*.so *.egg-info

@@ -1,0 +1,92 @@
+//! Sessions from open to close, again and again: descriptors and memory return to the start.
+//!
+//! `LIFECYCLES` says how many, 100,000 if it does not; `make soak` asks for a million.
+
+mod support;
+
+use std::fs;
+use std::time::Duration;
+
+use msrp_relay::{CloseReason, Config, NoticeKind, Policy, Role, Side, Target};
+use support::{Call, Engine, Peer, config, replace};
+
+const MOVED: &str = "msrp://172.16.4.5:9/moved;tcp";
+
+fn descriptors() -> usize {
+    fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+/// Resident memory in pages of 4 KiB.
+fn memory() -> usize {
+    let statm = fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+fn deleted(engine: &mut Engine, call: &Call) {
+    call.session.close(CloseReason::Deleted, Duration::ZERO);
+    engine.closed(call);
+}
+
+/// One life; every connection ends by RST so that none stays behind in TIME_WAIT.
+fn live(engine: &mut Engine, number: usize) {
+    let policy = [Policy::Aware, Policy::Cema, Policy::Sessmatch][number % 3];
+    match number % 50 {
+        // Joined, and lost.
+        0 | 10 | 20 => {
+            let (call, a, b) = engine.joined(policy);
+            a.reset();
+            engine.closed(&call);
+            b.reset();
+        }
+        // A stranger first; lost, come back, deleted.
+        30 => {
+            let (mut call, a, b) = engine.joined(Policy::Aware);
+            call.answer_with(Role::Accept, Role::Accept, Target::None, Target::None, MOVED);
+            call.path[1] = MOVED.to_owned();
+            let mut stranger = Peer::dial(call.local[1]);
+            stranger.send(&replace(&call.bind(Side::B, "tidwrong"), "ownB", "other"));
+            stranger.frame();
+            stranger.reset();
+            let mut new = Peer::dial(call.local[1]);
+            new.send(&call.bind(Side::B, "tidmoved"));
+            engine.until(&call, NoticeKind::Renewed(Side::B));
+            [a, b, new].into_iter().for_each(Peer::reset);
+            engine.closed(&call);
+        }
+        // Bound on one side, deleted.
+        40 => {
+            let call = engine.open(policy);
+            call.answer(Role::Accept, Role::Accept, Target::None, Target::None);
+            let mut a = Peer::dial(call.local[0]);
+            a.send(&call.bind(Side::A, "tidalone"));
+            engine.until(&call, NoticeKind::Bound(Side::A));
+            a.reset();
+            engine.until(&call, NoticeKind::LegLost(Side::A, msrp_relay::LegReason::Reset));
+            deleted(engine, &call);
+        }
+        // Answered, and nobody came.
+        odd if odd % 2 == 1 => {
+            let call = engine.open(policy);
+            call.answer(Role::Accept, Role::Accept, Target::None, Target::None);
+            deleted(engine, &call);
+        }
+        _ => deleted(engine, &engine.open(policy)),
+    }
+}
+
+#[test]
+fn lives_leave_nothing_behind() {
+    let lives = std::env::var("LIFECYCLES").map_or(100_000, |lives| lives.parse().unwrap());
+    let mut engine = Engine::new(Config { threads: 2, ..config() });
+    let warm = lives / 10;
+    (0..warm).for_each(|number| live(&mut engine, number));
+    let (descriptors_then, memory_then) = (descriptors(), memory());
+    (warm..lives).for_each(|number| live(&mut engine, number));
+    assert_eq!(descriptors(), descriptors_then);
+    let grown = memory().saturating_sub(memory_then);
+    assert!(grown < 1024, "{grown} pages more than after {warm} of {lives} lives");
+    let counters = engine.relay.counters();
+    assert_eq!(counters.closed.values().sum::<u64>(), lives as u64);
+    assert_eq!((counters.total.opened, counters.total.panics), (lives as u64, 0));
+    println!("{lives} lives, {} joined, {grown} pages more", counters.total.joined);
+}
