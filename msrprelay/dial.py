@@ -12,6 +12,7 @@ import encodings.idna  # noqa: F401
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -20,6 +21,8 @@ from ipaddress import (
     ip_address,
     ip_network,
 )
+
+from .uri import REMEMBERED_HOSTS
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -62,6 +65,7 @@ class DialPolicy:
         return None
 
 
+@lru_cache(REMEMBERED_HOSTS)
 def literal(host: str) -> Address | None:
     """``host`` as an address, None if it is a name."""
     try:

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 log = Log()
 
+# New objects until the collector looks for cycles.
+GARBAGE = 50_000
 # Seconds between looks at the host.
 SAMPLING = 1.0
 
@@ -157,6 +159,8 @@ class RelayProcess:
         # What there is now stays: the collector need not look at it again.
         gc.collect()
         gc.freeze()
+        # A call leaves no cycles behind: the default would look for them every few calls.
+        gc.set_threshold(GARBAGE)
         where = ", ".join(f"{host}:{port}" for host, port in self.ng.bound)
         sessions = self.admission.room.most_sessions
         log.info("serving", ng=where, control=self.config.control, sessions=sessions)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from .errors import UriError
+
+# One call names each of its hosts many times, and peers come again.
+REMEMBERED_HOSTS = 1024
 
 
 class Uri:
@@ -90,6 +94,7 @@ def host_port_span(text: str) -> tuple[int, int]:
     return found.span("host_port")
 
 
+@lru_cache(REMEMBERED_HOSTS)
 def address(host: str) -> IPv4Address | IPv6Address | None:
     """The address a host spells, or ``None`` for a name. A zone (``%eth0``) is no address."""
     try:

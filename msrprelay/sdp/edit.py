@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ..roles import Setup
 from ..uri import Uri, host_port, host_port_span
@@ -43,35 +43,44 @@ def edit_section(lines: Sequence[Line], section: MsrpSection, edit: SectionEdit)
     """The section's lines, rewritten. ``lines[0]`` is its m= line; line ends stay as they are."""
     if edit.policy == "aware" and not edit.session_id:
         raise ValueError("the aware policy needs a session-id of the relay's own")
-    result = [line for line in lines if not _dropped(line.text, edit.policy)]
-    result[0] = Line(_with_port(result[0].text, edit.port), result[0].end)
+    result = [named for named in map(_named, lines) if not _dropped(named.name, edit.policy)]
+    first = lines[0]
+    result[0] = Named(b"m=", Line(_with_port(first.text, edit.port), first.end))
     connection = b"c=IN %b %b" % (edit.family.encode(), edit.host.encode())
-    _put(result, _is_connection, connection, _after_title(result))
+    _put(result, b"c=", connection, _after_title(result))
     if edit.policy == "aware":
-        path = b"a=path:" + edit.uri(section.tls).encode()
-        _put(result, _is("path"), path, len(result))
+        _put(result, b"path", b"a=path:" + edit.uri(section.tls).encode(), len(result))
     elif edit.policy == "sessmatch":
         _move_first_uri(result, edit)
-    after_path = _last(result, _is("path")) + 1
+    after_path = max(i for i, named in enumerate(result) if named.name == b"path") + 1
     if edit.fingerprint is not None:
-        _put(result, _is("fingerprint"), b"a=fingerprint:" + edit.fingerprint, after_path)
-    _put(result, _is("setup"), b"a=setup:" + edit.setup.value.encode(), after_path)
+        _put(result, b"fingerprint", b"a=fingerprint:" + edit.fingerprint, after_path)
+    _put(result, b"setup", b"a=setup:" + edit.setup.value.encode(), after_path)
     if edit.mark:
         mark = b"a=msrprelay:" + edit.mark.encode()
         # Another relay's mark stays: a loop may lead through both.
-        _put(result, lambda text: text == mark, mark, len(result))
-    return result
+        if all(named.line.text != mark for named in result):
+            _insert(result, b"msrprelay", mark, len(result))
+    return [named.line for named in result]
 
 
-def _dropped(text: bytes, policy: Policy) -> bool:
+class Named(NamedTuple):
+    """A line with the name of its attribute, or with ``c=`` and the like."""
+
+    name: bytes
+    line: Line
+
+
+def _named(line: Line) -> Named:
+    pair = attribute(line.text)
+    return Named(line.text[:2] if pair is None else pair[0], line)
+
+
+def _dropped(name: bytes, policy: Policy) -> bool:
     """Lines that would lead the peer past the relay: ICE, and CEMA where the relay is no CEMA box.
 
     RFC 6714 section 6.2: a B2BUA never forwards a=msrp-cema.
     """
-    pair = attribute(text)
-    if pair is None:
-        return False
-    name = pair[0]
     return name in _ICE or name.startswith(b"ice-") or (name == b"msrp-cema" and policy == "aware")
 
 
@@ -82,56 +91,46 @@ def _with_port(text: bytes, port: int) -> bytes:
     return b"%b%d%b" % (text[:start], port, text[start + len(old) :])
 
 
-def _move_first_uri(lines: list[Line], edit: SectionEdit) -> None:
+def _move_first_uri(lines: list[Named], edit: SectionEdit) -> None:
     """Replace host and port of the path's first URI; session-id and later URIs are the peer's."""
-    at = next(i for i, line in enumerate(lines) if _is("path")(line.text) and _value(line.text))
-    text, end = lines[at]
+    paths = (i for i, named in enumerate(lines) if named.name == b"path")
+    at = next(i for i in paths if _value(lines[i].line.text))
+    text, end = lines[at].line
     uri = _value(text).split()[0]
     start = text.index(uri, text.index(b":") + 1)
     first, last = host_port_span(uri.decode("ascii"))
     target = host_port(edit.host, edit.port).encode()
-    lines[at] = Line(text[: start + first] + target + text[start + last :], end)
+    moved = text[: start + first] + target + text[start + last :]
+    lines[at] = Named(b"path", Line(moved, end))
 
 
-def _put(lines: list[Line], wanted: Callable[[bytes], bool], text: bytes, at: int) -> None:
-    """Make ``text`` the only wanted line: in the first one's place, or new at ``at``."""
-    places = [i for i, line in enumerate(lines) if wanted(line.text)]
-    if places:
-        lines[places[0]] = Line(text, lines[places[0]].end)
-        for i in reversed(places[1:]):
-            del lines[i]
-    elif lines[at - 1].end:
-        lines.insert(at, Line(text, lines[0].end))
+def _put(lines: list[Named], name: bytes, text: bytes, at: int) -> None:
+    """Make ``text`` the only line of that name: in the first one's place, or new at ``at``."""
+    places = [i for i, named in enumerate(lines) if named.name == name]
+    if not places:
+        _insert(lines, name, text, at)
+        return
+    lines[places[0]] = Named(name, Line(text, lines[places[0]].line.end))
+    for i in reversed(places[1:]):
+        del lines[i]
+
+
+def _insert(lines: list[Named], name: bytes, text: bytes, at: int) -> None:
+    before = lines[at - 1]
+    if before.line.end:
+        lines.insert(at, Named(name, Line(text, lines[0].line.end)))
     else:
         # The body ends without a line end: it goes on doing so.
-        lines[at - 1] = Line(lines[at - 1].text, lines[0].end)
-        lines.insert(at, Line(text, b""))
+        lines[at - 1] = Named(before.name, Line(before.line.text, lines[0].line.end))
+        lines.insert(at, Named(name, Line(text, b"")))
 
 
-def _after_title(lines: list[Line]) -> int:
+def _after_title(lines: list[Named]) -> int:
     """Where a new c= line belongs: after m= and i= (RFC 8866 section 5)."""
     at = 1
-    while at < len(lines) and lines[at].text.startswith(b"i="):
+    while at < len(lines) and lines[at].name == b"i=":
         at += 1
     return at
-
-
-def _last(lines: list[Line], wanted: Callable[[bytes], bool]) -> int:
-    return max(i for i, line in enumerate(lines) if wanted(line.text))
-
-
-def _is(name: str) -> Callable[[bytes], bool]:
-    key = name.encode()
-
-    def wanted(text: bytes) -> bool:
-        pair = attribute(text)
-        return pair is not None and pair[0] == key
-
-    return wanted
-
-
-def _is_connection(text: bytes) -> bool:
-    return text.startswith(b"c=")
 
 
 def _value(text: bytes) -> bytes:
