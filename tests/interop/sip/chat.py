@@ -132,15 +132,21 @@ class Voice:
         self.name = name
         self.sent = Script(name)
         self.heard = Script(other)
-        self.connection = connection
+        self.connections: list[Connection] = []
         self._open: set[str] = set()
         self.take_over(connection)
+
+    @property
+    def connection(self) -> Connection:
+        """The one it talks on."""
+        return self.connections[-1]
 
     def take_over(self, connection: Connection) -> None:
         """Go on where we were, on another connection."""
         assert not self._open, f"{self.name} still waits for {len(self._open)} answers or reports"
-        self.connection.listeners = ()
-        self.connection = connection
+        for former in self.connections:
+            former.listeners = ()
+        self.connections.append(connection)
         connection.listeners = (self._take,)
 
     async def say(self) -> None:
@@ -177,7 +183,6 @@ class Chat:
     def __init__(self, a: Connection, b: Connection) -> None:
         self.a = Voice("a", "b", a)
         self.b = Voice("b", "a", b)
-        self.connections = [a, b]
         self.asked = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._pausing = False
@@ -187,6 +192,11 @@ class Chat:
     def messages(self) -> int:
         """How many have arrived and been reported in the direction that has had fewer."""
         return min(self.a.heard.number, self.b.heard.number)
+
+    @property
+    def connections(self) -> list[Connection]:
+        """All there have been."""
+        return self.a.connections + self.b.connections
 
     def begin(self) -> None:
         self._pausing = False
@@ -230,7 +240,6 @@ class Chat:
         for voice, connection in ((self.a, a), (self.b, b)):
             if connection is not voice.connection:
                 voice.take_over(connection)
-                self.connections.append(connection)
 
     async def hang_up(self) -> None:
         """Both ends close their connections, as phones do at a BYE."""

@@ -154,8 +154,8 @@ async def assert_all_octets(relay: Relay, call_id: str, talk: Chat) -> None:
     """The relay has read and written what the two ends have written and read, to the octet."""
     a, b = await relay.legs(call_id)
     for leg, voice in ((a, talk.a), (b, talk.b)):
-        assert leg["bytes-in"] == voice.connection.bytes_sent
-        assert leg["bytes-out"] == voice.connection.bytes_received
+        assert leg["bytes-in"] == sum(each.bytes_sent for each in voice.connections)
+        assert leg["bytes-out"] == sum(each.bytes_received for each in voice.connections)
 
 
 async def connected(site: Site, script: str, call_id: str, **more: Any) -> Call:

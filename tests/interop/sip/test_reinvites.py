@@ -6,7 +6,7 @@ import pytest
 
 from .call import Call, establish
 from .chat import silence
-from .document import GAPS, Seen, tell
+from .document import Seen, tell
 from .site import Relay, Site, assert_all_octets, conclude, connected
 
 ROUNDS = 40
@@ -25,7 +25,6 @@ async def test_a_session_refresh_changes_nothing(site: Site) -> None:
         tell("refresh", await conclude(site, call, talk))
 
 
-@pytest.mark.xfail(reason=GAPS["caller-moves"], strict=True)
 @pytest.mark.parametrize("name", ["caller-moves", "callee-moves"])
 async def test_who_has_another_path_dials_anew_and_the_other_stays(site: Site, name: str) -> None:
     call = await connected(site, "stateful.cfg", name)
