@@ -17,8 +17,8 @@ import click
 
 from .load import build
 from .processes import find
+from .search import PROGRAM
 
-PROGRAM = Path(__file__).parent / "target" / "release" / "framing"
 KEPT = Path(__file__).with_name("instructions.json")
 # What start and end cost is the same in both, and drops out of the difference.
 FEW, MANY = 1, 5

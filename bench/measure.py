@@ -12,7 +12,8 @@ from .control import Daemon
 from .ends import Policy
 from .load import Generator, generating
 from .place import Place
-from .systems import System
+from .search import Search
+from .systems import Measured, System
 from .works import Work
 
 __all__ = ["Sample", "measure"]
@@ -50,10 +51,12 @@ class Sample(msgspec.Struct):
     socket_pages: int = 0
 
 
-def measure(work: Work, system: System | Daemon, place: Place, policy: Policy) -> dict[str, Any]:
+def measure(work: Work, system: Measured, place: Place, policy: Policy) -> dict[str, Any]:
     """The fields of a :class:`Sample`. Raises RuntimeError where the system did not do the work."""
     if isinstance(system, Daemon):
         return calls(work, system)
+    if isinstance(system, Search):
+        return {"cost": system.slowest(work.load["cases"], work.amount) * GIGA}
     if work.measure == "memory":
         return idle_memory(work, system, place, policy)
     if work.measure == "held":

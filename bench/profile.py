@@ -17,6 +17,7 @@ from .load import build
 from .measure import measure
 from .place import loopback, segments
 from .processes import find
+from .search import Search
 from .systems import SYSTEMS
 from .works import catalogue
 
@@ -45,6 +46,8 @@ def main(
         if place is None:
             raise click.ClickException("this work needs namespaces")
         started = SYSTEMS[system](place)
+        if isinstance(started, Search):
+            raise click.ClickException("callgrind says more of that")
         data = str(Path(directory) / "perf.data")
         pids = ",".join(map(str, started.pids()))
         perf = subprocess.Popen([find("perf"), *RECORD, "--output", data, "--pid", pids])

@@ -6,12 +6,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
-from .control import Daemon
 from .ends import Policy
 from .measure import Sample, measure
 from .place import Place, loopback, segments
 from .processes import Unavailable
-from .systems import SYSTEMS, System, is_ours
+from .systems import SYSTEMS, Measured, is_ours
 from .works import Work
 
 __all__ = ["Contender", "Say", "run"]
@@ -43,7 +42,7 @@ class Field:
         self._place = place
         self._stack = stack
         self._say = say
-        self._running: dict[str, System | Daemon] = {}
+        self._running: dict[str, Measured] = {}
         self._absent: set[str] = set()
 
     def rounds(self, work: Work, rounds: int, *, quick: bool) -> Iterator[Sample]:
@@ -81,7 +80,7 @@ class Field:
         return None
 
     @contextmanager
-    def _system(self, name: str, *, fresh: bool) -> Iterator[System | Daemon]:
+    def _system(self, name: str, *, fresh: bool) -> Iterator[Measured]:
         if fresh:
             # Both would listen on the same port.
             self._discard(name)

@@ -97,7 +97,8 @@ def valued(catalogue: Catalogue, work: Work, table: Table) -> Iterator[Row]:
     """Ours to a value."""
     for target in catalogue.target:
         for system, policy, ours in table.ours(work.name):
-            bars = target.value if system == "msrprelay" else target.value_defaults or target.value
+            shipped = system == "msrprelay-defaults"
+            bars = (target.value_defaults if shipped else None) or target.value
             if (target.work, target.policy) == (work.name, policy) and bars:
                 yield value_row(work.title, label(system, policy), work.unit, ours, bars)
 
@@ -177,7 +178,7 @@ def spread(values: list[float]) -> tuple[float, float] | None:
 def label(system: str, policy: Policy) -> str:
     """The policy, and what else distinguishes the variant."""
     match system:
-        case "msrprelay":
+        case "msrprelay" | "msrprelay-search":
             return policy
         case "msrprelayd":
             return "compiled"

@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from . import readings
 from .control import DAEMONS, Daemon
@@ -16,8 +16,9 @@ from .ends import End, Policy, dialled, ends_of
 from .peers import RECIPES, SINK_PORT, Peer
 from .place import Place
 from .processes import Lines
+from .search import Search
 
-__all__ = ["SYSTEMS", "System", "is_ours"]
+__all__ = ["SYSTEMS", "Measured", "System", "is_ours"]
 
 
 class System(Protocol):
@@ -134,14 +135,18 @@ def daemon(name: str) -> Callable[[Place], Daemon]:
     return lambda place: Daemon(place, name)
 
 
+# Relays, control planes, and the framer alone.
+Measured: TypeAlias = System | Daemon | Search
+
 # By name; those of this project begin with its name.
-SYSTEMS: dict[str, Callable[[Place], System | Daemon]] = {
+SYSTEMS: dict[str, Callable[[Place], Measured]] = {
     "msrprelay": Engine,
     # As shipped: with the event ring.
     "msrprelay-defaults": lambda place: Engine(place, ring=True),
     "msrprelay-2-threads": lambda place: Engine(place, threads=2, pinned=False),
     # What two threads are compared with.
     "one-thread": lambda place: Engine(place, pinned=False),
+    "msrprelay-search": Search,
     "direct": Direct,
     **{name: peer(name) for name in RECIPES},
     **{name: daemon(name) for name in DAEMONS},

@@ -73,7 +73,10 @@ class Work(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         most = (hard - SPARE_DESCRIPTORS) // ENDS
         sessions = min(self.sessions, most)
         amount = min(self.amount, sessions) if self.load["kind"] == "setup" else self.amount
-        return msgspec.structs.replace(self, sessions=sessions, amount=amount)
+        fewer = f" ({sessions} here)" if sessions < self.sessions else ""
+        return msgspec.structs.replace(
+            self, sessions=sessions, amount=amount, title=self.title + fewer
+        )
 
 
 class Target(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
