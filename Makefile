@@ -7,7 +7,7 @@ HOT    := $(wildcard msrprelay/offer_answer/*.py msrprelay/rpc/bencode.p* msrpre
 RUST   := $(shell find native -name '*.rs' -o -name 'Cargo.*' | grep -v /target/)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check ci fmt lint types rust wheel bench bench-quick fuzz soak clean
+.PHONY: help setup demo test check docs ci fmt lint types rust wheel bench bench-quick fuzz soak clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ rust: setup
 
 wheel: setup
 	$(STAGE) wheel env PYTHON=$(PYTHON) ./scripts/check-wheel
+
+docs: setup ## write the generated parts of the manual again
+	WRITE_DOCS=1 $(BIN)/python -m pytest --quiet tests/docs
 
 ci: setup ## what CI runs: all checks, then the tests
 	@$(MAKE) --no-print-directory check test

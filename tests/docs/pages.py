@@ -1,6 +1,6 @@
 """Pages of docs/ with generated parts, each between a pair of comments.
 
-``WRITE_DOCS=1 .venv/bin/python -m pytest tests/docs`` writes the parts again.
+``make docs`` writes the parts again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def check(page: str, parts: Mapping[str, str]) -> None:
         text = made
     old, new = masked(text).splitlines(), masked(made).splitlines()
     changed = [line for line in difflib.unified_diff(old, new, lineterm="", n=0) if line[3:]]
-    assert not changed, "\n".join([f"{path} is old: run with {WRITING}=1", *changed])
+    assert not changed, "\n".join([f"{path} is old: make docs", *changed])
 
 
 def masked(text: str) -> str:
