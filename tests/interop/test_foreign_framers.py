@@ -90,7 +90,7 @@ def segments(stream: bytes) -> list[bytes]:
 
 def dissected(streams: list[bytes], folder: Path) -> list[list[Frame]]:
     """What tshark finds; each stream is a connection of its own."""
-    packets = []
+    packets: list[tuple[float, bytes]] = []
     for number, stream in enumerate(streams):
         source, seq = ("192.0.2.1", FIRST + number), 1
         for segment in segments(stream):
