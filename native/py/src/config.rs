@@ -62,7 +62,6 @@ impl EngineConfig {
                 head: self.header_block_bytes,
                 headers: self.header_count,
             },
-            ..Config::default()
         })
     }
 }
