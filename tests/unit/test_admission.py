@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from session_fakes import Lab, answer, delete, drain, offer
-from test_sessions import refusal, send
 
 from msrprelay.errors import CommandError
 from msrprelay.sessions import Admission, Room
 from msrprelay.strain import Strained
+
+from .session_fakes import Lab, answer, delete, drain, offer
+from .test_sessions import refusal, send
 
 
 def admission(room: Room) -> tuple[Admission, list[float]]:

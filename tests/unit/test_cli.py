@@ -17,7 +17,6 @@ import click
 import pytest
 import structlog
 from click.testing import CliRunner, Result
-from rpc_fakes import FakeCommands
 
 from msrprelay import config as configuration
 from msrprelay import server as relay_server
@@ -28,6 +27,8 @@ from msrprelay.log import configure
 from msrprelay.rpc.dispatcher import Dispatcher
 from msrprelay.rpc.jsonrpc import JsonRpcResponder
 from msrprelay.rpc.jsonrpc_server import JsonRpcServer
+
+from .rpc_fakes import FakeCommands
 
 CALLS = ["call-1", "call-2\x1b[2J"]
 

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from session_fakes import FakeSession, Lab, listing, sdp
 
 from msrprelay.commands import Origin
 from msrprelay.rpc import bencode
@@ -22,6 +21,8 @@ from msrprelay.rpc.dispatcher import Dispatcher
 from msrprelay.rpc.ng import NgResponder
 from msrprelay.rpc.reply_cache import ReplyCache
 from msrprelay.surface import Surface
+
+from .session_fakes import FakeSession, Lab, listing, sdp
 
 TIMEOUT, TRIES = 1.0, 5
 LOST, DOUBLED, LATEST = 0.3, 0.3, 0.4
@@ -36,12 +37,12 @@ Line = tuple[str, dict[str, object]]
 
 def story(kind: str, call: int) -> list[Line]:
     """What the SIP server asks about one call, one request after the other."""
-    tags = {"call-id": f"call-{call}", "from-tag": f"a{call}"}
+    tags: dict[str, object] = {"call-id": f"call-{call}", "from-tag": f"a{call}"}
     both = {**tags, "to-tag": f"b{call}"}
-    offer = ("offer", {**tags, "sdp": sdp(session_id=f"first-{call}")})
-    answer = ("answer", {**both, "sdp": sdp("203.0.113.9", 9000, session_id=f"bob-{call}")})
-    again = ("offer", {**both, "sdp": sdp(session_id=f"second-{call}")})
-    delete = ("delete", {**tags, "delete delay": 0})
+    offer: Line = ("offer", {**tags, "sdp": sdp(session_id=f"first-{call}")})
+    answer: Line = ("answer", {**both, "sdp": sdp("203.0.113.9", 9000, session_id=f"bob-{call}")})
+    again: Line = ("offer", {**both, "sdp": sdp(session_id=f"second-{call}")})
+    delete: Line = ("delete", {**tags, "delete delay": 0})
     talk: Line = ("talk", {})
     stories: dict[str, list[Line]] = {
         "never-answered": [offer],

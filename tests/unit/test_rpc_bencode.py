@@ -8,7 +8,8 @@ from types import ModuleType
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rpc_recordings import REQUESTS
+
+from .rpc_recordings import REQUESTS
 
 
 @pytest.fixture(scope="session")

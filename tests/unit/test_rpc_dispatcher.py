@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from rpc_fakes import FakeCommands
 from structlog.testing import capture_logs
 
 from msrprelay.commands import Origin
@@ -13,6 +12,8 @@ from msrprelay.errors import CommandError
 from msrprelay.rpc import bencode
 from msrprelay.rpc.dispatcher import JSON_RPC, Dispatcher
 from msrprelay.rpc.requests import Fields
+
+from .rpc_fakes import FakeCommands
 
 ORIGIN = Origin("udp", "127.0.0.1", 5000)
 OFFER: dict[str, bencode.Value] = {"call-id": b"c", "from-tag": b"f", "sdp": b"v=0"}

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from rpc_fakes import FakeCommands
 
 from msrprelay.config import EventPosts
 from msrprelay.events import Event, Feed
@@ -19,6 +18,8 @@ from msrprelay.rpc.dispatcher import Dispatcher
 from msrprelay.rpc.jsonrpc import JsonRpcResponder
 from msrprelay.rpc.jsonrpc_server import JsonRpcServer
 from msrprelay.rpc.webhook import Webhook, everything, terminate_dialog, webhooks
+
+from .rpc_fakes import FakeCommands
 
 
 def event(name: str = "joined", **said: Any) -> Event:

@@ -16,7 +16,6 @@ import pytest
 import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
-from rpc_fakes import FakeCommands
 from structlog.testing import capture_logs
 
 from msrprelay.commands import Origin
@@ -24,6 +23,8 @@ from msrprelay.errors import CommandError
 from msrprelay.rpc.dispatcher import Dispatcher
 from msrprelay.rpc.jsonrpc import JsonRpcResponder
 from msrprelay.rpc.jsonrpc_server import JsonRpcServer
+
+from .rpc_fakes import FakeCommands
 
 ORIGIN = Origin("unix", "pid 1 uid 0 gid 0", 0)
 Run = Callable[[Coroutine[Any, Any, None]], None]

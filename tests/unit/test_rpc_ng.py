@@ -6,8 +6,6 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rpc_fakes import FakeCommands
-from rpc_recordings import REQUESTS, Recorded, request
 
 from msrprelay.commands import Origin
 from msrprelay.errors import CommandError
@@ -15,6 +13,9 @@ from msrprelay.rpc import bencode
 from msrprelay.rpc.dispatcher import Dispatcher
 from msrprelay.rpc.ng import LARGEST_REPLY, NgResponder
 from msrprelay.rpc.reply_cache import ReplyCache
+
+from .rpc_fakes import FakeCommands
+from .rpc_recordings import REQUESTS, Recorded, request
 
 ORIGIN = Origin("udp", "127.0.0.1", 5000)
 OFFER = bencode.encode({"call-id": "c", "from-tag": "f", "sdp": "v=0", "command": "offer"})

@@ -8,10 +8,11 @@ import tracemalloc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rpc_recordings import REQUESTS, Recorded
 
 from msrprelay.rpc import bencode
 from msrprelay.rpc.ng_stream import BencodeScan, NgStream, StreamFault
+
+from .rpc_recordings import REQUESTS, Recorded
 
 Message = tuple[bytes, bytes]
 PING = b"d7:command4:pinge"

@@ -8,7 +8,6 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rpc_recordings import REQUESTS, Recorded, request
 
 from msrprelay.commands import Answer, Delete, Offer, Origin
 from msrprelay.errors import CommandError
@@ -23,6 +22,8 @@ from msrprelay.rpc.requests import (
     parse_query,
     parse_terminate,
 )
+
+from .rpc_recordings import REQUESTS, Recorded, request
 
 ORIGIN = Origin("udp", "127.0.0.1", 5000)
 Parse = Callable[[Fields, Origin], Offer | Answer | Delete]

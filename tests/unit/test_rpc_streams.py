@@ -9,8 +9,6 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from rpc_fakes import FakeCommands
-from rpc_recordings import REQUESTS
 
 from msrprelay.rpc import bencode
 from msrprelay.rpc.dispatcher import Dispatcher
@@ -18,6 +16,9 @@ from msrprelay.rpc.http import HttpServer
 from msrprelay.rpc.ng import NgResponder
 from msrprelay.rpc.ng_streams import NgStreamServer
 from msrprelay.rpc.reply_cache import ReplyCache
+
+from .rpc_fakes import FakeCommands
+from .rpc_recordings import REQUESTS
 
 PING, PONG = b"d7:command4:pinge", b"d6:result4:ponge"
 

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 import uvloop
-from rpc_fakes import FakeCommands
 
 from msrprelay.rpc import bencode
 from msrprelay.rpc.dispatcher import Dispatcher
 from msrprelay.rpc.ng import NgResponder, NgUdpServer
 from msrprelay.rpc.reply_cache import ReplyCache
+
+from .rpc_fakes import FakeCommands
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 Where = tuple[str, int]

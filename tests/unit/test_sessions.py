@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from session_fakes import (
+
+from msrprelay.commands import Reply
+from msrprelay.errors import CommandError
+from msrprelay.sdp import MsrpSection, parse
+
+from .session_fakes import (
     BOB,
     Lab,
     answer,
@@ -20,10 +25,6 @@ from session_fakes import (
     sdp,
     terminate,
 )
-
-from msrprelay.commands import Reply
-from msrprelay.errors import CommandError
-from msrprelay.sdp import MsrpSection, parse
 
 AUDIO = b"v=0\r\no=- 1 1 IN IP4 1.1.1.1\r\ns=-\r\nt=0 0\r\nm=audio 4 RTP/AVP 0\r\n"
 PASSIVE_BOB = sdp("203.0.113.9", 9000, session_id="bobid", setup="passive")

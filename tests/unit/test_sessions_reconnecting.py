@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from session_fakes import FakeSession, Lab, answer, delete, listing, offer, sdp
-
 from msrprelay.commands import Reply
 from msrprelay.dataplane import Notice
+
+from .session_fakes import FakeSession, Lab, answer, delete, listing, offer, sdp
 
 
 def send(lab: Lab, request: Any) -> Reply:
