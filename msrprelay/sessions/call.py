@@ -64,7 +64,17 @@ class Call:
         return None
 
     def branch_to_answer(self, request: SdpRequest) -> Branch | None:
-        """The branch whose offer this answers."""
+        """The branch whose offer this answers.
+
+        The via-branch of a re-INVITE may have been a fork's that never answered: both tags of a
+        dialog come before it.
+        """
+        for branch in self.branches.values():
+            tags = (request.from_tag, request.to_tag)
+            if branch.negotiation.committed is not None and all(
+                branch.negotiation.side_of(tag) is not None for tag in tags
+            ):
+                return branch
         if request.via_branch in self.branches:
             return self.branches[request.via_branch]
         known = [
