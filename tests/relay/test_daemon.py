@@ -194,8 +194,9 @@ async def main():
     before = set(sys.modules)
     first = {k: v for k, v in FIELDS.items() if k != "to-tag"}
     process.sessions.offer(parse_offer(first, ORIGIN))
-    process.sessions.answer(parse_answer({**FIELDS, "sdp": OFFER.replace(b"127.0.0.1:9", b"localhost:2")
-        .replace(b"active", b"passive").replace(b"message 9", b"message 2")}, ORIGIN))
+    answer = OFFER.replace(b"127.0.0.1:9", b"localhost:2")
+    answer = answer.replace(b"active", b"passive").replace(b"message 9", b"message 2")
+    process.sessions.answer(parse_answer({**FIELDS, "sdp": answer}, ORIGIN))
     process.sessions.query(parse_query(FIELDS, ORIGIN))
     process.statistics(), process.limits()
     await asyncio.sleep(0.1)
