@@ -87,6 +87,9 @@ SCENARIOS = {
     "cancel-sipp": Scenario(UNANSWERED, "CANCEL while it rings", SIPP),
     "fork": Scenario(UNANSWERED, "two phones ring, one answers", "stateful"),
     "fork-early": Scenario(UNANSWERED, "one phone answers 183 with SDP, the other 200", "stateful"),
+    "fork-branches": Scenario(
+        UNANSWERED, "two phones ring, each at a place of its own; then re-INVITEs", "branches"
+    ),
     "fork-debian": Scenario(UNANSWERED, "two phones ring, one answers", "Debian's own"),
     "replies-lost": Scenario(LOSSES, "two replies to each command lost", "stateful"),
     "requests-lost": Scenario(LOSSES, "two transmissions of each command lost", "stateful"),
@@ -107,6 +110,7 @@ SCENARIOS = {
     ),
     "full": Scenario(RELAYS, "the first has no ports left", "stateful"),
     "busy-relay": Scenario(RELAYS, "the first has all the sessions it may have", "stateful"),
+    "weights": Scenario(RELAYS, "both have room, weights 3 and 1: forty calls", "stateful"),
     "dead": Scenario(RELAYS, "the first is killed", "stateful"),
     "lost-488-minimal": Scenario(SEED, "the callee's 488, lost three times", "minimal"),
     "lost-488-stateful": Scenario(SEED, "the callee's 488, lost three times", "stateful"),
@@ -127,10 +131,10 @@ every call the two ends send messages of 1 to 6000 octets all the time, wait for
 success REPORT of each, and compare each message that arrives with the one that was sent. Where a
 call has ended, no port of the relay is in use any more.
 
-Scripts: **minimal**, **stateful** and **chained** are those of `deploy/kamailio/`, loaded as they
-are. **Debian's own** is `/etc/kamailio/kamailio.cfg` as the package installs it (`WITH_NAT`,
-`WITH_RTPENGINE`; only the relay's port is another). The **careless** one is how not to do it.
-Phones are scripted in Python, or sipp where it says so.
+Scripts: **minimal**, **stateful**, **chained** and **branches** are those of `deploy/kamailio/`,
+loaded as they are. **Debian's own** is `/etc/kamailio/kamailio.cfg` as the package installs it
+(`WITH_NAT`, `WITH_RTPENGINE`; only the relay's port is another). The **careless** one is how not to
+do it. Phones are scripted in Python, or sipp where it says so.
 """
 
 

@@ -34,16 +34,18 @@ class Relay:
     process: Program
     middle: Middle
     ng: NgClient
+    weight: int = 1
+    """Its share of the calls, as the SIP server has it."""
 
     async def query(self, call_id: str) -> dict[str, Any]:
         """What the relay says of a call, also of one that has ended."""
         return await self.ng.ask("query", {"call-id": call_id, "msrp-ended": "1"})
 
     async def legs(self, call_id: str) -> list[dict[str, Any]]:
-        """Both legs of the call's only session."""
+        """Both legs of the call's only session; of forks, the only one that was answered."""
         sessions = (await self.query(call_id))["msrp"]["sessions"]
-        assert len(sessions) == 1, sessions
-        legs: list[dict[str, Any]] = sessions[0]["legs"]
+        (answered,) = [each for each in sessions if each["state"] != "offered"]
+        legs: list[dict[str, Any]] = answered["legs"]
         return legs
 
     def has(self, call_id: str) -> bool:
@@ -74,7 +76,12 @@ class Site:
     sip_port: int = 0
 
     async def relay(
-        self, *, ports: int = 64, settings: Sequence[str] = (), faults: Faults | None = None
+        self,
+        *,
+        ports: int = 64,
+        settings: Sequence[str] = (),
+        faults: Faults | None = None,
+        weight: int = 1,
     ) -> Relay:
         """Another relay."""
         name = f"relay {len(self.relays) + 1}"
@@ -90,7 +97,7 @@ class Site:
         if faults is not None:
             before.faults = faults
         client = await self.stack.enter_async_context(ng_client(HOST, port))
-        made = Relay(process, before, client)
+        made = Relay(process, before, client, weight)
         self.relays.append(made)
         self.middles.append(before)
         return made
@@ -113,7 +120,7 @@ class Site:
 
     def nodes(self) -> str:
         """The relays as rtpengine_sock has them."""
-        return " ".join(f"udp:{HOST}:{relay.middle.port}" for relay in self.relays)
+        return " ".join(f"udp:{HOST}:{each.middle.port}={each.weight}" for each in self.relays)
 
     async def shipped(self, script: str, *defines: str) -> None:
         """One of the scripts we ship, as it is."""

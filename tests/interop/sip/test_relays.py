@@ -1,4 +1,4 @@
-"""Two relays in one set: a full one and a dead one are passed over."""
+"""Two relays in one set: calls are shared out; a full one and a dead one are passed over."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from .call import establish
-from .document import tell
-from .site import Site, conclude
+from .call import Call, establish
+from .document import Seen, tell
+from .site import Relay, Site, conclude
 
 CALLS = 8
+SHARED = 40
 
 
 @pytest.mark.parametrize(
@@ -61,3 +62,34 @@ async def test_a_dead_relay_is_passed_over(site: Site) -> None:
     async with moved.conversation() as talk:
         await talk.more(40)
         tell("dead", await conclude(site, moved, talk))
+
+
+async def test_weights_share_the_calls_out_and_each_stays_where_it_is(site: Site) -> None:
+    """Kamailio picks by a hash of the call-id, and pins the call to whom it picked."""
+    heavy, light = await site.relay(weight=3), await site.relay()
+    await site.shipped("stateful.cfg")
+    phones = await site.phones()
+    last: dict[str, Call] = {}
+    for number in range(SHARED):
+        call = await establish(*phones, f"weights-{number}")
+        relay = heavy if heavy.has(call.call_id) else light
+        if relay.middle.name in last:
+            await last[relay.middle.name].hang_up()
+        last[relay.middle.name] = call
+    for call in last.values():
+        async with call.conversation() as talk:
+            await talk.more(20)
+            await call.renegotiate(call.b, call.a)
+            await talk.more(20)
+            octets = (await conclude(site, call, talk)).octets
+    shares = {relay.middle.name: calls(relay) for relay in (heavy, light)}
+    assert not set(shares["relay 1"]) & set(shares["relay 2"]), "a call changed its relay"
+    assert sum(map(len, shares.values())) == SHARED
+    assert len(shares["relay 1"]) > 2 * len(shares["relay 2"]) > 0
+    told = [f"{name}: {len(each)} calls, each with all it asked" for name, each in shares.items()]
+    tell("weights", Seen("; ".join(told), octets))
+
+
+def calls(relay: Relay) -> list[str]:
+    """The calls a relay was asked about."""
+    return sorted({each.call_id for each in relay.middle.exchanges if each.call_id})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from .call import Call, Party, callee, invite
+from .chat import told
 from .document import Seen, tell
 from .message import Message
 from .phone import Phone
@@ -48,6 +49,58 @@ async def test_debians_script_asks_once_for_each_branch(site: Site) -> None:
     await site.relay()
     await site.debian()
     tell("fork-debian", await fork(site, "fork-debian", behind_nat=True))
+
+
+async def test_forks_told_apart_have_places_of_their_own(site: Site) -> None:
+    """A re-INVITE has a branch of its own again, one that was a fork's: its tags count."""
+    await site.relay()
+    await site.shipped("branches.cfg")
+    alice, bob = await site.phones()
+    other = await site.phone("bob")
+    await both_register(bob, other)
+    invitation = invite(alice, bob.address, "fork-branches")
+    first, second = await asyncio.gather(bob.next("INVITE"), other.next("INVITE"))
+    assert told(first.body).path != told(second.body).path
+    # Who answers is not who was asked first.
+    if branch(site, told(second.body).path) == "0":
+        bob, other, first, second = other, bob, second, first
+    called = callee(other, second)
+    bob.respond(first, 180, "Ringing")
+    other.respond(second, 200, "OK", called.media.sdp())
+    await invitation.taken()
+    await cancelled(bob, first)
+    await other.next("ACK")
+    call = Call(invitation.caller, called)
+    async with call.conversation() as talk:
+        await talk.more(20)
+        await call.renegotiate(call.b, call.a)
+        await call.refused(call.a, call.b)
+        await call.move(talk, call.a, call.b)
+        await talk.more(20)
+        seen = await conclude(site, call, talk)
+    assert all(each.result == "ok" for each in site.relays[0].middle.of("fork-branches"))
+    tell("fork-branches", seen)
+
+
+async def test_a_call_that_no_relay_takes_is_refused_statefully(site: Site) -> None:
+    """Also where the relay is asked once for each branch: the 503 repeats until its ACK."""
+    relay = await site.relay()
+    await site.shipped("branches.cfg")
+    alice, bob = await site.phones()
+    relay.process.kill()
+    alice.deaf = lambda message: message.status == 503 and len(alice.unheard) < 2
+    invitation = invite(alice, bob.direct, "fork-unserved")
+    assert (await invitation.transaction.final()).status == 503
+    assert len(alice.unheard) == 2
+    assert bob.requests.empty()
+
+
+def branch(site: Site, path: tuple[str, ...]) -> str:
+    """The via-branch whose offer was given a path."""
+    for each in site.relays[0].middle.exchanges:
+        if each.reply and "sdp" in each.reply and told(each.reply["sdp"]).path == path:
+            return bytes(each.fields["via-branch"]).decode()
+    raise AssertionError(f"no offer was given {path}")
 
 
 async def fork(site: Site, call_id: str, *, behind_nat: bool) -> Seen:
