@@ -369,6 +369,18 @@ def test_branches_with_a_via_branch_have_ports_of_their_own() -> None:
     assert [len(session.answers) for session in lab.plane.opened] == [0, 1]
 
 
+def test_the_tags_of_a_dialog_come_before_the_via_branch_of_its_re_invite() -> None:
+    """A re-INVITE starts to count branches anew: its branch may have been a fork's."""
+    lab = Lab()
+    send(lab, offer(via_branch="z1"))
+    send(lab, offer(via_branch="z2"))
+    send(lab, answer(via_branch="z2"))
+    moved = sdp("203.0.113.9", 9002, session_id="bobmoved")
+    send(lab, offer(moved, from_tag="bob", to_tag="alice", via_branch="z1"))
+    send(lab, answer(sdp(), from_tag="bob", to_tag="alice", via_branch="z1"))
+    assert [len(session.answers) for session in lab.plane.opened] == [0, 2]
+
+
 def test_forks_without_a_via_branch_share_their_ports() -> None:
     lab = Lab()
     assert send(lab, offer()) == send(lab, offer())
