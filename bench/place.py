@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shlex
+import socket
+import struct
 import subprocess
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +25,9 @@ SYSCTLS = {
     "net.ipv4.ip_local_port_range": "32768 60999",
 }
 SEGMENTS_MTU = 1500
+# linux/sockios.h; linux/ethtool.h: ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO.
+SIOCETHTOOL = 0x8946
+SET_OFFLOADS = (0x1F, 0x24, 0x2C)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +93,13 @@ def segments() -> Iterator[Place | None]:
         lab.wire(near, far, "10.77.0.0/30")
         for namespace, device in ((near, far.role), (far, near.role)):
             settle(namespace)
-            # One segment a packet: what "offloads off" means to the stack above.
-            namespace.ip("link", "set", device, "mtu", str(SEGMENTS_MTU), "gso_max_segs", "1")
+            namespace.ip("link", "set", device, "mtu", str(SEGMENTS_MTU))
+            offloads_off(namespace, device)
         yield Place(
             "veth, 1448-byte segments",
             Side("10.77.0.1", near.name, systems),
             Side("10.77.0.2", far.name, generator),
-            {**SYSCTLS, "mtu": str(SEGMENTS_MTU), "gso_max_segs": "1"},
+            {**SYSCTLS, "mtu": str(SEGMENTS_MTU), "offloads": "tso, gso and gro off"},
         )
 
 
@@ -100,6 +107,16 @@ def cores() -> tuple[tuple[int, ...], tuple[int, ...]]:
     """A core for the systems and another for the generator, or the only one there is."""
     allowed = sorted(os.sched_getaffinity(0))
     return (allowed[0],), (allowed[-1],)
+
+
+def offloads_off(namespace: Namespace, device: str) -> None:
+    """What ``ethtool -K DEVICE tso off gso off gro off`` does."""
+    with namespace.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        for command in SET_OFFLOADS:
+            value = array("I", [command, 0])
+            address, _ = value.buffer_info()
+            request = struct.pack("16sP16x", device.encode(), address)
+            fcntl.ioctl(control, SIOCETHTOOL, request)
 
 
 def settle(namespace: Namespace) -> None:

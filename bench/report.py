@@ -71,9 +71,9 @@ def system_cells(works: Iterable[Work], samples: Sequence[Sample]) -> Iterator[C
             own = [s for s in here if (s.system, s.policy) == (system, policy)]
             figures = (
                 median(sample.cost for sample in own),
-                median(sample.bytes / GIGA / sample.seconds for sample in own),
-                median(sample.messages / sample.seconds for sample in own),
-                median(sample.sessions / sample.seconds for sample in own),
+                median(rate(sample.bytes / GIGA, sample) for sample in own),
+                median(rate(sample.messages, sample) for sample in own),
+                median(rate(sample.sessions, sample) for sample in own),
                 middle(sample.p50_us for sample in own),
                 middle(sample.p99_us for sample in own),
                 median(sample.resident_bytes / MEGA for sample in own),
@@ -88,6 +88,11 @@ def system_cells(works: Iterable[Work], samples: Sequence[Sample]) -> Iterator[C
                 work.unit,
                 *(number(f) if f else "" for f in figures),
             )
+
+
+def rate(amount: float, sample: Sample) -> float:
+    """So much a second; nothing where no time was taken."""
+    return amount / sample.seconds if sample.seconds else 0.0
 
 
 def middle(values: Iterable[float | None]) -> float | None:
