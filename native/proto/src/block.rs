@@ -2,6 +2,7 @@
 
 use memchr::memchr;
 
+use crate::chars::is_control;
 use crate::end_line::{self, HYPHENS};
 use crate::{Flag, FrameError, Head, Limits, header, start_line};
 
@@ -46,30 +47,54 @@ impl Block {
         buf: &[u8],
         limits: &Limits,
     ) -> Result<Option<(Head, Ending)>, FrameError> {
-        if self.head.is_none() && !start_line::may_start(buf) {
-            return Err(FrameError::Magic);
-        }
-        while let Some(lf) = self.line_feed(buf, limits)? {
-            if let Some(complete) = self.take_line(buf, lf, limits)? {
-                return Ok(Some(complete));
+        // Most blocks are complete at once: what is known of this one stays on the stack.
+        let mut head = match self.head.take() {
+            Some(head) => head,
+            None => match self.begin(buf, limits)? {
+                Some(head) => head,
+                None => return Ok(None),
+            },
+        };
+        while let Some(line) = self.next_line(buf, limits)? {
+            if let Some(ending) = self.take(&line, &mut head, buf, limits)? {
+                return Ok(Some((head, ending)));
             }
-            self.line = lf + 1;
-            self.looked = lf + 1;
         }
+        self.head = Some(head);
         Ok(None)
     }
 
-    /// The LF that ends the line. What is too long is refused at the first octet too many, so that
-    /// it does not matter in which portions the octets came.
-    fn line_feed(&mut self, buf: &[u8], limits: &Limits) -> Result<Option<usize>, FrameError> {
+    /// The start line, once it is complete.
+    fn begin(&mut self, buf: &[u8], limits: &Limits) -> Result<Option<Head>, FrameError> {
+        if !start_line::may_start(buf) {
+            return Err(FrameError::Magic);
+        }
+        let Some(line) = self.next_line(buf, limits)? else { return Ok(None) };
+        let (tid, kind) = start_line::parse(&buf[..line.end])?;
+        self.pass(&line);
+        Ok(Some(Head::begin(tid, kind, self.line)))
+    }
+
+    /// The line that begins at `self.line`. What is too long is refused at the first octet too
+    /// many, so that it does not matter in which portions the octets came.
+    fn next_line(&mut self, buf: &[u8], limits: &Limits) -> Result<Option<Line>, FrameError> {
         let longest = self.line + limits.line + 2;
         let bound = longest.min(limits.head);
         let window = &buf[..buf.len().min(bound)];
         #[cfg(test)]
         crate::steps::add(window.len() - self.looked);
+        if self.looked == self.line {
+            match text(&window[self.line..]) {
+                Text::Line(octets) => {
+                    return Ok(Some(Line { end: self.line + octets, plain: true }));
+                }
+                Text::Open => self.looked = window.len(),
+                Text::Odd => {}
+            }
+        }
         match memchr(b'\n', &window[self.looked..]) {
             Some(at) if window[self.line..self.looked + at].ends_with(b"\r") => {
-                Ok(Some(self.looked + at))
+                Ok(Some(Line { end: self.looked + at - 1, plain: false }))
             }
             Some(_) => Err(FrameError::BareLf),
             None if buf.len() < bound => {
@@ -81,34 +106,104 @@ impl Block {
         }
     }
 
-    fn take_line(
+    fn pass(&mut self, line: &Line) {
+        self.line = line.end + 2;
+        self.looked = self.line;
+    }
+
+    /// A line behind the start line; how the block ends if this ends it.
+    fn take(
         &mut self,
+        line: &Line,
+        head: &mut Head,
         buf: &[u8],
-        lf: usize,
         limits: &Limits,
-    ) -> Result<Option<(Head, Ending)>, FrameError> {
-        let end = lf - 1;
-        let text = &buf[self.line..end];
-        let Some(head) = &mut self.head else {
-            let (tid, kind) = start_line::parse(text)?;
-            self.head = Some(Head::begin(tid, kind, lf + 1));
-            return Ok(None);
-        };
+    ) -> Result<Option<Ending>, FrameError> {
+        let text = &buf[self.line..line.end];
         head.header_len = self.line;
         head.len = self.line;
         if text.is_empty() {
             head.has_body = true;
-            head.len = lf + 1;
-            return Ok(Some((*head, Ending::BlankLine)));
+            head.len = line.end + 2;
+            return Ok(Some(Ending::BlankLine));
         }
         if text.starts_with(HYPHENS) {
             let flag = end_line::closing(text, head.tid.of(buf))?;
-            return Ok(Some((*head, Ending::EndLine { flag, len: text.len() + 2 })));
+            return Ok(Some(Ending::EndLine { flag, len: text.len() + 2 }));
         }
         self.count += 1;
         if self.count > limits.headers {
             return Err(FrameError::HeadersTooLarge);
         }
-        header::note(head, buf, self.line, end).map(|()| None)
+        header::note(head, buf, self.line, line)?;
+        self.pass(line);
+        Ok(None)
+    }
+}
+
+/// A complete line.
+pub(crate) struct Line {
+    /// Where its CRLF stands.
+    pub(crate) end: usize,
+    /// No control character stands in it, TAB included.
+    pub(crate) plain: bool,
+}
+
+/// What bytes begin with.
+enum Text {
+    /// So many octets without a control character, then CRLF.
+    Line(usize),
+    /// No control character at all.
+    Open,
+    /// Another control character, or a CR whose LF is not there.
+    Odd,
+}
+
+/// Looks for the first control character; in almost every line that is the CR.
+#[inline]
+fn text(bytes: &[u8]) -> Text {
+    match first_control(bytes) {
+        None => Text::Open,
+        Some(at) if bytes[at..].starts_with(b"\r\n") => Text::Line(at),
+        Some(_) => Text::Odd,
+    }
+}
+
+/// Eight octets at a time. May stop at another character behind an octet 0xFF, which is in no UTF-8.
+#[inline]
+fn first_control(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+    const BLANKS: u64 = u64::from_ne_bytes([b' '; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    let (eights, rest) = bytes.as_chunks();
+    for (n, eight) in eights.iter().enumerate() {
+        let word = u64::from_le_bytes(*eight);
+        // The high bit of each octet below a blank, and of DEL. What is borrowed or carried reaches
+        // octets behind such a one only.
+        let found = (word.wrapping_sub(BLANKS) | word.wrapping_add(ONES)) & !word & HIGH;
+        if found != 0 {
+            return Some(8 * n + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let at = rest.iter().position(|&b| is_control(b) || b == b'\t')?;
+    Some(8 * eights.len() + at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_first_control_character_is_found(
+            text in "[ -~\u{80}-\u{2ff}]{0,40}",
+            control in prop_oneof![0u8..32, Just(0x7F)],
+            rest in proptest::collection::vec(any::<u8>(), 0..20),
+        ) {
+            let line = [text.as_bytes(), &[control], &rest].concat();
+            prop_assert_eq!(first_control(&line), Some(text.len()));
+            prop_assert_eq!(first_control(text.as_bytes()), None);
+        }
     }
 }

@@ -17,27 +17,47 @@ pub(crate) fn is_token(byte: u8) -> bool {
 
 /// A character of `ident`, of which transaction ids are made.
 pub(crate) fn is_ident(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+' | b'%' | b'=')
+    IDENT[usize::from(byte)]
 }
 
 /// `text` without the blanks around it.
-pub(crate) fn trim(text: &[u8]) -> &[u8] {
-    let Some(start) = text.iter().position(|&b| !is_blank(b)) else { return &[] };
-    let end = text.iter().rposition(|&b| !is_blank(b)).map_or(start, |last| last + 1);
-    &text[start..end]
+pub(crate) fn trim(mut text: &[u8]) -> &[u8] {
+    while let [first, rest @ ..] = text
+        && is_blank(*first)
+    {
+        text = rest;
+    }
+    while let [rest @ .., last] = text
+        && is_blank(*last)
+    {
+        text = rest;
+    }
+    text
 }
 
-const TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = is_token_char(byte as u8);
-        byte += 1;
-    }
-    table
-};
+/// The octets a const fn says yes to.
+macro_rules! class {
+    ($holds:ident) => {{
+        let mut table = [false; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            table[byte] = $holds(byte as u8);
+            byte += 1;
+        }
+        table
+    }};
+}
+
+type Class = [bool; 256];
+
+const TOKEN: Class = class!(is_token_char);
+const IDENT: Class = class!(is_ident_char);
 
 const fn is_token_char(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'{'..=b'~')
+}
+
+const fn is_ident_char(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+' | b'%' | b'=')
 }

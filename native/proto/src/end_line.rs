@@ -1,11 +1,6 @@
 //! Finding the end of a chunk's body (RFC 4975 §7.1).
 
-use std::sync::LazyLock;
-
-use memchr::arch::all::packedpair::HeuristicFrequencyRank;
-use memchr::memmem::{Finder, FinderBuilder};
-use memchr::memrchr;
-
+use crate::places::Places;
 use crate::{Flag, FrameError};
 
 /// Longest transaction id accepted. RFC 4975 allows 32; some senders exceed it.
@@ -14,25 +9,10 @@ pub(crate) const MAX_TID: usize = 64;
 pub(crate) const HYPHENS: &[u8] = b"-------";
 
 const CRLF: usize = 2;
-const OPENING: &[u8] = b"\r\n-------";
+/// What stands before the transaction id behind a body.
+pub(crate) const OPENING: &[u8; 9] = b"\r\n-------";
 /// Flag and CRLF behind the transaction id.
 const CLOSING: usize = 3;
-
-static FINDER: LazyLock<Finder<'static>> =
-    LazyLock::new(|| FinderBuilder::new().build_forward_with_ranker(Rank, OPENING));
-
-/// Has the search look for a CR with a hyphen two octets on: CRLF alone is common in text.
-struct Rank;
-
-impl HeuristicFrequencyRank for Rank {
-    fn rank(&self, byte: u8) -> u8 {
-        match byte {
-            b'\r' => 0,
-            b'-' => 1,
-            _ => u8::MAX,
-        }
-    }
-}
 
 /// Whether bytes are an end-line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -82,22 +62,17 @@ impl EndLine {
 
     /// Where the body may end: the first place that is, or with more bytes could turn out to be,
     /// CRLF and the end-line. [`Match::No`] comes with the end of `buf`.
-    ///
-    /// The next candidate may begin inside a failed one, but not inside its [`OPENING`].
     pub(crate) fn search(&self, buf: &[u8]) -> (usize, Match) {
-        let mut from = 0;
-        while let Some(at) = FINDER.find(&buf[from..]) {
-            let start = from + at;
+        let mut places = Places::new(buf, &self.text[..self.len]);
+        while let Some(start) = places.next() {
+            let found = compare(&self.text[..self.len], &buf[start..]);
             #[cfg(test)]
-            crate::steps::add(at + self.octets());
-            match compare(&self.text[..self.len], &buf[start..]) {
-                Match::No => from = start + OPENING.len(),
-                found => return (start, found),
+            crate::steps::add(self.octets().min(buf.len() - start));
+            if found != Match::No {
+                return (start, found);
             }
         }
-        #[cfg(test)]
-        crate::steps::add(buf.len() - from);
-        cut_opening(buf, from).map_or((buf.len(), Match::No), |start| (start, Match::Open))
+        (buf.len(), Match::No)
     }
 }
 
@@ -124,12 +99,4 @@ fn compare(line: &[u8], at: &[u8]) -> Match {
             _ => Match::No,
         },
     }
-}
-
-/// Where the last octets of `buf`, from `from` on, are the start of an [`OPENING`] cut short. As
-/// CR stands only at its front, the last CR decides.
-fn cut_opening(buf: &[u8], from: usize) -> Option<usize> {
-    let tail = buf.len().saturating_sub(OPENING.len() - 1).max(from);
-    let start = tail + memrchr(b'\r', &buf[tail..])?;
-    OPENING.starts_with(&buf[start..]).then_some(start)
 }

@@ -1,45 +1,86 @@
 //! One header line (RFC 4975 §9), noted in a [`Head`].
 
+use crate::block::Line;
 use crate::chars::{is_blank, is_control, is_token, trim};
 use crate::head::{FailureReport, Head, PathLine};
 use crate::{FrameError, Span};
 
-/// Notes the line `block[start..end]`, given without its CRLF.
+/// A header the relay reads.
+#[derive(Clone, Copy)]
+enum Name {
+    ByteRange,
+    ContentType,
+    FailureReport,
+    FromPath,
+    MessageId,
+    Other,
+    ToPath,
+}
+
+/// Notes `line`, which begins at `start`.
 pub(crate) fn note(
     head: &mut Head,
     block: &[u8],
     start: usize,
-    end: usize,
+    line: &Line,
 ) -> Result<(), FrameError> {
-    let line = &block[start..end];
-    let colon = check(line)?;
-    let name = &line[..colon];
-    let value = span_of(block, start + colon + 1, end);
-    let path = PathLine { line: Span::new(start, end + 2), value };
-    // The names differ in length, so hardly a line costs more than one comparison.
-    match colon {
-        7 if name.eq_ignore_ascii_case(b"To-Path") => {
+    let text = &block[start..line.end];
+    let (name, colon) = match as_usual(text) {
+        Some(known) if line.plain => known,
+        _ => {
+            let colon = check(text)?;
+            (named(&text[..colon]), colon)
+        }
+    };
+    let value = span_of(block, start + colon + 1, line.end);
+    let path = PathLine { line: Span::new(start, line.end + 2), value };
+    match name {
+        Name::ToPath => {
             head.duplicate |= head.to_path.is_some();
             head.to_path.get_or_insert(path);
         }
-        9 if name.eq_ignore_ascii_case(b"From-Path") => {
+        Name::FromPath => {
             head.duplicate |= head.from_path.is_some();
             head.from_path.get_or_insert(path);
         }
-        10 if name.eq_ignore_ascii_case(b"Message-ID") => {
+        Name::MessageId => {
             head.duplicate |= head.message_id;
             head.message_id = true;
         }
-        10 if name.eq_ignore_ascii_case(b"Byte-Range") => {
+        Name::ByteRange => {
             head.byte_range.get_or_insert(value);
         }
-        12 if name.eq_ignore_ascii_case(b"Content-Type") => head.content_type = true,
-        14 if name.eq_ignore_ascii_case(b"Failure-Report") => {
-            head.failure_report = failure_report(value.of(block));
-        }
-        _ => {}
+        Name::ContentType => head.content_type = true,
+        Name::FailureReport => head.failure_report = failure_report(value.of(block)),
+        Name::Other => {}
     }
     Ok(())
+}
+
+/// The name and where its colon stands, if it is written as everybody writes it.
+fn as_usual(text: &[u8]) -> Option<(Name, usize)> {
+    match text {
+        _ if text.starts_with(b"To-Path:") => Some((Name::ToPath, 7)),
+        _ if text.starts_with(b"From-Path:") => Some((Name::FromPath, 9)),
+        _ if text.starts_with(b"Message-ID:") => Some((Name::MessageId, 10)),
+        _ if text.starts_with(b"Byte-Range:") => Some((Name::ByteRange, 10)),
+        _ if text.starts_with(b"Content-Type:") => Some((Name::ContentType, 12)),
+        _ => None,
+    }
+}
+
+/// Names have no case (RFC 4975 §9). They differ in length, so hardly one costs a comparison.
+fn named(name: &[u8]) -> Name {
+    let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+    match name.len() {
+        7 if is(b"To-Path") => Name::ToPath,
+        9 if is(b"From-Path") => Name::FromPath,
+        10 if is(b"Message-ID") => Name::MessageId,
+        10 if is(b"Byte-Range") => Name::ByteRange,
+        12 if is(b"Content-Type") => Name::ContentType,
+        14 if is(b"Failure-Report") => Name::FailureReport,
+        _ => Name::Other,
+    }
 }
 
 /// Where the colon stands. Blanks before it are refused: a next hop that trims them and one that
@@ -61,8 +102,16 @@ fn check(line: &[u8]) -> Result<usize, FrameError> {
 /// The span of `block[start..end]` without the blanks around it.
 fn span_of(block: &[u8], start: usize, end: usize) -> Span {
     let text = &block[start..end];
-    let lead = text.iter().position(|&b| !is_blank(b)).unwrap_or(text.len());
-    Span::new(start + lead, start + lead + trim(text).len())
+    match text {
+        // As everybody writes it.
+        [b' ', first, .., last] if !is_blank(*first) && !is_blank(*last) => {
+            Span::new(start + 1, end)
+        }
+        _ => {
+            let lead = text.iter().position(|&b| !is_blank(b)).unwrap_or(text.len());
+            Span::new(start + lead, start + lead + trim(text).len())
+        }
+    }
 }
 
 /// Anything but the two other words means yes (RFC 4975 §7.1.3); the words have no case.

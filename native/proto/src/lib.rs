@@ -15,6 +15,7 @@ mod head;
 mod header;
 mod host;
 mod pieces;
+mod places;
 mod refusal;
 mod rewrite;
 pub mod session;

@@ -86,11 +86,14 @@ pub(crate) fn judge(
 /// Whether a `To-Path` names the holder of `key`. An aware relay takes its own URI alone: one with
 /// others behind it asks for an RFC 4976 relay, and forwarding it would make an open one.
 fn names(to_path: &[u8], key: &Key<'_>) -> bool {
+    if matches!(key, Key::Uri(own) if to_path == *own) {
+        return true;
+    }
     let mut uris = path_uris(to_path);
     let first = uris.next().unwrap_or_default();
     match key {
         Key::SessionId(id) => Uri::parse(first).is_ok_and(|uri| uri.session_id == Some(id)),
-        Key::Uri(own) => to_path == *own || (uris.next().is_none() && same_uri(first, own)),
+        Key::Uri(own) => uris.next().is_none() && same_uri(first, own),
     }
 }
 

@@ -1,7 +1,5 @@
 //! The first line of a chunk (RFC 4975 §9).
 
-use memchr::memchr;
-
 use crate::chars::{is_control, is_ident};
 use crate::end_line::MAX_TID;
 use crate::{FrameError, Kind, Method, Span};
@@ -18,23 +16,21 @@ pub(crate) fn may_start(buf: &[u8]) -> bool {
 pub(crate) fn parse(line: &[u8]) -> Result<(Span, Kind), FrameError> {
     let start = MAGIC.len();
     let text = line.get(start..).unwrap_or_default();
-    let end = memchr(b' ', text).unwrap_or(text.len());
-    check_tid(&text[..end])?;
+    let end = text.iter().position(|&b| !is_ident(b)).unwrap_or(text.len());
+    if end == 0 || end > MAX_TID || text.get(end).is_some_and(|&b| b != b' ') {
+        // Ids below the 4 characters of RFC 4975 §9, and above its 32, are seen and harmless.
+        return Err(FrameError::TransactionId);
+    }
     let tid = Span::new(start, start + end);
     let kind = kind(line, start + end + 1).ok_or(FrameError::StartLine)?;
     Ok((tid, kind))
 }
 
-/// Ids below the 4 characters of RFC 4975 §9, and above its 32, are seen and harmless.
-fn check_tid(tid: &[u8]) -> Result<(), FrameError> {
-    if tid.is_empty() || tid.len() > MAX_TID || !tid.iter().all(|&b| is_ident(b)) {
-        return Err(FrameError::TransactionId);
-    }
-    Ok(())
-}
-
 fn kind(line: &[u8], start: usize) -> Option<Kind> {
     let text = line.get(start..)?;
+    if text == b"SEND" {
+        return Some(Kind::Request { method: Method::Send, name: Span::new(start, line.len()) });
+    }
     if text.first()?.is_ascii_digit() {
         return response(line, start);
     }

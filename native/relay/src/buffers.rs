@@ -10,8 +10,8 @@ use msrp_proto::Pieces;
 
 use crate::leg::{Leg, Sent};
 
-/// Read at most so much at once. More does not fit the caches next to the processor.
-pub(crate) const READ: usize = 64 * 1024;
+/// Read at most so much at once.
+pub(crate) const READ: usize = 256 * 1024;
 /// What may be carried from one read to the next, and leave room for it.
 pub(crate) const CARRY: usize = 64 * 1024;
 

@@ -4,7 +4,6 @@ use msrp_proto::Piece;
 
 use super::lane::{Lane, Unsent};
 use super::{Moved, Turn};
-use crate::buffers::READ;
 use crate::leg::{Leg, Received};
 use crate::pipe::MOST;
 
@@ -17,6 +16,8 @@ pub(super) enum Pace {
     Splicing { few: u8 },
 }
 
+/// Copied at most at once. More does not fit the caches next to the processor, and is bulk.
+const COPY: usize = 64 * 1024;
 /// So often little has to come before copying is cheaper again.
 const FEW: u8 = 4;
 
@@ -44,7 +45,7 @@ impl Pace {
 
     fn copy(&mut self, lane: &mut Lane, from: &mut Leg, turn: &mut Turn<'_>) -> Option<Moved> {
         let mut buffer = turn.thread.buffers.lease();
-        match from.recv(&mut buffer.input[..READ]) {
+        match from.recv(&mut buffer.input[..COPY]) {
             Received::Bytes(read) => {
                 self.note_copied(read);
                 lane.count_in(read, turn);
@@ -59,15 +60,15 @@ impl Pace {
     }
 
     fn note_copied(&mut self, bytes: usize) {
-        if bytes == READ {
+        if bytes == COPY {
             *self = Self::Splicing { few: 0 };
         }
     }
 
     fn note_spliced(&mut self, bytes: usize) {
         *self = match *self {
-            Self::Splicing { few } if bytes < READ / 2 && few + 1 == FEW => Self::Copying,
-            Self::Splicing { few } if bytes < READ / 2 => Self::Splicing { few: few + 1 },
+            Self::Splicing { few } if bytes < COPY / 2 && few + 1 == FEW => Self::Copying,
+            Self::Splicing { few } if bytes < COPY / 2 => Self::Splicing { few: few + 1 },
             _ => Self::Splicing { few: 0 },
         };
     }
@@ -80,12 +81,12 @@ mod tests {
     #[test]
     fn a_full_read_begins_to_splice_and_four_small_ones_end_it() {
         let mut pace = Pace::Copying;
-        pace.note_copied(READ - 1);
+        pace.note_copied(COPY - 1);
         assert_eq!(pace, Pace::Copying);
-        pace.note_copied(READ);
-        let small = [READ / 2 - 1, 0, 1];
+        pace.note_copied(COPY);
+        let small = [COPY / 2 - 1, 0, 1];
         small.iter().for_each(|bytes| pace.note_spliced(*bytes));
-        pace.note_spliced(READ / 2);
+        pace.note_spliced(COPY / 2);
         assert_eq!(pace, Pace::Splicing { few: 0 });
         small.iter().for_each(|bytes| pace.note_spliced(*bytes));
         pace.note_spliced(1);

@@ -1,0 +1,152 @@
+//! Where in a body an end-line may stand (RFC 4975 §7.1).
+//!
+//! Every octet of every body passes here, and a hostile body may look like an end-line as often as
+//! it likes. So many octets are tested at a time, each at both ends of the end-line that it might
+//! begin: what passes can not be dense.
+
+use crate::end_line::OPENING;
+
+/// Iterates over the places where all that every end-line of this length has in common stands, and
+/// over those so near the end of the bytes that it may turn out to.
+pub(crate) struct Places<'a> {
+    buf: &'a [u8],
+    /// The CRLF before the end-line and the end-line up to its flag.
+    line: &'a [u8],
+    /// Tested up to here.
+    at: usize,
+    /// Bit n: `block + n` is yet to be given.
+    found: u64,
+    block: usize,
+}
+
+/// Octets tested at a time.
+const BLOCK: usize = 64;
+/// From the CR to the last hyphen.
+const REACH: usize = OPENING.len() - 1;
+
+/// Octets before the flag that are compared first.
+const TAIL: usize = 8;
+
+/// What may stand at the front of an end-line, and what at its flag.
+type Front = [u8; BLOCK + REACH];
+type Back = [u8; BLOCK + 2];
+
+impl<'a> Places<'a> {
+    /// `line`: the CRLF before the end-line, and the end-line up to its flag.
+    pub(crate) fn new(buf: &'a [u8], line: &'a [u8]) -> Self {
+        Self { buf, line, at: 0, found: 0, block: 0 }
+    }
+
+    /// The next place, in order.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Option<usize> {
+        while self.found == 0 {
+            let rest = &self.buf[self.at..];
+            let back = rest.get(self.line.len()..).and_then(|back| back.first_chunk());
+            let (Some(front), Some(back)) = (rest.first_chunk(), back) else {
+                return self.next_of_tail();
+            };
+            #[cfg(test)]
+            crate::steps::add(BLOCK);
+            self.block = self.at;
+            self.at += BLOCK;
+            self.found = openings(front, back);
+            self.weed();
+        }
+        let place = self.block + self.found.trailing_zeros() as usize;
+        self.found &= self.found - 1;
+        Some(place)
+    }
+
+    /// Strikes places off whose end is another's. It comes first in hostile bodies: whoever makes
+    /// one knows how an end-line begins.
+    #[inline]
+    fn weed(&mut self) {
+        let Some(wanted) = self.line.last_chunk::<TAIL>() else { return };
+        let mut rest = self.found;
+        while rest != 0 {
+            let place = self.block + rest.trailing_zeros() as usize;
+            let tail = &self.buf[place + self.line.len() - TAIL..];
+            if tail.first_chunk() != Some(wanted) {
+                self.found &= !(rest & rest.wrapping_neg());
+            }
+            rest &= rest - 1;
+        }
+    }
+
+    /// What is left is too short to be tested so.
+    fn next_of_tail(&mut self) -> Option<usize> {
+        let tail = &self.buf[self.at..];
+        let from = tail.iter().position(|&byte| byte == b'\r');
+        #[cfg(test)]
+        crate::steps::add(from.map_or(tail.len(), |at| at + 1));
+        let place = self.at + from?;
+        self.at = place + 1;
+        Some(place)
+    }
+}
+
+/// Bit n: an end-line may stand at n. Written so that the compiler tests many octets at a time.
+#[inline]
+fn openings(front: &Front, back: &Back) -> u64 {
+    let mut likely = false;
+    for n in 0..BLOCK {
+        likely |= (front[n] == b'\r') & (front[n + REACH] == b'-');
+    }
+    if likely { worth_a_look(front, back) } else { 0 }
+}
+
+fn worth_a_look(front: &Front, back: &Back) -> u64 {
+    let mut lanes = [0; BLOCK];
+    for n in 0..BLOCK {
+        let begins = (front[n] == b'\r') & (front[n + 1] == b'\n') & (front[n + REACH] == b'-');
+        let flag = (back[n] == b'$') | (back[n] == b'+') | (back[n] == b'#');
+        lanes[n] = u8::from(begins & flag & (back[n + 1] == b'\r') & (back[n + 2] == b'\n'));
+    }
+    let (eights, _) = lanes.as_chunks();
+    // The multiplication gathers the lowest bits of eight octets in the highest octet.
+    let bits =
+        |eight: &[u8; 8]| u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+    eights.iter().rev().fold(0, |found, eight| found << 8 | bits(eight))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Octets of which much that looks like an end-line is made.
+    fn octets() -> impl Strategy<Value = Vec<u8>> {
+        let part = prop_oneof![
+            Just(b"\r\n-------".to_vec()),
+            Just(b"\r\n-------tid1".to_vec()),
+            Just(b"\r\n-------tid1$\r\n".to_vec()),
+            Just(b"\r\n-------tid1+\r".to_vec()),
+            Just(b"#\r\n".to_vec()),
+            Just(b"\r\n-".to_vec()),
+            Just(b"--".to_vec()),
+            Just(b"\r".to_vec()),
+            proptest::collection::vec(any::<u8>(), 0..40),
+        ];
+        proptest::collection::vec(part, 0..40).prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn no_opening_is_missed(octets in octets()) {
+            let line = [OPENING, &b"tid1"[..]].concat();
+            let mut places = Places::new(&octets, &line);
+            let given: Vec<usize> = std::iter::from_fn(|| places.next()).collect();
+            prop_assert!(given.is_sorted_by(|a, b| a < b));
+            for start in 0..octets.len() {
+                let rest = &octets[start..];
+                let ends = |flag: &str| {
+                    let whole = [&line, flag.as_bytes(), b"\r\n"].concat();
+                    rest.starts_with(&whole) || whole.starts_with(rest)
+                };
+                let may_end = ends("$") || ends("+") || ends("#");
+                prop_assert!(!may_end || given.contains(&start), "{start}");
+            }
+        }
+    }
+}
