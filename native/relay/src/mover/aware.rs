@@ -76,7 +76,8 @@ impl Aware {
             Ok(decided) => decided,
             Err(rule) => {
                 turn.thread.counters.refused(rule.as_str());
-                turn.thread.buffers.give_back(buffer);
+                // What stands before the fault is whole, and the receiver's.
+                let _ = lane.send(Unsent::Buffer(buffer), turn);
                 return lane.broken_rule();
             }
         };

@@ -32,7 +32,7 @@ impl Options {
 
 /// Connections that may wait in the kernel to be accepted. Small: the relay accepts at once, and
 /// more than a few strangers on one port is a flood.
-const BACKLOG: i32 = 16;
+const BACKLOG: i32 = 64;
 
 /// A listening socket. Options are set before listen(2): the buffer size decides the window scale
 /// that is announced in the SYN,ACK.
