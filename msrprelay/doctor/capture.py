@@ -16,7 +16,7 @@ from typing import NamedTuple
 from .errors import CaptureError
 
 try:
-    import cypcap  # type: ignore[import-untyped]
+    import cypcap
 except ImportError:  # lint and check-host do without it
     cypcap = None
 
