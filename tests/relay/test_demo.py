@@ -135,11 +135,21 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+def hear_interrupts() -> None:
+    """A shell that runs these tests in the background makes its children deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_stops_all_that_was_started(number: signal.Signals) -> None:
     master, slave = pty.openpty()
     with os.fdopen(master, "rb", buffering=0) as screen:
-        demo = subprocess.Popen([*DEMO, "--messages", "100000"], stdout=slave, stderr=slave)
+        demo = subprocess.Popen(
+            [*DEMO, "--messages", "100000"],
+            stdout=slave,
+            stderr=slave,
+            preexec_fn=hear_interrupts,
+        )
         os.close(slave)
         seen = b""
         while b"a > b" not in seen:
