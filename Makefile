@@ -7,7 +7,7 @@ HOT    := $(wildcard msrprelay/offer_answer/*.py msrprelay/rpc/bencode.p* msrpre
 RUST   := $(shell find native -name '*.rs' -o -name 'Cargo.*' | grep -v /target/)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check docs ci fmt lint types rust wheel bench bench-quick fuzz soak clean
+.PHONY: help setup demo test check docs ci fmt lint types rust wheel bench bench-quick fuzz soak valgrind clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,7 @@ test: setup ## run the tests: the crates' and the package's
 	$(STAGE) bench-build cargo build --quiet --release --manifest-path bench/Cargo.toml --locked
 	$(STAGE) pytest $(BIN)/python -m pytest --quiet --benchmark-disable
 	$(STAGE) fuzz-smoke ./scripts/fuzz 4
+	$(STAGE) valgrind ./scripts/valgrind
 
 check: fmt lint types rust wheel ## everything but the tests
 
@@ -71,6 +72,9 @@ fuzz: ## run every fuzz target for SECONDS (600); see native/fuzz/README.md
 soak: setup ## a million sessions through the engine, 20,000 calls through the daemon
 	LIFECYCLES=1000000 cargo test --release --manifest-path native/Cargo.toml --locked -p msrp-relay --test lifecycles -- --nocapture
 	LIFECYCLES=20000 $(BIN)/python -m pytest --quiet tests/relay/test_leaks.py
+
+valgrind: ## the engine's tests under valgrind: no invalid access, no leak
+	./scripts/valgrind
 
 clean: ## remove what was built
 	rm -rf $(VENV) build dist native/target bench/target msrprelay/*.so msrprelay/*/*.so *.egg-info
