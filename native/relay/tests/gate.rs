@@ -3,7 +3,7 @@
 mod support;
 
 use std::io::{Read, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use msrp_relay::{CloseReason, Config, NoticeKind, Policy, Role, Side, Target};
 use support::{Call, Engine, Peer, config, find};
@@ -55,11 +55,21 @@ fn what_may_not_be_answered_is_not() {
     assert!(engine.relay.drain().is_empty(), "what a stranger can cause is no notice");
 }
 
+fn await_accepted(engine: &Engine, connections: u64) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while engine.relay.counters().total.accepted < connections {
+        assert!(Instant::now() < deadline, "not accepted");
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn a_second_valid_connection_gets_506() {
     let mut engine = Engine::new(config());
     let call = answered(&engine, Policy::Aware);
     let (mut a, mut second) = (Peer::dial(call.local[0]), Peer::dial(call.local[0]));
+    // The port closes at the bind: who is still in the kernel's queue then is reset.
+    await_accepted(&engine, 2);
     a.send(&call.bind(Side::A, "tidfirst"));
     engine.until(&call, NoticeKind::Bound(Side::A));
     second.send(&call.bind(Side::A, "tidsecond"));

@@ -34,7 +34,9 @@ async def test_kamailio_asks_again_and_finds_the_same_session(
         seen = await conclude(site, call, talk)
     asked = relay.middle.of(name)
     assert [each.command for each in asked] == ["offer", "answer", "offer", "answer", "delete"]
-    assert all(each.transmissions > 1 for each in asked)
+    again = [each.transmissions > 1 for each in asked]
+    # What is lost must be asked again; what is late may come just before Kamailio would.
+    assert any(again) if faults.delay else all(again)
     tell(name, seen)
 
 
