@@ -10,8 +10,9 @@ use crate::{Flag, FrameError, Head, Limits, header, start_line};
 /// which stays at the front of the buffer until the block is complete.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Block {
-    /// None until the start line is complete.
-    head: Option<Head>,
+    /// None until the start line is complete, and while no part of a block waits for more. Boxed:
+    /// most directions are idle.
+    head: Option<Box<Head>>,
     /// Where the line in the reading starts.
     line: usize,
     /// Up to where that line holds no LF.
@@ -49,7 +50,7 @@ impl Block {
     ) -> Result<Option<(Head, Ending)>, FrameError> {
         // Most blocks are complete at once: what is known of this one stays on the stack.
         let mut head = match self.head.take() {
-            Some(head) => head,
+            Some(head) => *head,
             None => match self.begin(buf, limits)? {
                 Some(head) => head,
                 None => return Ok(None),
@@ -60,7 +61,7 @@ impl Block {
                 return Ok(Some((head, ending)));
             }
         }
-        self.head = Some(head);
+        self.head = Some(Box::new(head));
         Ok(None)
     }
 

@@ -11,6 +11,7 @@ mod renewal;
 mod terms;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
 pub use event::{Input, NoticeKind, Output};
@@ -24,7 +25,7 @@ pub use terms::{Policy, Role, Side, Stage, Timers};
 #[derive(Debug)]
 pub struct Session {
     policy: Policy,
-    timers: Timers,
+    timers: Arc<Timers>,
     /// The relay dials neither leg: the peers of a lost session may come again by themselves.
     returns: bool,
     state: State,
@@ -49,9 +50,9 @@ enum State {
 
 impl Session {
     /// A session whose offer is out: both listeners are open.
-    pub fn new(policy: Policy, timers: Timers) -> Self {
+    pub fn new(policy: Policy, timers: impl Into<Arc<Timers>>) -> Self {
         let state = State::Pairing(Box::default());
-        Self { policy, timers, returns: false, state, outputs: VecDeque::new() }
+        Self { policy, timers: timers.into(), returns: false, state, outputs: VecDeque::new() }
     }
 
     /// The next thing to do; `None` when all is done.

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use msrp_proto::session::Timers;
 use msrp_proto::{Limits, PathPair, Rewriter};
 
 /// Engine-wide settings, fixed at start.
@@ -64,6 +65,12 @@ pub struct Keepalive {
 }
 
 impl Config {
+    /// The timers of every session's life.
+    pub(crate) fn timers(&self) -> Timers {
+        let Self { join, own_bind, grace, reconnect, .. } = *self;
+        Timers { join, own_bind, grace, reconnect }
+    }
+
     /// A rewriter at the start of one direction.
     pub(crate) fn rewriter(&self, paths: PathPair) -> Rewriter {
         let rewriter = Rewriter::new(paths, self.limits);

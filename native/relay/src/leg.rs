@@ -170,10 +170,10 @@ impl Leg {
     }
 
     /// Ends it after both directions have ended, or where the peer is gone.
-    pub(crate) fn close(self, thread: &Thread) {
+    pub(crate) fn close(mut self, thread: &Thread) {
         thread.poller.remove(&self.socket);
         // What was written leaves also without us; FIN was sent before, or is now.
-        tcp::fin(&self.socket);
+        self.fin();
     }
 
     /// How the peer has ended it, if it has; asks the kernel because events may be late.

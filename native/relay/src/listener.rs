@@ -165,6 +165,8 @@ impl Door {
             return free;
         }
         if self.callers.len() < thread.config.unbound_per_port.clamp(1, 100) {
+            // Hardly a port has more than one: no room is made for others.
+            self.callers.reserve_exact(1);
             self.callers.push(None);
             return self.callers.len() - 1;
         }
@@ -213,7 +215,7 @@ impl Door {
             return None;
         }
         caller.until.get_or_insert(thread.now + thread.config.gate);
-        match caller.judge(key) {
+        match caller.judge(key, thread) {
             Judged::Waits => self.callers[place] = Some(caller),
             Judged::Left => {
                 self.count_refusal(&caller, "left", board, thread);
@@ -298,15 +300,18 @@ enum Judged {
 
 impl Caller {
     /// Reads until the first header block is complete or nothing more is there.
-    fn judge(&mut self, key: &Key<'_>) -> Judged {
+    fn judge(&mut self, key: &Key<'_>, thread: &mut Thread) -> Judged {
+        let mut buffer = thread.buffers.lease();
+        let judged = self.judge_all(key, &mut buffer.input[..STEP]);
+        thread.buffers.give_back(buffer);
+        judged
+    }
+
+    fn judge_all(&mut self, key: &Key<'_>, step: &mut [u8]) -> Judged {
         loop {
-            let start = self.seen.len();
-            self.seen.resize(start + STEP, 0);
-            let received = tcp::recv(&self.socket, &mut self.seen[start..]);
-            self.seen.truncate(start + received.unwrap_or(0));
-            match received {
+            match tcp::recv(&self.socket, step) {
                 Ok(0) => return Judged::Left,
-                Ok(_) => {}
+                Ok(read) => self.seen.extend_from_slice(&step[..read]),
                 Err(Errno::AGAIN) => return Judged::Waits,
                 Err(_) => return Judged::Left,
             }

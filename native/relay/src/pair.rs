@@ -86,12 +86,6 @@ impl End {
 impl Pair {
     pub(crate) fn new(opening: Opening, key: usize, thread: &mut Thread) -> Self {
         let Opening { id, spec, listeners, board } = opening;
-        let timers = session::Timers {
-            join: thread.config.join,
-            own_bind: thread.config.own_bind,
-            grace: thread.config.grace,
-            reconnect: thread.config.reconnect,
-        };
         let [leg_a, leg_b] = spec.legs;
         let [at_a, at_b] = listeners;
         let a = End::new(leg_a, Door::new(key, Side::A, at_a, thread));
@@ -100,7 +94,7 @@ impl Pair {
         Self {
             id,
             key,
-            life: session::Session::new(spec.policy, timers),
+            life: session::Session::new(spec.policy, Arc::clone(&thread.timers)),
             board,
             policy: spec.policy,
             tos: spec.tos,

@@ -23,11 +23,29 @@ impl<T> Queue<T> {
 
     pub(crate) fn push(&self, item: T) {
         let mut items = self.items();
+        let rings = items.is_empty();
         items.push(item);
-        if items.len() == 1 {
-            // Fails only when the counter is full: then the reader has a signal already.
-            let _ = write(&self.bell, &1u64.to_ne_bytes());
+        drop(items);
+        if rings {
+            self.ring();
         }
+    }
+
+    /// Takes all of `new`, which is not empty.
+    pub(crate) fn append(&self, new: &mut Vec<T>) {
+        let mut items = self.items();
+        let rings = items.is_empty();
+        items.append(new);
+        drop(items);
+        if rings {
+            self.ring();
+        }
+    }
+
+    /// Not under the lock, which whoever is woken wants next.
+    fn ring(&self) {
+        // Fails only when the counter is full: then the reader has a signal already.
+        let _ = write(&self.bell, &1u64.to_ne_bytes());
     }
 
     /// Everything since the last call, oldest first.
@@ -70,5 +88,8 @@ mod tests {
         queue.push(3);
         assert!(rings(&queue));
         assert_eq!(queue.drain(), [3]);
+        queue.append(&mut vec![4, 5]);
+        assert!(rings(&queue));
+        assert_eq!(queue.drain(), [4, 5]);
     }
 }

@@ -3,16 +3,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use msrp_proto::session::{NoticeKind, Side};
+use msrp_proto::session::{NoticeKind, Side, Timers};
 
 use crate::buffers::Buffers;
 use crate::config::Config;
 use crate::counters::ThreadCounters;
 use crate::half_open::HalfOpen;
-use crate::notice::Notice;
+use crate::notice::{News, Notice};
 use crate::pipe::Pipes;
 use crate::poller::Poller;
-use crate::queue::Queue;
 
 /// The tools of a thread; a session borrows them for the time of one event.
 #[derive(Debug)]
@@ -20,11 +19,13 @@ pub(crate) struct Thread {
     pub(crate) config: Arc<Config>,
     /// Connections of all threads that have not shown a first frame.
     pub(crate) half_open: HalfOpen,
+    /// Those of every session's life.
+    pub(crate) timers: Arc<Timers>,
     pub(crate) poller: Poller,
     pub(crate) buffers: Buffers,
     pub(crate) pipes: Pipes,
     pub(crate) counters: Arc<ThreadCounters>,
-    pub(crate) notices: Arc<Queue<Notice>>,
+    pub(crate) news: News,
     /// Read once per turn of the loop.
     pub(crate) now: Instant,
     /// Sessions that used up their rounds and have more to move.
@@ -34,7 +35,7 @@ pub(crate) struct Thread {
 }
 
 impl Thread {
-    pub(crate) fn notify(&self, session: u64, what: NoticeKind) {
-        self.notices.push(Notice { session, what });
+    pub(crate) fn notify(&mut self, session: u64, what: NoticeKind) {
+        self.news.add(Notice { session, what });
     }
 }

@@ -14,7 +14,7 @@ use crate::command::Command;
 use crate::config::Config;
 use crate::counters::ThreadCounters;
 use crate::half_open::HalfOpen;
-use crate::notice::Notice;
+use crate::notice::{News, Notice};
 use crate::pair::{Opening, Pair};
 use crate::pipe::Pipes;
 use crate::poller::{Events, Part, Poller, Readiness, Source};
@@ -51,14 +51,16 @@ impl Worker {
         poller.add(&*commands, Source::Commands)?;
         let now = Instant::now();
         let pipes = Pipes::new(config.pipe);
+        let timers = Arc::new(config.timers());
         let thread = Thread {
             config,
+            timers,
             half_open,
             poller,
             buffers: Buffers::default(),
             pipes,
             counters,
-            notices,
+            news: News::new(notices),
             now,
             runnable: Vec::new(),
             starved: Vec::new(),
@@ -94,6 +96,7 @@ impl Worker {
                 self.with(key, Pair::resume);
             }
             self.expire();
+            self.thread.news.tell();
         }
     }
 
@@ -199,11 +202,12 @@ mod tests {
     use crate::sys::tcp;
     use msrp_proto::session::Policy;
 
-    fn worker() -> Worker {
+    fn worker() -> (Worker, Arc<Queue<Notice>>) {
         let queue = || Arc::new(Queue::new().unwrap());
         let counters = Arc::new(ThreadCounters::default());
         let (config, notices) = (Arc::new(Config::default()), Arc::new(Queue::new().unwrap()));
-        Worker::new(config, HalfOpen::new(9), queue(), notices, counters).unwrap()
+        let told = Arc::clone(&notices);
+        (Worker::new(config, HalfOpen::new(9), queue(), notices, counters).unwrap(), told)
     }
 
     fn opening(id: u64, config: &Config) -> Opening {
@@ -224,7 +228,7 @@ mod tests {
 
     #[test]
     fn a_panic_ends_one_session_and_no_other() {
-        let mut worker = worker();
+        let (mut worker, notices) = worker();
         for id in [1, 2] {
             let opening = opening(id, &worker.thread.config);
             worker.adopt(opening);
@@ -232,7 +236,8 @@ mod tests {
         worker.with_id(1, |_, _| panic!("expected by this test"));
         worker.with_id(1, |_, _| unreachable!("it is gone"));
         assert_eq!(worker.pairs.len(), 1);
-        let told = worker.thread.notices.drain();
+        worker.thread.news.tell();
+        let told = notices.drain();
         let closed = NoticeKind::Closed(CloseReason::Internal);
         assert_eq!(told, [Notice { session: 1, what: closed }]);
         let mut counters = crate::Counters::default();

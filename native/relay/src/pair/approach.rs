@@ -23,8 +23,8 @@ use crate::thread::Thread;
 pub(super) struct Approach {
     pub(super) targets: Vec<SocketAddr>,
     pub(super) door: Option<Door>,
-    pub(super) dial: Option<Dial>,
-    pub(super) own_bind: Option<OwnBind>,
+    pub(super) dial: Option<Box<Dial>>,
+    pub(super) own_bind: Option<Box<OwnBind>>,
     /// After the join: the path of the peer that is expected, empty where none is.
     pub(super) path: Box<[u8]>,
     /// After the join: its connection, bound or being bound.
@@ -45,7 +45,7 @@ pub(super) struct Fresh {
 impl Approach {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let door = self.door.as_ref().and_then(Door::deadline);
-        door.into_iter().chain(self.dial.as_ref().and_then(Dial::deadline)).min()
+        door.into_iter().chain(self.dial.as_deref().and_then(Dial::deadline)).min()
     }
 
     /// After the join: nobody comes and nobody is expected.

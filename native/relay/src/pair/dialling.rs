@@ -25,7 +25,7 @@ impl Pair {
         let approach = self.ends[side.index()].approach();
         let mut dial = Dial::new(at, source, &approach.targets, options, thread);
         let dialled = dial.next(&self.board, thread);
-        approach.dial = Some(dial);
+        approach.dial = Some(Box::new(dial));
         if self.flows.is_none() {
             self.board.leg(side).set_state(LegState::Dialling);
         }
@@ -108,7 +108,8 @@ impl Pair {
             return self.feed(Input::Fault, thread);
         };
         let request = bind_request(path, own_uri, &tid, &message_id);
-        approach.own_bind = Some(OwnBind::new(BindAnswer::new(&tid, thread.config.limits)));
+        let answer = BindAnswer::new(&tid, thread.config.limits);
+        approach.own_bind = Some(Box::new(OwnBind::new(answer)));
         thread.counters.own_binds(1);
         self.board.event(thread.now, Some(side), RingWhat::OwnBind, 0);
         match leg.send(&[IoSlice::new(&request)]) {
@@ -161,7 +162,7 @@ impl Pair {
         if let Some(door) = &mut approach.door {
             door.expire(&self.board, thread);
         }
-        let late = |dial: &&mut Dial| dial.deadline().is_some_and(|at| at <= thread.now);
+        let late = |dial: &&mut Box<Dial>| dial.deadline().is_some_and(|at| at <= thread.now);
         if let Some(dial) = approach.dial.as_mut().filter(late) {
             let dialled = dial.next(&self.board, thread);
             self.dialled(side, dialled, thread);
