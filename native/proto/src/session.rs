@@ -10,9 +10,9 @@ mod reason;
 mod renewal;
 mod terms;
 
+use crate::Moment;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
 
 pub use event::{Input, NoticeKind, Output};
 use pairing::Pairing;
@@ -39,11 +39,11 @@ enum State {
     /// Bytes move both ways. A side whose peer has moved waits for its new connection.
     Joined { renewals: Renewals },
     /// `first` has sent FIN and it was passed on; the other direction may finish.
-    HalfClosed { first: Side, until: Instant },
+    HalfClosed { first: Side, until: Moment },
     /// Closed by the control plane, still relaying what is in flight; `first` as above.
-    Lingering { reason: CloseReason, until: Instant, first: Option<Side> },
+    Lingering { reason: CloseReason, until: Moment, first: Option<Side> },
     /// Nothing is relayed any more, connections are being ended.
-    Parting { reason: CloseReason, until: Instant },
+    Parting { reason: CloseReason, until: Moment },
     /// Over.
     Closed,
 }
@@ -66,7 +66,7 @@ impl Session {
     }
 
     /// When [`Input::Timeout`] is due.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Option<Moment> {
         match &self.state {
             State::Pairing(pairing) => pairing.deadline(),
             State::HalfClosed { until, .. }
@@ -111,7 +111,7 @@ impl Session {
 
     /// Takes one event. Drain [`Session::poll`] afterwards. Events that make no sense in the
     /// present state (a late timer, a second FIN) change nothing.
-    pub fn handle(&mut self, input: Input, now: Instant) {
+    pub fn handle(&mut self, input: Input, now: Moment) {
         match (&mut self.state, input) {
             (State::Closed, _) => {}
             (_, Input::Fault) => self.abort(CloseReason::Internal, now),
@@ -137,7 +137,7 @@ impl Session {
     }
 
     /// Before the join.
-    fn pair(&mut self, input: Input, now: Instant) {
+    fn pair(&mut self, input: Input, now: Moment) {
         let State::Pairing(pairing) = &mut self.state else { return };
         match input {
             Input::Close { reason, .. } => {
@@ -196,7 +196,7 @@ impl Session {
     }
 
     /// Joined: what concerns a side that gets a new connection; gives back what does not.
-    fn renew(&mut self, input: Input, now: Instant) -> Option<Input> {
+    fn renew(&mut self, input: Input, now: Moment) -> Option<Input> {
         let State::Joined { renewals } = &mut self.state else { return Some(input) };
         match input {
             Input::Answered(plans) if self.policy.is_aware() => {
@@ -214,7 +214,7 @@ impl Session {
     }
 
     /// Joined, half-closed or lingering.
-    fn relay(&mut self, input: Input, now: Instant) {
+    fn relay(&mut self, input: Input, now: Moment) {
         match input {
             Input::Fin { side, whole: false } => {
                 self.notify_lost(side, LegReason::Fin);
@@ -255,7 +255,7 @@ impl Session {
     }
 
     /// One direction has ended whole.
-    fn finish(&mut self, side: Side, now: Instant) {
+    fn finish(&mut self, side: Side, now: Moment) {
         let first = match self.state {
             State::HalfClosed { first, .. } | State::Lingering { first: Some(first), .. } => first,
             State::Joined { ref renewals } if renewals.is_vacant() => {
@@ -293,7 +293,7 @@ impl Session {
         self.outputs.push_back(Output::ShutdownWrite(from.other()));
     }
 
-    fn linger(&mut self, reason: CloseReason, until: Instant, now: Instant) {
+    fn linger(&mut self, reason: CloseReason, until: Moment, now: Moment) {
         let is_vacant = matches!(&self.state, State::Joined { renewals } if renewals.is_vacant());
         if until <= now || is_vacant {
             return self.part(self.reason_or(reason), now);
@@ -327,23 +327,23 @@ impl Session {
     }
 
     /// For good.
-    fn end(&mut self, reason: CloseReason, now: Instant) {
+    fn end(&mut self, reason: CloseReason, now: Moment) {
         self.returns = false;
         self.part(reason, now);
     }
 
-    fn part(&mut self, reason: CloseReason, now: Instant) {
+    fn part(&mut self, reason: CloseReason, now: Moment) {
         self.state = State::Parting { reason, until: now + self.timers.grace };
         self.outputs.push_back(Output::Part);
     }
 
-    fn abort(&mut self, reason: CloseReason, now: Instant) {
+    fn abort(&mut self, reason: CloseReason, now: Moment) {
         self.over(Output::Abort, reason, now);
     }
 
     /// No connection is left. Where the relay dials nobody and both peers dialled before, they may
     /// do so again.
-    fn over(&mut self, how: Output, reason: CloseReason, now: Instant) {
+    fn over(&mut self, how: Output, reason: CloseReason, now: Moment) {
         self.outputs.push_back(how);
         if self.returns && reason.is_loss() && !self.timers.reconnect.is_zero() {
             let until = now + self.timers.reconnect;

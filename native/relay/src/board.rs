@@ -4,8 +4,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
+use msrp_proto::Moment;
 use msrp_proto::session::{CloseReason, LegReason, Role, Side, Stage};
 
 use crate::ring::{Ring, RingEvent, RingWhat};
@@ -81,7 +81,7 @@ impl LegState {
 /// The shared side of one session.
 #[derive(Debug)]
 pub(crate) struct Board {
-    opened: Instant,
+    opened: Moment,
     stage: AtomicU8,
     reason: Mutex<Option<CloseReason>>,
     pub(crate) legs: [LegBoard; 2],
@@ -111,7 +111,7 @@ struct Facts {
 }
 
 impl Board {
-    pub(crate) fn new(local: [SocketAddr; 2], opened: Instant, ring: bool) -> Self {
+    pub(crate) fn new(local: [SocketAddr; 2], opened: Moment, ring: bool) -> Self {
         Self {
             opened,
             stage: AtomicU8::new(0),
@@ -144,7 +144,7 @@ impl Board {
         self.legs.iter().map(|leg| leg.bytes_in.load(Ordering::Relaxed)).sum()
     }
 
-    pub(crate) fn event(&self, now: Instant, side: Option<Side>, what: RingWhat, n: u32) {
+    pub(crate) fn event(&self, now: Moment, side: Option<Side>, what: RingWhat, n: u32) {
         if let Some(ring) = &self.ring {
             let at = now.saturating_duration_since(self.opened);
             ring.write(RingEvent { at, side, what, n });

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use msrp_proto::Moment;
 use msrp_proto::session::Side;
 use msrp_proto::{Answer, BindAnswer};
 
@@ -34,7 +35,7 @@ pub(crate) struct Dial {
 struct Attempt {
     socket: OwnedFd,
     to: SocketAddr,
-    until: Instant,
+    until: Moment,
 }
 
 /// Where a dial stands.
@@ -89,7 +90,7 @@ impl Dial {
         }
     }
 
-    pub(crate) fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Moment> {
         self.attempt.as_ref().map(|attempt| attempt.until)
     }
 

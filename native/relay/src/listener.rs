@@ -3,8 +3,8 @@
 use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Instant;
 
+use msrp_proto::Moment;
 use msrp_proto::session::Side;
 use msrp_proto::{Gate, Key, Verdict};
 use rustix::io::Errno;
@@ -30,9 +30,9 @@ pub(crate) struct Door {
 struct Caller {
     socket: OwnedFd,
     from: SocketAddr,
-    since: Instant,
+    since: Moment,
     /// Counts from when its first frame could be judged.
-    until: Option<Instant>,
+    until: Option<Moment>,
     /// What was read so far.
     seen: Vec<u8>,
     /// `None` once refused: its answer is out, and its input is read away so that our close does
@@ -273,7 +273,7 @@ impl Door {
         self.callers.len()
     }
 
-    pub(crate) fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Moment> {
         self.callers.iter().flatten().filter_map(|caller| caller.until).min()
     }
 

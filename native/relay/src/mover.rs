@@ -7,8 +7,7 @@ mod aware;
 mod lane;
 mod opaque;
 
-use std::time::Instant;
-
+use msrp_proto::Moment;
 use msrp_proto::session::{LegReason, Side};
 use msrp_proto::{PathPair, Rewriter};
 
@@ -179,7 +178,7 @@ impl Direction {
     }
 
     /// Another connection of the sender. `early`: what was read from it already.
-    pub(crate) fn renew(&mut self, rewriter: Rewriter, early: Vec<u8>, now: Instant) {
+    pub(crate) fn renew(&mut self, rewriter: Rewriter, early: Vec<u8>, now: Moment) {
         if let Manner::Aware(aware) = &mut self.manner {
             aware.renew(rewriter, early);
         }
@@ -187,7 +186,7 @@ impl Direction {
     }
 
     /// Another connection of the receiver, which has another path.
-    pub(crate) fn redirect(&mut self, paths: PathPair, now: Instant) {
+    pub(crate) fn redirect(&mut self, paths: PathPair, now: Moment) {
         if let Manner::Aware(aware) = &mut self.manner {
             aware.redirect(paths);
         }
@@ -200,13 +199,13 @@ impl Direction {
     }
 
     /// Since when the sender has been in the middle of a chunk although we are willing to read it.
-    pub(crate) fn stalled_since(&self) -> Option<Instant> {
+    pub(crate) fn stalled_since(&self) -> Option<Moment> {
         let Manner::Aware(aware) = &self.manner else { return None };
         let willing = !self.lane.is_stalled() && self.lane.flow == Flow::Open;
         (willing && aware.is_inside()).then_some(self.lane.moved)
     }
 
-    pub(crate) fn moved(&self) -> Instant {
+    pub(crate) fn moved(&self) -> Moment {
         self.lane.moved
     }
 }

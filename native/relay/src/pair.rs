@@ -8,8 +8,9 @@ mod renew;
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use msrp_proto::Moment;
 use msrp_proto::session::{self, CloseReason, Input, LegReason, Policy, Side};
 
 use approach::{Approach, text};
@@ -52,7 +53,7 @@ pub(crate) struct Pair {
     /// Where a session has a limit.
     meter: Option<Box<Meter>>,
     /// The earliest timer entry that is certain to come up.
-    armed: Option<Instant>,
+    armed: Option<Moment>,
     /// Connections are being ended, nothing is relayed.
     parting: bool,
     over: bool,
@@ -195,7 +196,7 @@ impl Pair {
     }
 
     /// Until when nothing is read, for the session has carried too much for the time.
-    fn pauses(&self, now: Instant) -> Option<Instant> {
+    fn pauses(&self, now: Moment) -> Option<Moment> {
         self.meter.as_ref().and_then(|meter| meter.pauses(now))
     }
 
@@ -257,21 +258,21 @@ impl Pair {
 
     /// When the chunk of this side has stood still too long, unless it goes on: only while the
     /// relay would read on.
-    fn stalls(&self, side: Side, thread: &Thread) -> Option<Instant> {
+    fn stalls(&self, side: Side, thread: &Thread) -> Option<Moment> {
         let flows = self.flows.as_ref().filter(|_| !self.parting && self.vacant().is_none())?;
         let since = flows[side.index()].stalled_since()?;
         let since = self.meter.as_ref().map_or(since, |meter| since.max(meter.resumed()));
         Some(since + thread.config.stall)
     }
 
-    fn idle_until(&self) -> Option<Instant> {
+    fn idle_until(&self) -> Option<Moment> {
         let flows = self.flows.as_ref().filter(|_| !self.parting)?;
         let moved = flows.iter().map(Direction::moved).max()?;
         Some(moved + self.idle?)
     }
 
     /// The earliest deadline.
-    fn deadline(&self, thread: &Thread) -> Option<Instant> {
+    fn deadline(&self, thread: &Thread) -> Option<Moment> {
         let approaches = self.ends.iter().filter_map(|end| end.approach.as_ref()?.deadline());
         let stalls = Side::BOTH.into_iter().filter_map(|side| self.stalls(side, thread));
         let pauses = self.pauses(thread.now).filter(|_| !self.parting);
@@ -280,7 +281,7 @@ impl Pair {
     }
 
     /// The moment to be woken at, if it is not arranged yet.
-    pub(crate) fn arm(&mut self, thread: &Thread) -> Option<Instant> {
+    pub(crate) fn arm(&mut self, thread: &Thread) -> Option<Moment> {
         let at = self.deadline(thread)?;
         if self.armed.is_some_and(|armed| armed <= at) {
             return None;

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use msrp_proto::session::{CloseReason, Side};
 
@@ -20,7 +20,7 @@ use crate::pair::Opening;
 use crate::queue::Queue;
 use crate::ring::RingEvent;
 use crate::spec::{AnswerSpec, OpenError, OpenSpec, Target};
-use crate::sys::tcp;
+use crate::sys::{clock, tcp};
 use crate::worker::Worker;
 
 /// The engine: threads that move bytes, behind a handle. Dropping it ends them and every session.
@@ -87,7 +87,7 @@ impl Relay {
         let local = [tcp::local_address(a), tcp::local_address(b)];
         let local =
             [local[0].unwrap_or(spec.legs[0].listen), local[1].unwrap_or(spec.legs[1].listen)];
-        let board = Arc::new(Board::new(local, Instant::now(), self.config.ring));
+        let board = Arc::new(Board::new(local, clock::now(), self.config.ring));
         let id = self.opened.fetch_add(1, Ordering::Relaxed) + 1;
         let thread = &self.threads[id as usize % self.threads.len()];
         for (side, leg) in Side::BOTH.into_iter().zip(&spec.legs) {

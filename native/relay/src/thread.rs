@@ -1,8 +1,8 @@
 //! What one engine thread has for all its sessions.
 
 use std::sync::Arc;
-use std::time::Instant;
 
+use msrp_proto::Moment;
 use msrp_proto::session::{NoticeKind, Side, Timers};
 
 use crate::buffers::Buffers;
@@ -27,7 +27,7 @@ pub(crate) struct Thread {
     pub(crate) counters: Arc<ThreadCounters>,
     pub(crate) news: News,
     /// Read once per turn of the loop.
-    pub(crate) now: Instant,
+    pub(crate) now: Moment,
     /// Sessions that used up their rounds and have more to move.
     pub(crate) runnable: Vec<usize>,
     /// Listeners that could not accept for want of descriptors or memory.

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use msrp_proto::Moment;
 use msrp_proto::session::{CloseReason, NoticeKind};
 use slab::Slab;
 
@@ -19,6 +20,7 @@ use crate::pair::{Opening, Pair};
 use crate::pipe::Pipes;
 use crate::poller::{Events, Part, Poller, Readiness, Source};
 use crate::queue::Queue;
+use crate::sys::clock;
 use crate::thread::Thread;
 use crate::timers::Timers;
 
@@ -31,9 +33,9 @@ pub(crate) struct Worker {
     keys: HashMap<u64, usize>,
     timers: Timers,
     /// When to look after unacknowledged data again, see [`Pair::sweep`].
-    sweep: Instant,
+    sweep: Moment,
     /// When to try again to accept.
-    retry: Option<Instant>,
+    retry: Option<Moment>,
 }
 
 /// How long accepting pauses when descriptors or memory have run out.
@@ -49,7 +51,7 @@ impl Worker {
     ) -> io::Result<Self> {
         let poller = Poller::new()?;
         poller.add(&*commands, Source::Commands)?;
-        let now = Instant::now();
+        let now = clock::now();
         let pipes = Pipes::new(config.pipe);
         let timers = Arc::new(config.timers());
         let thread = Thread {
@@ -81,7 +83,7 @@ impl Worker {
         let mut events = Events::new();
         let mut runnable = Vec::new();
         while let Ok(()) = self.thread.poller.wait(self.wake(), self.thread.now, &mut events) {
-            self.thread.now = Instant::now();
+            self.thread.now = clock::now();
             // First: a peer may act on an answer as soon as the control plane has given it.
             if events.iter().any(|(source, _)| source == Source::Commands) && !self.obey() {
                 return;
@@ -101,7 +103,7 @@ impl Worker {
     }
 
     /// When to wake without an event; at once while sessions have more to move.
-    fn wake(&self) -> Option<Instant> {
+    fn wake(&self) -> Option<Moment> {
         if !self.thread.runnable.is_empty() {
             return Some(self.thread.now);
         }
@@ -222,7 +224,7 @@ mod tests {
         };
         let spec = OpenSpec { policy: Policy::Aware, legs: [leg(), leg()], tos: None, idle: None };
         let listeners = [(); 2].map(|()| tcp::listen(listen, &options).unwrap());
-        let board = Arc::new(Board::new([listen, listen], Instant::now(), true));
+        let board = Arc::new(Board::new([listen, listen], clock::now(), true));
         Opening { id, spec, listeners, board }
     }
 

@@ -4,8 +4,8 @@
 //! So an accepted leg is bound by its first valid frame, a dialled leg when it is connected, and a
 //! leg is dialled when the other one is bound, so that the peer's own bind SEND follows at once.
 
+use crate::Moment;
 use std::collections::VecDeque;
-use std::time::Instant;
 
 use super::{CloseReason, LegReason, NoticeKind, Output, Role, Side};
 
@@ -46,7 +46,7 @@ pub(super) struct Pairing {
 struct Answer {
     roles: [Role; 2],
     aims: [Aim; 2],
-    until: Instant,
+    until: Moment,
     /// The legs were joined under this answer, and were lost.
     lost: Option<CloseReason>,
 }
@@ -61,7 +61,7 @@ enum Leg {
     /// Connected by us; whether an own bind SEND is due depends on the other leg.
     Connected,
     /// Our own bind SEND is out.
-    Binding { until: Instant },
+    Binding { until: Moment },
     /// The leg has its connection.
     Bound { opening: Opening, hold: Hold },
 }
@@ -90,7 +90,7 @@ enum Opening {
 
 impl Pairing {
     /// Both legs, accepted ones, were lost: the peers may dial again until then, without new SDP.
-    pub(super) fn again(lost: CloseReason, until: Instant) -> Self {
+    pub(super) fn again(lost: CloseReason, until: Moment) -> Self {
         let roles = [Role::Accept; 2];
         let answer = Answer { roles, aims: [Aim::None; 2], until, lost: Some(lost) };
         Self { legs: Default::default(), answer: Some(answer) }
@@ -118,7 +118,7 @@ impl Pairing {
         !matches!(self.legs[side.index()], Leg::Bound { hold: Hold::Firm, .. })
     }
 
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Moment> {
         let binding = self.legs.iter().filter_map(|leg| match leg {
             Leg::Binding { until } => Some(*until),
             _ => None,
@@ -127,7 +127,7 @@ impl Pairing {
     }
 
     /// The reason to give up at `now`, if it is time.
-    pub(super) fn expired(&self, now: Instant) -> Option<CloseReason> {
+    pub(super) fn expired(&self, now: Moment) -> Option<CloseReason> {
         for side in Side::BOTH {
             if matches!(self.legs[side.index()], Leg::Binding { until } if now >= until) {
                 return Some(CloseReason::OwnBindTimeout(side));
@@ -145,7 +145,7 @@ impl Pairing {
         })
     }
 
-    pub(super) fn answer(&mut self, plans: [Plan; 2], until: Instant, out: &mut VecDeque<Output>) {
+    pub(super) fn answer(&mut self, plans: [Plan; 2], until: Moment, out: &mut VecDeque<Output>) {
         for side in Side::BOTH {
             let plan = plans[side.index()];
             if self.answer.is_some() && plan.changed {
@@ -275,7 +275,7 @@ impl Pairing {
 
     /// What is still to come for a leg that is joined although its peer has moved: as in an answer,
     /// and until when.
-    pub(super) fn expected(&self, side: Side) -> Option<(Plan, Instant)> {
+    pub(super) fn expected(&self, side: Side) -> Option<(Plan, Moment)> {
         let answer = self.answer.as_ref()?;
         let (role, aim) = (answer.roles[side.index()], answer.aims[side.index()]);
         let moved = matches!(self.legs[side.index()], Leg::Bound { hold: Hold::Moved, .. });
@@ -286,7 +286,7 @@ impl Pairing {
     pub(super) fn advance(
         &mut self,
         aware: bool,
-        own_bind: Instant,
+        own_bind: Moment,
         out: &mut VecDeque<Output>,
     ) -> bool {
         let Some(answer) = &self.answer else { return false };
@@ -320,7 +320,7 @@ impl Pairing {
         side: Side,
         other: Leg,
         aware: bool,
-        until: Instant,
+        until: Moment,
         out: &mut VecDeque<Output>,
     ) {
         if aware && !matches!(other, Leg::Bound { opening: Opening::Bare, .. }) {

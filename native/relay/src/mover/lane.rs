@@ -1,7 +1,6 @@
 //! What a direction has whatever it does with the bytes: counts, and output not taken yet.
 
-use std::time::Instant;
-
+use msrp_proto::Moment;
 use msrp_proto::Piece;
 use msrp_proto::session::{LegReason, Side};
 
@@ -20,7 +19,7 @@ pub(super) struct Lane {
     /// Output that the receiver has not taken.
     unsent: Option<Unsent>,
     /// When bytes were last taken from the sender, or could be again.
-    pub(super) moved: Instant,
+    pub(super) moved: Moment,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -43,7 +42,7 @@ pub(super) enum Unsent {
 }
 
 impl Lane {
-    pub(super) fn new(from: Side, now: Instant) -> Self {
+    pub(super) fn new(from: Side, now: Moment) -> Self {
         Self { from, flow: Flow::Open, unsent: None, moved: now }
     }
 

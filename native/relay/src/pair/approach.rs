@@ -1,8 +1,8 @@
 //! The way of each leg to its connection: its door, and who comes through it.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
 
+use msrp_proto::Moment;
 use msrp_proto::session::{Aim, Input, Plan, Policy, Role, Side, Stage};
 use msrp_proto::{Key, Uri, path_uris};
 
@@ -43,7 +43,7 @@ pub(super) struct Fresh {
 }
 
 impl Approach {
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Moment> {
         let door = self.door.as_ref().and_then(Door::deadline);
         door.into_iter().chain(self.dial.as_deref().and_then(Dial::deadline)).min()
     }
