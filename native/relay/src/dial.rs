@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use msrp_proto::Moment;
-use msrp_proto::session::Side;
+use msrp_proto::session::{LegReason, Side};
 use msrp_proto::{Answer, BindAnswer};
 
 use crate::board::Board;
@@ -105,50 +105,50 @@ impl Dial {
 #[derive(Debug)]
 pub(crate) struct OwnBind {
     answer: BindAnswer,
-    seen: Vec<u8>,
 }
 
 /// What the peer made of it.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Answered {
     Not,
-    /// The status, and what the peer sent behind the answer.
-    With(u16, Vec<u8>),
+    /// The status, and how long the answer is, which still waits to be [skipped](Leg::skip).
+    With(u16, usize),
     Unexpected,
-    Ended(Received),
+    Ended(LegReason),
 }
-
-/// Read in steps of this: what stands behind the answer has to be kept.
-const STEP: usize = 4096;
 
 impl OwnBind {
     pub(crate) fn new(answer: BindAnswer) -> Self {
-        Self { answer, seen: Vec::new() }
+        Self { answer }
     }
 
-    /// Reads as far as the answer. Counts what it reads.
-    pub(crate) fn hear(&mut self, leg: &mut Leg, board: &Board, side: Side) -> Answered {
-        while leg.is_readable() {
-            let start = self.seen.len();
-            self.seen.resize(start + STEP, 0);
-            let received = leg.recv(&mut self.seen[start..]);
-            let Received::Bytes(n) = received else {
-                self.seen.truncate(start);
-                match received {
-                    Received::Nothing => break,
-                    ended => return Answered::Ended(ended),
-                }
-            };
-            self.seen.truncate(start + n);
-            board.leg(side).add_in(n);
-            match self.answer.look(&self.seen) {
-                Answer::NeedMore => {}
-                Answer::Response { status, len } => {
-                    return Answered::With(status, self.seen.split_off(len.min(self.seen.len())));
-                }
-                Answer::Unexpected => return Answered::Unexpected,
-            }
+    /// Looks for the answer; what stands behind it belongs to the session.
+    pub(crate) fn hear(&mut self, leg: &mut Leg, thread: &mut Thread) -> Answered {
+        if !leg.is_readable() {
+            return Answered::Not;
         }
-        Answered::Not
+        let mut buffer = thread.buffers.lease();
+        let heard = match leg.peek(&mut buffer.input) {
+            Received::Bytes(n) => self.judge(&buffer.input[..n]),
+            Received::Nothing => Answered::Not,
+            Received::Fin => Answered::Ended(LegReason::Fin),
+            Received::Broken(how) => Answered::Ended(how),
+        };
+        thread.buffers.give_back(buffer);
+        match heard {
+            // What stays unread hides that nothing more will come.
+            Answered::Not if leg.may_have_ended() => {
+                leg.ended().map_or(Answered::Not, Answered::Ended)
+            }
+            heard => heard,
+        }
+    }
+
+    fn judge(&mut self, seen: &[u8]) -> Answered {
+        match self.answer.look(seen) {
+            Answer::NeedMore => Answered::Not,
+            Answer::Response { status, len } => Answered::With(status, len),
+            Answer::Unexpected => Answered::Unexpected,
+        }
     }
 }

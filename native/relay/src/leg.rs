@@ -104,6 +104,23 @@ impl Leg {
         }
     }
 
+    /// What the next reads will bring. When more is there, an event will tell.
+    pub(crate) fn peek(&mut self, buf: &mut [u8]) -> Received {
+        self.readable = false;
+        match tcp::peek(&self.socket, buf) {
+            Ok(0) => Received::Fin,
+            Ok(n) => Received::Bytes(n),
+            Err(Errno::AGAIN) => Received::Nothing,
+            Err(error) => Received::Broken(broken_by(error)),
+        }
+    }
+
+    /// Takes so many bytes, which were looked at, out of the way.
+    pub(crate) fn skip(&mut self, bytes: usize) {
+        self.readable = true;
+        tcp::skip(&self.socket, bytes);
+    }
+
     /// One read of up to `most` bytes into an empty pipe. A FIN it speaks of may also be urgent
     /// data that splice(2) cannot pass: a [`recv`](Self::recv) tells.
     pub(crate) fn fill(&mut self, pipe: &mut Pipe, most: usize) -> Received {

@@ -57,22 +57,13 @@ pub(crate) struct Turn<'a> {
 }
 
 impl Direction {
-    /// Aware with a rewriter, else opaque. `early`: what was read from the sender before the join.
-    pub(crate) fn new(
-        from: Side,
-        rewriter: Option<Rewriter>,
-        early: Vec<u8>,
-        thread: &mut Thread,
-    ) -> Self {
-        let mut lane = Lane::new(from, thread.now);
+    /// Aware with a rewriter, else opaque.
+    pub(crate) fn new(from: Side, rewriter: Option<Rewriter>, now: Moment) -> Self {
         let manner = match rewriter {
-            Some(rewriter) => Manner::Aware(Box::new(Aware::new(rewriter, early))),
-            None => {
-                lane.queue(early, thread);
-                Manner::Opaque(Pace::Copying)
-            }
+            Some(rewriter) => Manner::Aware(Box::new(Aware::new(rewriter))),
+            None => Manner::Opaque(Pace::Copying),
         };
-        Self { lane, manner }
+        Self { lane: Lane::new(from, now), manner }
     }
 
     /// Moves what can be moved. `back` takes the relay's own answers to the sender.
@@ -92,9 +83,8 @@ impl Direction {
     }
 
     fn may_read(&self, from: &Leg, back: &Self) -> bool {
-        match (&self.manner, &back.manner) {
-            (Manner::Aware(aware), _) if aware.fresh => true,
-            (_, Manner::Aware(behind)) if behind.is_full(&back.lane) => false,
+        match &back.manner {
+            Manner::Aware(behind) if behind.is_full(&back.lane) => false,
             _ => from.is_readable(),
         }
     }
@@ -177,10 +167,10 @@ impl Direction {
         }
     }
 
-    /// Another connection of the sender. `early`: what was read from it already.
-    pub(crate) fn renew(&mut self, rewriter: Rewriter, early: Vec<u8>, now: Moment) {
+    /// Another connection of the sender.
+    pub(crate) fn renew(&mut self, rewriter: Rewriter, now: Moment) {
         if let Manner::Aware(aware) = &mut self.manner {
-            aware.renew(rewriter, early);
+            aware.renew(rewriter);
         }
         (self.lane.flow, self.lane.moved) = (Flow::Open, now);
     }

@@ -20,8 +20,6 @@ pub(super) struct Aware {
     rewriter: Rewriter,
     /// Read, and not decided.
     carry: Vec<u8>,
-    /// `carry` was read before the join and has not been looked at.
-    pub(super) fresh: bool,
     /// Frames of the relay's own for the receiver; they go between two chunks.
     pub(super) own: Vec<u8>,
     /// A body went by unseen: read little, as the next one may follow at once.
@@ -37,9 +35,8 @@ const WORTH_A_SPLICE: u64 = 16 * 1024;
 const BESIDE: usize = 2048;
 
 impl Aware {
-    /// `early`: what was read from the sender before the join.
-    pub(super) fn new(rewriter: Rewriter, early: Vec<u8>) -> Self {
-        Self { rewriter, fresh: !early.is_empty(), carry: early, own: Vec::new(), beside: false }
+    pub(super) fn new(rewriter: Rewriter) -> Self {
+        Self { rewriter, carry: Vec::new(), own: Vec::new(), beside: false }
     }
 
     /// One read and one write. `back` takes the relay's own answers to the sender.
@@ -61,10 +58,7 @@ impl Aware {
         let carried = self.carry.len();
         let most = if mem::take(&mut self.beside) { BESIDE } else { READ };
         buffer.input[..carried].copy_from_slice(&self.carry);
-        let received = match mem::take(&mut self.fresh) {
-            true => Received::Bytes(0),
-            false => from.recv(&mut buffer.input[carried..carried + most]),
-        };
+        let received = from.recv(&mut buffer.input[carried..carried + most]);
         let Received::Bytes(read) = received else {
             turn.thread.buffers.give_back(buffer);
             return lane.no_bytes(received);
@@ -162,10 +156,9 @@ impl Aware {
     }
 
     /// Another sender begins.
-    pub(super) fn renew(&mut self, rewriter: Rewriter, early: Vec<u8>) {
+    pub(super) fn renew(&mut self, rewriter: Rewriter) {
         self.rewriter = rewriter;
-        self.fresh = !early.is_empty();
-        self.carry = early;
+        self.carry = Vec::new();
     }
 
     /// Another receiver follows.

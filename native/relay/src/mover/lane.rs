@@ -1,7 +1,6 @@
 //! What a direction has whatever it does with the bytes: counts, and output not taken yet.
 
 use msrp_proto::Moment;
-use msrp_proto::Piece;
 use msrp_proto::session::{LegReason, Side};
 
 use super::{Moved, Turn};
@@ -44,16 +43,6 @@ pub(super) enum Unsent {
 impl Lane {
     pub(super) fn new(from: Side, now: Moment) -> Self {
         Self { from, flow: Flow::Open, unsent: None, moved: now }
-    }
-
-    /// Bytes to send before anything is read.
-    pub(super) fn queue(&mut self, bytes: Vec<u8>, thread: &mut Thread) {
-        if !bytes.is_empty() {
-            let mut buffer = thread.buffers.lease();
-            buffer.output.made = bytes;
-            buffer.output.list.push(Piece::Made(0..buffer.output.made.len()));
-            self.unsent = Some(Unsent::Buffer(buffer));
-        }
     }
 
     /// The receiver has not taken all it was given.

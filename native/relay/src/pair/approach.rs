@@ -31,8 +31,6 @@ pub(super) struct Approach {
     pub(super) fresh: Option<Fresh>,
     /// It takes over at the next chance.
     pub(super) replacing: bool,
-    /// Read from the connection that will carry the leg.
-    pub(super) early: Vec<u8>,
 }
 
 /// A connection that will take a leg over.
@@ -67,7 +65,6 @@ impl Approach {
         }
         if let Some(fresh) = self.fresh.take() {
             fresh.leg.close(thread);
-            self.early = Vec::new();
         }
         self.own_bind = None;
         self.replacing = false;
@@ -93,9 +90,6 @@ impl End {
     }
 
     pub(super) fn drop_leg(&mut self, thread: &Thread) {
-        if let Some(approach) = &mut self.approach {
-            approach.early = Vec::new();
-        }
         if let Some(leg) = self.leg.take() {
             leg.close(thread);
         }
@@ -218,7 +212,7 @@ impl Pair {
 
     /// The caller is the leg's peer.
     fn bind(&mut self, side: Side, guest: Guest, thread: &mut Thread) {
-        let Guest { socket, from, seen, has_body } = guest;
+        let Guest { socket, from, has_body } = guest;
         self.cancel_dial(side, thread);
         let fresh = self.flows.is_some();
         let part = if fresh { Part::Dial(side) } else { Part::Leg(side) };
@@ -226,7 +220,6 @@ impl Pair {
             return thread.counters.refused("unwatched");
         }
         self.board.event(thread.now, Some(side), RingWhat::FirstFrame, from.port().into());
-        self.board.leg(side).add_in(seen.len());
         let leg = Leg::new(socket, Role::Accept);
         let end = self.end(side);
         if fresh {
@@ -236,7 +229,6 @@ impl Pair {
             end.leg = Some(leg);
             self.board.leg(side).set_peer(from);
         }
-        self.end(side).approach().early = seen;
         self.feed(Input::Bound { side, body: has_body }, thread);
     }
 

@@ -51,11 +51,7 @@ impl Pair {
 
     fn join(&mut self, thread: &mut Thread) {
         let [rewriter_a, rewriter_b] = self.rewriters(thread);
-        let mut flow = |side: Side, rewriter| {
-            let approach = self.end(side).approach.as_mut();
-            let early = approach.map(|approach| std::mem::take(&mut approach.early));
-            Direction::new(side, rewriter, early.unwrap_or_default(), thread)
-        };
+        let flow = |side: Side, rewriter| Direction::new(side, rewriter, thread.now);
         let flows = [flow(Side::A, rewriter_a), flow(Side::B, rewriter_b)];
         self.flows = Some(Box::new(flows));
         for side in Side::BOTH {

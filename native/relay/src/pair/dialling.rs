@@ -12,7 +12,7 @@ use super::approach::Fresh;
 use super::{End, Pair};
 use crate::board::LegState;
 use crate::dial::{Answered, Dial, Dialled, OwnBind};
-use crate::leg::{Leg, Received, Sent};
+use crate::leg::{Leg, Sent};
 use crate::poller::{Part, Readiness, Source};
 use crate::ring::RingWhat;
 use crate::sys::tcp;
@@ -55,9 +55,9 @@ impl Pair {
             return;
         };
         fresh.leg.note(readiness);
-        match own_bind.hear(&mut fresh.leg, &self.board, side) {
+        match own_bind.hear(&mut fresh.leg, thread) {
             Answered::Not => {}
-            Answered::With(status, rest) => self.own_bind_answered(side, status, rest, thread),
+            Answered::With(status, len) => self.own_bind_answered(side, status, len, thread),
             Answered::Unexpected | Answered::Ended(_) => {
                 self.feed(Input::OwnBindAnswered { side, accepted: false }, thread);
             }
@@ -130,29 +130,34 @@ impl Pair {
             return;
         };
         let heard = match &mut approach.own_bind {
-            Some(own_bind) => own_bind.hear(leg, &self.board, side),
-            None => match leg.may_have_ended().then(|| leg.ended()).flatten() {
-                Some(LegReason::Fin) => Answered::Ended(Received::Fin),
-                Some(how) => Answered::Ended(Received::Broken(how)),
-                None => Answered::Not,
-            },
+            Some(own_bind) => own_bind.hear(leg, thread),
+            None => {
+                let ended = leg.may_have_ended().then(|| leg.ended()).flatten();
+                ended.map_or(Answered::Not, Answered::Ended)
+            }
         };
         match heard {
             Answered::Not => {}
-            Answered::With(status, rest) => self.own_bind_answered(side, status, rest, thread),
+            Answered::With(status, len) => self.own_bind_answered(side, status, len, thread),
             Answered::Unexpected => {
                 self.feed(Input::OwnBindAnswered { side, accepted: false }, thread);
             }
-            Answered::Ended(Received::Broken(how)) => self.lost(side, how, thread),
-            Answered::Ended(_) => self.fin(side, true, thread),
+            Answered::Ended(LegReason::Fin) => self.fin(side, true, thread),
+            Answered::Ended(how) => self.lost(side, how, thread),
         }
     }
 
-    /// `rest` is what the peer sent behind its answer.
-    fn own_bind_answered(&mut self, side: Side, status: u16, rest: Vec<u8>, thread: &mut Thread) {
-        let approach = self.end(side).approach();
+    /// The answer of `len` bytes is taken from the connection's input.
+    fn own_bind_answered(&mut self, side: Side, status: u16, len: usize, thread: &mut Thread) {
+        let End { leg, approach: Some(approach), .. } = &mut self.ends[side.index()] else {
+            return;
+        };
         approach.own_bind = None;
-        approach.early = rest;
+        let fresh = approach.fresh.as_mut().map(|fresh| &mut fresh.leg);
+        if let Some(leg) = fresh.or(leg.as_mut()) {
+            leg.skip(len);
+            self.board.leg(side).add_in(len);
+        }
         self.board.event(thread.now, Some(side), RingWhat::OwnBindAnswer, status.into());
         self.feed(Input::OwnBindAnswered { side, accepted: status == 200 }, thread);
     }

@@ -56,7 +56,6 @@ impl Pair {
         let approach = end.approach();
         approach.replacing = false;
         let Some(Fresh { leg, peer }) = approach.fresh.take() else { return };
-        let early = std::mem::take(&mut approach.early);
         end.path = std::mem::take(&mut approach.path);
         if let Some(old) = end.leg.replace(leg) {
             old.close(thread);
@@ -76,7 +75,7 @@ impl Pair {
         let (from, to) = if side == Side::A { (paths_a, paths_b) } else { (paths_b, paths_a) };
         if let Some(flows) = &mut self.flows {
             let rewriter = thread.config.rewriter(from);
-            flows[side.index()].renew(rewriter, early, thread.now);
+            flows[side.index()].renew(rewriter, thread.now);
             flows[side.other().index()].redirect(to, thread.now);
         }
         thread.runnable.push(key);

@@ -106,6 +106,25 @@ pub(crate) fn recv(socket: impl AsFd, buf: &mut [u8]) -> Result<usize, Errno> {
     retry(|| net::recv(socket.as_fd(), &mut *buf, net::RecvFlags::empty()).map(|(_, n)| n))
 }
 
+/// What a recv(2) would give; it stays there.
+pub(crate) fn peek(socket: impl AsFd, buf: &mut [u8]) -> Result<usize, Errno> {
+    retry(|| net::recv(socket.as_fd(), &mut *buf, net::RecvFlags::PEEK).map(|(_, n)| n))
+}
+
+/// Takes `bytes` that are there away unread; gives how many it could.
+pub(crate) fn skip(socket: impl AsFd, bytes: usize) -> usize {
+    let mut scratch = [0; 4096];
+    let mut gone = 0;
+    while gone < bytes {
+        let step = scratch.len().min(bytes - gone);
+        match recv(socket.as_fd(), &mut scratch[..step]) {
+            Ok(n @ 1..) => gone += n,
+            _ => break,
+        }
+    }
+    gone
+}
+
 /// One sendmsg(2) of all slices; may take fewer bytes than there are.
 pub(crate) fn send(socket: impl AsFd, slices: &[IoSlice<'_>]) -> Result<usize, Errno> {
     let flags = net::SendFlags::NOSIGNAL;
