@@ -17,6 +17,7 @@ mod host;
 mod moment;
 mod pieces;
 mod places;
+mod position;
 mod refusal;
 mod rewrite;
 pub mod session;
@@ -34,6 +35,7 @@ pub use head::{ByteRange, FailureReport, Head, Headers, Kind, Method, PathLine, 
 pub use host::Host;
 pub use moment::Moment;
 pub use pieces::{Piece, Pieces};
+pub use position::Position;
 pub use refusal::Refusal;
 pub use rewrite::{Passed, PathPair, Rewriter, What};
 pub use span::Span;

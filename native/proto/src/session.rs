@@ -14,6 +14,8 @@ use crate::Moment;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 pub use event::{Input, NoticeKind, Output};
 use pairing::Pairing;
 pub use pairing::{Aim, Plan};
@@ -22,17 +24,20 @@ use renewal::Renewals;
 pub use terms::{Policy, Role, Side, Stage, Timers};
 
 /// One relayed session.
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 pub struct Session {
     policy: Policy,
+    /// The configuration's, not the session's own.
+    #[serde(skip)]
     timers: Arc<Timers>,
     /// The relay dials neither leg: the peers of a lost session may come again by themselves.
     returns: bool,
     state: State,
+    #[serde(skip)]
     outputs: VecDeque<Output>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 enum State {
     /// The legs look for their connections. Boxed: joined sessions are the many.
     Pairing(Box<Pairing>),
@@ -53,6 +58,11 @@ impl Session {
     pub fn new(policy: Policy, timers: impl Into<Arc<Timers>>) -> Self {
         let state = State::Pairing(Box::default());
         Self { policy, timers: timers.into(), returns: false, state, outputs: VecDeque::new() }
+    }
+
+    /// A session that somebody else has begun and was read back, when all it had to do was done.
+    pub fn resumed(self, timers: impl Into<Arc<Timers>>) -> Self {
+        Self { timers: timers.into(), ..self }
     }
 
     /// The next thing to do; `None` when all is done.
@@ -98,6 +108,11 @@ impl Session {
             State::Lingering { reason, .. } | State::Parting { reason, .. } => Some(*reason),
             _ => None,
         }
+    }
+
+    /// Nothing is relayed any more, connections are being ended.
+    pub fn is_parting(&self) -> bool {
+        matches!(self.state, State::Parting { .. })
     }
 
     /// True while a valid first frame on this side's listener is welcome; else it gets 506.
@@ -280,7 +295,8 @@ impl Session {
         }
     }
 
-    fn has_finished(&self, side: Side) -> bool {
+    /// This side has sent FIN, and it was passed on.
+    pub fn has_finished(&self, side: Side) -> bool {
         match self.state {
             State::HalfClosed { first, .. } => first == side,
             State::Lingering { first, .. } => first == Some(side),

@@ -7,6 +7,8 @@
 use crate::Moment;
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::{CloseReason, LegReason, NoticeKind, Output, Role, Side};
 
 /// What the answer says about one leg.
@@ -21,7 +23,7 @@ pub struct Plan {
 }
 
 /// Whether a side can be dialled.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Aim {
     /// There is no address to dial.
     None,
@@ -36,13 +38,13 @@ pub enum Aim {
 }
 
 /// Both legs on the way to the join.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(super) struct Pairing {
     legs: [Leg; 2],
     answer: Option<Answer>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 struct Answer {
     roles: [Role; 2],
     aims: [Aim; 2],
@@ -51,7 +53,7 @@ struct Answer {
     lost: Option<CloseReason>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 enum Leg {
     /// No connection yet.
     #[default]
@@ -67,7 +69,7 @@ enum Leg {
 }
 
 /// Whether another valid connection may take a bound one's place.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 enum Hold {
     /// No.
     Firm,
@@ -78,7 +80,7 @@ enum Hold {
 }
 
 /// How a bound leg's peer began.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 enum Opening {
     /// With a bodiless request.
     Bare,

@@ -8,10 +8,12 @@
 use crate::Moment;
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Aim, CloseReason, Input, LegReason, NoticeKind, Output, Plan, Role, Side, Timers};
 
 /// Each side's renewal, where there is one.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(super) struct Renewals([Option<Box<Renewal>>; 2]);
 
 impl Renewals {
@@ -123,7 +125,7 @@ fn about(input: Input) -> Option<Side> {
 }
 
 /// A side on the way to its new connection.
-#[derive(Debug)]
+#[derive(Debug, Deserialize, Serialize)]
 struct Renewal {
     side: Side,
     role: Role,
@@ -134,7 +136,7 @@ struct Renewal {
     until: Moment,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 enum Way {
     /// The listener is open; `aim` tells whether there is somebody to dial.
     Waiting { aim: Aim },
