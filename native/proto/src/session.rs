@@ -24,7 +24,7 @@ use renewal::Renewals;
 pub use terms::{Policy, Role, Side, Stage, Timers};
 
 /// One relayed session.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Session {
     policy: Policy,
     /// The configuration's, not the session's own.
@@ -37,7 +37,7 @@ pub struct Session {
     outputs: VecDeque<Output>,
 }
 
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 enum State {
     /// The legs look for their connections. Boxed: joined sessions are the many.
     Pairing(Box<Pairing>),
@@ -185,7 +185,7 @@ impl Session {
             }
             Input::Fin { side, .. } => pairing.fin(side, &mut self.outputs),
             Input::Broken(side, how) => pairing.lost(side, how, &mut self.outputs),
-            Input::Parted | Input::Replaced(_) | Input::Spent | Input::Fault => {}
+            Input::Parted | Input::Replaced(_) | Input::Resumed | Input::Spent | Input::Fault => {}
         }
         let own_bind = now + self.timers.own_bind;
         if pairing.advance(self.policy.is_aware(), own_bind, &mut self.outputs) {

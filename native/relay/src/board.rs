@@ -81,7 +81,7 @@ impl LegState {
 /// The shared side of one session.
 #[derive(Debug)]
 pub(crate) struct Board {
-    opened: Moment,
+    pub(crate) opened: Moment,
     stage: AtomicU8,
     reason: Mutex<Option<CloseReason>>,
     pub(crate) legs: [LegBoard; 2],
@@ -225,6 +225,26 @@ impl LegBoard {
     pub(crate) fn set_chunks(&self, chunks: u64) -> u64 {
         let chunks = self.earlier_chunks.load(Ordering::Relaxed) + chunks;
         chunks.saturating_sub(self.chunks.swap(chunks, Ordering::Relaxed))
+    }
+
+    /// What was counted before, in a dead process: bytes in, bytes out, chunks of earlier
+    /// connections, chunks of the present one.
+    pub(crate) fn inherit(&self, [bytes_in, bytes_out, earlier, chunks]: [u64; 4]) {
+        self.bytes_in.store(bytes_in, Ordering::Relaxed);
+        self.bytes_out.store(bytes_out, Ordering::Relaxed);
+        self.earlier_chunks.store(earlier, Ordering::Relaxed);
+        self.chunks.store(earlier + chunks, Ordering::Relaxed);
+    }
+
+    /// Bytes in, bytes out, chunks.
+    pub(crate) fn counts(&self) -> [u64; 3] {
+        [&self.bytes_in, &self.bytes_out, &self.chunks].map(|n| n.load(Ordering::Relaxed))
+    }
+
+    /// Who makes the connection, and where its peer is.
+    pub(crate) fn facts(&self) -> (Option<Role>, Option<SocketAddr>) {
+        let facts = lock(&self.facts);
+        (facts.role, facts.peer)
     }
 
     fn report(&self) -> LegReport {

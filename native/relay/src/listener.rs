@@ -2,7 +2,7 @@
 
 use std::io::IoSlice;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 
 use msrp_proto::Moment;
 use msrp_proto::session::Side;
@@ -11,6 +11,7 @@ use rustix::io::Errno;
 
 use crate::board::Board;
 use crate::half_open::Place;
+use crate::keep::{Held, Keep, Kind};
 use crate::poller::{Part, Source};
 use crate::ring::RingWhat;
 use crate::spec::Sources;
@@ -22,14 +23,15 @@ use crate::thread::Thread;
 #[derive(Debug)]
 pub(crate) struct Door {
     key: usize,
+    session: u64,
     side: Side,
-    listener: Option<OwnedFd>,
+    listener: Option<Held>,
     callers: Vec<Option<Caller>>,
 }
 
 #[derive(Debug)]
 struct Caller {
-    socket: OwnedFd,
+    socket: Held,
     from: SocketAddr,
     since: Moment,
     /// Counts from when its first frame could be judged.
@@ -52,7 +54,7 @@ pub(crate) struct Rule<'a> {
 /// A caller that showed a valid first frame.
 #[derive(Debug)]
 pub(crate) struct Guest {
-    pub(crate) socket: OwnedFd,
+    pub(crate) socket: Held,
     pub(crate) from: SocketAddr,
     pub(crate) has_body: bool,
 }
@@ -63,14 +65,13 @@ const ROUNDS: usize = 16;
 const GLANCE: usize = 4096;
 
 impl Door {
-    pub(crate) fn new(key: usize, side: Side, listener: OwnedFd, thread: &mut Thread) -> Self {
-        let mut door = Self { key, side, listener: None, callers: Vec::new() };
-        door.open(listener, thread);
-        door
+    /// The door of a side of the session `session`, whose place in the thread's table is `key`.
+    pub(crate) fn new(key: usize, session: u64, side: Side) -> Self {
+        Self { key, session, side, listener: None, callers: Vec::new() }
     }
 
     /// Watches this listener from now on.
-    pub(crate) fn open(&mut self, listener: OwnedFd, thread: &mut Thread) {
+    pub(crate) fn open(&mut self, listener: Held, thread: &mut Thread) {
         let source = Source::Pair(self.key, Part::Listener(self.side));
         if thread.poller.add(&listener, source).is_err() {
             thread.counters.refused("unwatched");
@@ -84,6 +85,17 @@ impl Door {
             thread.poller.remove(&listener);
             tcp::stop_listening(&listener);
         }
+    }
+
+    /// What a record calls its listener.
+    pub(crate) fn token(&self) -> Option<u32> {
+        self.listener.as_ref().map(Held::token)
+    }
+
+    /// See [`Held::register`].
+    pub(crate) fn register(&self) {
+        let callers = self.callers.iter().flatten().filter(|caller| caller.gate.is_some());
+        self.listener.iter().chain(callers.map(|caller| &caller.socket)).for_each(Held::register);
     }
 
     /// Nobody can come and nobody waits.
@@ -104,7 +116,12 @@ impl Door {
         for _ in 0..ROUNDS {
             let Some(listener) = &self.listener else { return };
             match tcp::accept(listener) {
-                Ok((socket, from)) => self.admit(socket, from, board, thread),
+                Ok((socket, from)) => {
+                    thread.counters.accepted(1);
+                    let keep = thread.keep.as_ref();
+                    let socket = Keep::hold(keep, socket, Kind::Accepted, self.side, self.session);
+                    self.admit(socket, from, board, thread);
+                }
                 Err(Errno::AGAIN | Errno::INVAL) => return,
                 Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
                     thread.counters.accept_pauses(1);
@@ -119,8 +136,14 @@ impl Door {
         thread.runnable.push(self.key);
     }
 
-    fn admit(&mut self, socket: OwnedFd, from: SocketAddr, board: &Board, thread: &mut Thread) {
-        thread.counters.accepted(1);
+    /// A new connection, or one that has come to a dead process.
+    pub(crate) fn admit(
+        &mut self,
+        socket: Held,
+        from: SocketAddr,
+        board: &Board,
+        thread: &mut Thread,
+    ) {
         board.event(thread.now, Some(self.side), RingWhat::Accepted, from.port().into());
         let place = self.free_place(board, thread);
         let Some(counted) = self.half_open(board, thread) else {

@@ -9,6 +9,7 @@ use crate::buffers::Buffers;
 use crate::config::Config;
 use crate::counters::ThreadCounters;
 use crate::half_open::HalfOpen;
+use crate::keep::Keep;
 use crate::notice::{News, Notice};
 use crate::pipe::Pipes;
 use crate::poller::Poller;
@@ -21,6 +22,8 @@ pub(crate) struct Thread {
     pub(crate) half_open: HalfOpen,
     /// Those of every session's life.
     pub(crate) timers: Arc<Timers>,
+    /// Where this engine has a keeper.
+    pub(crate) keep: Option<Keep>,
     pub(crate) poller: Poller,
     pub(crate) buffers: Buffers,
     pub(crate) pipes: Pipes,

@@ -38,13 +38,13 @@ pub enum Aim {
 }
 
 /// Both legs on the way to the join.
-#[derive(Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(super) struct Pairing {
     legs: [Leg; 2],
     answer: Option<Answer>,
 }
 
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 struct Answer {
     roles: [Role; 2],
     aims: [Aim; 2],

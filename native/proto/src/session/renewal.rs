@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{Aim, CloseReason, Input, LegReason, NoticeKind, Output, Plan, Role, Side, Timers};
 
 /// Each side's renewal, where there is one.
-#[derive(Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(super) struct Renewals([Option<Box<Renewal>>; 2]);
 
 impl Renewals {
@@ -125,7 +125,7 @@ fn about(input: Input) -> Option<Side> {
 }
 
 /// A side on the way to its new connection.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 struct Renewal {
     side: Side,
     role: Role,

@@ -10,6 +10,7 @@ use super::{End, Pair};
 use crate::board::LegState;
 use crate::command::Answered;
 use crate::dial::{Dial, OwnBind};
+use crate::keep::{Held, Keep, Kind};
 use crate::leg::Leg;
 use crate::listener::{Door, Guest, Rule};
 use crate::poller::{Part, Source};
@@ -23,6 +24,8 @@ use crate::thread::Thread;
 pub(super) struct Approach {
     pub(super) targets: Vec<SocketAddr>,
     pub(super) door: Option<Door>,
+    /// A connection that a dead process has begun to make, until it is known what for.
+    pub(super) found: Option<Held>,
     pub(super) dial: Option<Box<Dial>>,
     pub(super) own_bind: Option<Box<OwnBind>>,
     /// After the join: the path of the peer that is expected, empty where none is.
@@ -60,6 +63,7 @@ impl Approach {
 
     /// Gives up what is being dialled, and what has not taken over.
     pub(super) fn cancel(&mut self, thread: &Thread) {
+        self.found = None;
         if let Some(mut dial) = self.dial.take() {
             dial.cancel(thread);
         }
@@ -113,6 +117,7 @@ impl End {
 
 impl Pair {
     pub(crate) fn answer(&mut self, answered: Answered, thread: &mut Thread) {
+        self.changed = true;
         let Answered { spec, listeners } = answered;
         let plans = Side::BOTH.map(|side| self.plan(side, &spec.legs[side.index()]));
         if !self.parting {
@@ -238,15 +243,17 @@ impl Pair {
             self.board.leg(side).set_state(LegState::Listening);
         }
         let spare = self.spares[side.index()].take();
-        let reopened = || tcp::listen(self.board.local(side), &options).ok();
+        let reopened = || {
+            let listener = tcp::listen(self.board.local(side), &options).ok()?;
+            Some(Keep::hold(thread.keep.as_ref(), listener, Kind::Listener, side, self.id))
+        };
         let Some(listener) = spare.or_else(reopened) else {
             return thread.counters.refused("port-lost");
         };
+        let session = self.id;
         let approach = self.end(side).approach();
-        match &mut approach.door {
-            Some(door) => door.open(listener, thread),
-            None => approach.door = Some(Door::new(key, side, listener, thread)),
-        }
+        let door = approach.door.get_or_insert_with(|| Door::new(key, session, side));
+        door.open(listener, thread);
     }
 
     /// Where the relay dials from.
