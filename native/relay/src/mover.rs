@@ -4,6 +4,7 @@
 //! taken stays with the direction, in the buffer or the pipe it was read into.
 
 mod aware;
+mod frames;
 mod lane;
 mod opaque;
 mod settle;
@@ -125,7 +126,7 @@ impl Direction {
             (Flow::Ended, manner) => {
                 if let Manner::Aware(aware) = manner {
                     // The receiver has our FIN: what we would still answer cannot be said.
-                    aware.own = Vec::new();
+                    aware.frames.edit(|frames| frames.own.clear());
                 }
                 Some(Moved::Waits)
             }

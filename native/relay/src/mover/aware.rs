@@ -7,6 +7,7 @@ use std::mem;
 
 use msrp_proto::{FrameError, Method, Passed, PathPair, Piece, Rewriter, What};
 
+use super::frames::Frames;
 use super::lane::{Flow, Lane, Unsent};
 use super::{Moved, Turn};
 use crate::buffers::{Buffer, READ};
@@ -20,13 +21,8 @@ pub(super) struct Aware {
     pub(super) rewriter: Rewriter,
     /// Read, and not decided.
     pub(super) carry: Vec<u8>,
-    /// Frames of the relay's own for the receiver; they go between two chunks.
-    pub(super) own: Vec<u8>,
-    /// The same for the sender, made of input whose output is under way: whoever continues from the
-    /// record makes them again, so nobody may have seen them before.
-    replies: Vec<u8>,
-    /// The same, to be taken over by the opposite direction.
-    pub(super) owed: Vec<u8>,
+    /// Of the relay's own.
+    pub(super) frames: Frames,
     /// A body went by unseen: read little, as the next one may follow at once.
     beside: bool,
 }
@@ -41,14 +37,7 @@ const BESIDE: usize = 2048;
 
 impl Aware {
     pub(super) fn new(rewriter: Rewriter) -> Self {
-        Self {
-            rewriter,
-            carry: Vec::new(),
-            own: Vec::new(),
-            replies: Vec::new(),
-            owed: Vec::new(),
-            beside: false,
-        }
+        Self { rewriter, carry: Vec::new(), frames: Frames::default(), beside: false }
     }
 
     /// One read and one write.
@@ -113,10 +102,10 @@ impl Aware {
 
     fn decide(&mut self, buffer: &mut Buffer, len: usize) -> Result<(), FrameError> {
         let (input, output) = (&buffer.input[..len], &mut buffer.output);
-        let decided = self.rewriter.push_with(input, &mut self.own, output, &mut self.replies)?;
-        if self.own.is_empty() {
-            self.own = Vec::new();
-        }
+        let rewriter = &mut self.rewriter;
+        let decided = self.frames.edit(|frames| {
+            rewriter.push_with(input, &mut frames.own, output, &mut frames.replies)
+        })?;
         let carried = self.carry.len();
         self.keep_undecided(&buffer.input[..len], carried, decided);
         Ok(())
@@ -124,20 +113,19 @@ impl Aware {
 
     /// What the present output was made of is accounted for.
     pub(super) fn settle(&mut self) {
-        if !self.replies.is_empty() {
-            self.owed.append(&mut self.replies);
-            self.replies = Vec::new();
+        if !self.frames.kinds().replies.is_empty() {
+            self.frames.edit(|frames| frames.owed.append(&mut frames.replies));
         }
     }
 
     /// Takes over what the opposite direction owes to this one's receiver.
     pub(super) fn take_owed(&mut self, opposite: &mut Self) -> bool {
-        let is_due = !opposite.owed.is_empty();
-        if is_due {
-            self.own.append(&mut opposite.owed);
-            opposite.owed = Vec::new();
+        if opposite.frames.kinds().owed.is_empty() {
+            return false;
         }
-        is_due
+        let mut owed = opposite.frames.edit(|frames| mem::take(&mut frames.owed));
+        self.frames.edit(|frames| frames.own.append(&mut owed));
+        true
     }
 
     /// What is undecided leaves the buffer, which goes to the next session.
@@ -156,12 +144,11 @@ impl Aware {
 
     /// Sends frames of the relay's own.
     pub(super) fn flush_own(&mut self, lane: &mut Lane, turn: &mut Turn<'_>) -> Option<Moved> {
-        if self.own.is_empty() || self.cuts_chunk() {
+        if self.frames.kinds().own.is_empty() || self.cuts_chunk() {
             return None;
         }
         let mut buffer = turn.thread.buffers.lease();
-        buffer.output.made.append(&mut self.own);
-        self.own = Vec::new();
+        self.frames.edit(|frames| buffer.output.made.append(&mut frames.own));
         buffer.output.list.push(Piece::Made(0..buffer.output.made.len()));
         lane.send(Unsent::Buffer(buffer), turn)
     }
@@ -175,7 +162,7 @@ impl Aware {
     pub(super) fn cut(&mut self) {
         if let Some(tid) = self.rewriter.in_forwarded_chunk() {
             let end_line = [b"\r\n-------", tid, b"#\r\n"].concat();
-            self.own.splice(0..0, end_line);
+            self.frames.edit(|frames| frames.own.splice(0..0, end_line).for_each(drop));
         }
         self.rewriter.forsake_chunk();
         self.drop_undecided();
@@ -184,7 +171,7 @@ impl Aware {
     /// What is for the receiver goes nowhere any more, down to the end of the chunk in the reading.
     pub(super) fn forsake(&mut self) {
         self.rewriter.forsake_chunk();
-        self.own = Vec::new();
+        self.frames.edit(|frames| frames.own.clear());
     }
 
     /// Another sender begins.
@@ -197,7 +184,7 @@ impl Aware {
     pub(super) fn redirect(&mut self, paths: PathPair) {
         self.rewriter.redirect(paths);
         // They answered requests of the connection that is gone.
-        self.own = Vec::new();
+        self.frames.edit(|frames| frames.own.clear());
     }
 
     /// The receiver is inside a chunk: a FIN now would look like its end.
@@ -218,13 +205,14 @@ impl Aware {
 
     /// Octets of the relay's own answers that wait for this direction's receiver.
     pub(super) fn own_waiting(&self, lane: &Lane) -> usize {
-        if lane.flow == Flow::Ended { 0 } else { self.own.len() }
+        if lane.flow == Flow::Ended { 0 } else { self.frames.kinds().own.len() }
     }
 
     /// Octets of the relay's own answers to this direction's sender that the opposite direction has
     /// not taken over.
     pub(super) fn owing(&self) -> usize {
-        self.owed.len() + self.replies.len()
+        let frames = self.frames.kinds();
+        frames.owed.len() + frames.replies.len()
     }
 
     /// Shows the chunks that passed.

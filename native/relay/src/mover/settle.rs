@@ -101,8 +101,9 @@ impl Direction {
         *record.place(from) = place;
         if let Manner::Aware(aware) = &self.manner {
             record.note(from, What::Carry, &aware.carry);
-            record.note(from, What::Own, &aware.own);
-            record.note(from, What::Owed, &aware.owed);
+            let frames = aware.frames.kinds();
+            record.note(from, What::Own, &frames.own);
+            record.note(from, What::Owed, &frames.owed);
         }
         record.publish();
         record.release(from);
@@ -119,7 +120,7 @@ impl Direction {
             && aware.take_owed(behind)
             && let Some(record) = turn.record.as_deref_mut()
         {
-            record.note(self.lane.from, What::Own, &aware.own);
+            record.note(self.lane.from, What::Own, &aware.frames.kinds().own);
             record.note(back.lane.from, What::Owed, &[]);
             record.publish();
         }
@@ -145,10 +146,10 @@ impl Direction {
         if let Manner::Aware(aware) = &mut manner {
             if same_from {
                 aware.carry = progress.carry.bytes().to_vec();
-                aware.owed = progress.owed.bytes().to_vec();
+                aware.frames.edit(|frames| frames.owed = progress.owed.bytes().to_vec());
             }
             if same_to {
-                aware.own = progress.own.bytes().to_vec();
+                aware.frames.edit(|frames| frames.own = progress.own.bytes().to_vec());
             }
             lane.taken += aware.carry.len() as u64;
         }

@@ -44,7 +44,7 @@ impl Traffic {
             rest: Duration::from_micros(micros),
         };
         match (id - 1) / 2 {
-            0 => traffic(bytes(96), 1 << 17, 1 << 17, 0),
+            0 => traffic(bytes(24), 1 << 17, 1 << 17, 0),
             1 => traffic(bytes(1), 3000, 1 << 16, 0),
             2 => traffic(bytes(1), 1 << 16, 900, 500),
             _ => traffic(20_000, 3, 1 << 12, 0),
