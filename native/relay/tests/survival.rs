@@ -3,6 +3,7 @@
 //! it, this program again.
 
 mod kill;
+mod support;
 
 use std::time::{Duration, Instant};
 
@@ -24,12 +25,12 @@ fn kills() -> u32 {
 #[test]
 fn no_byte_is_lost_doubled_or_out_of_order() {
     let mut keeper = Keeper::new();
-    keeper.start(None);
+    keeper.start("", None);
     let sessions = keeper.wait_for_sessions(worker::SESSIONS);
     let peers: Vec<_> =
         sessions.iter().map(|(id, ports)| talk(*id, *ports, Traffic::of(*id))).collect();
     let begun = Instant::now();
-    let mut random = kill::random::Random::new(7);
+    let mut random = support::Numbers(7);
     let mut killed = 0;
     while killed < kills() || peers.iter().any(|peers| !peers.are_done()) {
         assert!(
@@ -40,13 +41,13 @@ fn no_byte_is_lost_doubled_or_out_of_order() {
         if peers.iter().all(kill::peers::Peers::are_done) {
             break;
         }
-        keeper.live_for(Duration::from_micros(500 + random.below(12_000)));
+        keeper.live_for(Duration::from_micros(500 + random.below(12_000) as u64));
         keeper.kill();
         killed += 1;
         // Half of them die at a point of their own.
         let after =
             (cfg!(feature = "kill-points") && random.below(2) == 0).then(|| 1 + random.below(400));
-        keeper.start(after);
+        keeper.start("", after);
     }
     let bytes: u64 = peers.into_iter().map(kill::peers::Peers::join).sum();
     println!("{killed} kills, {bytes} bytes, {:?}", begun.elapsed());

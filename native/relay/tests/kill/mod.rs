@@ -3,5 +3,4 @@
 
 pub mod keeper;
 pub mod peers;
-pub mod random;
 pub mod worker;

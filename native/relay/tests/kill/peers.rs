@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use msrp_relay::Policy;
 
-use super::random::Random;
 use super::worker::{OWN, PATH, policy};
+use crate::support::Numbers;
 
 /// How a session's peers behave.
 #[derive(Clone, Copy)]
@@ -20,7 +20,7 @@ pub struct Traffic {
     /// Bytes of each direction.
     bytes: u64,
     /// Written at most at once.
-    write: u64,
+    write: usize,
     /// Read at most at once, with a rest behind each read.
     read: usize,
     rest: Duration,
@@ -87,7 +87,7 @@ pub fn progress(peers: &[Peers]) -> String {
 
 /// What one side says.
 struct Stream {
-    random: Random,
+    random: Numbers,
     side: usize,
     policy: Policy,
     begun: bool,
@@ -97,7 +97,7 @@ struct Stream {
 
 impl Stream {
     fn new(id: u64, side: usize, traffic: Traffic) -> Self {
-        let random = Random::new(id * 2 + side as u64);
+        let random = Numbers(id * 2 + side as u64);
         Self { random, side, policy: traffic.policy, begun: false, left: traffic.bytes, chunk: 0 }
     }
 
@@ -122,15 +122,15 @@ impl Stream {
         if self.left == 0 {
             return None;
         }
-        let most = [40, 3000, 20_000, 300_000][self.random.below(4) as usize];
-        let body = self.random.below(most).min(self.left);
+        let most = [40, 3000, 20_000, 300_000][self.random.below(4)];
+        let body = (self.random.below(most) as u64).min(self.left);
         self.left = self.left.saturating_sub(body + 1);
         Some(body)
     }
 
     fn octets(&mut self) -> Option<Vec<u8>> {
         let len = self.body_len()?;
-        let seed = self.random.below(251);
+        let seed = self.random.below(251) as u64;
         Some((0..len).map(|n| ((n * 7 + seed) % 251) as u8).collect())
     }
 
@@ -152,11 +152,11 @@ impl Stream {
         while chunk.len() < end {
             let room = end - chunk.len();
             if self.random.below(8) == 0 {
-                let decoy = decoys[self.random.below(4) as usize];
+                let decoy = decoys[self.random.below(4)];
                 chunk.extend_from_slice(&decoy[..decoy.len().min(room)]);
             } else {
-                let run = (1 + self.random.below(4000) as usize).min(room);
-                let seed = self.random.below(97) as usize;
+                let run = (1 + self.random.below(4000)).min(room);
+                let seed = self.random.below(97);
                 chunk.extend((0..run).map(|n| b' ' + ((n + seed) % 90) as u8));
             }
         }
@@ -174,11 +174,11 @@ fn rewritten(chunk: &[u8], old: (&str, &str), new: (&str, &str)) -> Vec<u8> {
 
 fn send(mut to: TcpStream, id: u64, side: usize, traffic: Traffic) -> u64 {
     let mut stream = Stream::new(id, side, traffic);
-    let mut sizes = Random::new(id + 99);
+    let mut sizes = Numbers(id + 99);
     while let Some((said, _)) = stream.next() {
         let mut rest = &said[..];
         while !rest.is_empty() {
-            let size = (1 + sizes.below(traffic.write) as usize).min(rest.len());
+            let size = (1 + sizes.below(traffic.write)).min(rest.len());
             let sent = to.write(&rest[..size]);
             let sent = sent.unwrap_or_else(|why| panic!("session {id}, side {side} says: {why}"));
             rest = &rest[sent..];
