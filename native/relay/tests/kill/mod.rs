@@ -1,5 +1,5 @@
 //! The parts of the kill test.
-#![allow(unreachable_pub)]
+#![allow(dead_code, unreachable_pub)]
 
 pub mod keeper;
 pub mod peers;
