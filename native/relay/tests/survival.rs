@@ -46,7 +46,8 @@ fn no_byte_is_lost_doubled_or_out_of_order() {
         killed += 1;
         // Half of them die at a point of their own.
         let is_chosen = cfg!(feature = "kill-points") && random.below(2) == 0;
-        let after = is_chosen.then(|| 1 + random.below(1 << random.below(14)) as u64);
+        let most = 1 << random.below(14);
+        let after = is_chosen.then(|| 1 + random.below(most) as u64);
         keeper.start("", after);
     }
     let bytes: u64 = peers.into_iter().map(kill::peers::Peers::join).sum();
