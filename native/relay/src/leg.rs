@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use msrp_proto::session::{LegReason, Role};
 use rustix::io::Errno;
 
+use crate::caps::Caps;
 use crate::pipe::Pipe;
 use crate::poller::Readiness;
 use crate::sys::tcp;
@@ -30,6 +31,7 @@ pub(crate) struct Leg {
     unacknowledged: bool,
     /// The user timeout is off because the peer's window is closed.
     patient: bool,
+    pub(crate) caps: Caps,
 }
 
 /// Outcome of a read.
@@ -63,6 +65,7 @@ impl Leg {
             deaf: false,
             unacknowledged: false,
             patient: false,
+            caps: Caps::default(),
         }
     }
 

@@ -6,6 +6,7 @@
 mod aware;
 mod lane;
 mod opaque;
+mod thrift;
 
 use std::time::Instant;
 
@@ -78,6 +79,18 @@ impl Direction {
 
     /// Moves what can be moved. `back` takes the relay's own answers to the sender.
     pub(crate) fn turn(&mut self, from: &mut Leg, turn: &mut Turn<'_>, back: &mut Self) -> Moved {
+        self.lane.save(from, turn);
+        let moved = self.rounds(from, turn, back);
+        self.lane.settle(from, turn);
+        moved
+    }
+
+    /// Keeps buffers and the share in the budget in step with how the direction stands.
+    pub(crate) fn review(&mut self, from: &mut Leg, to: &mut Leg, thread: &mut Thread) {
+        self.lane.review(from, to, thread);
+    }
+
+    fn rounds(&mut self, from: &mut Leg, turn: &mut Turn<'_>, back: &mut Self) -> Moved {
         for _ in 0..ROUNDS {
             if let Some(stop) = self.flush(turn).or_else(|| self.end()) {
                 return stop;

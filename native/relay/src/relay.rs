@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use msrp_proto::session::{CloseReason, Side};
 
 use crate::board::{Board, Report};
+use crate::budget::Budget;
 use crate::buffers::CARRY;
 use crate::command::{Answered, Command};
 use crate::config::Config;
@@ -29,6 +30,7 @@ pub struct Relay {
     config: Arc<Config>,
     threads: Vec<Thread>,
     notices: Arc<Queue<Notice>>,
+    budget: Budget,
     opened: AtomicU64,
 }
 
@@ -47,9 +49,11 @@ impl Relay {
     pub fn start(mut config: Config) -> io::Result<Self> {
         config.limits.head = config.limits.head.min(CARRY);
         let half_open = HalfOpen::new(config.half_open);
+        let budget = Budget::new(&config);
         let config = Arc::new(config);
         let notices = Arc::new(Queue::new()?);
-        let mut relay = Self { config, threads: Vec::new(), notices, opened: AtomicU64::new(0) };
+        let opened = AtomicU64::new(0);
+        let mut relay = Self { config, threads: Vec::new(), notices, budget, opened };
         for number in 0..relay.config.threads.max(1) {
             let thread = relay.start_thread(number, half_open.clone())?;
             relay.threads.push(thread);
@@ -63,6 +67,7 @@ impl Relay {
         let worker = Worker::new(
             Arc::clone(&self.config),
             half_open,
+            self.budget.clone(),
             Arc::clone(&commands),
             Arc::clone(&self.notices),
             Arc::clone(&counters),
@@ -117,7 +122,8 @@ impl Relay {
 
     /// All threads' counters, read while they run.
     pub fn counters(&self) -> Counters {
-        let mut sum = Counters::default();
+        let stalled_bytes = self.budget.held() as u64;
+        let mut sum = Counters { stalled_bytes, ..Counters::default() };
         for thread in &self.threads {
             sum.add(&thread.counters);
         }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use msrp_proto::session::{CloseReason, NoticeKind};
 use slab::Slab;
 
+use crate::budget::{Budget, SLOW};
 use crate::buffers::Buffers;
 use crate::command::Command;
 use crate::config::Config;
@@ -43,6 +44,7 @@ impl Worker {
     pub(crate) fn new(
         config: Arc<Config>,
         half_open: HalfOpen,
+        budget: Budget,
         commands: Arc<Queue<Command>>,
         notices: Arc<Queue<Notice>>,
         counters: Arc<ThreadCounters>,
@@ -56,6 +58,7 @@ impl Worker {
             config,
             timers,
             half_open,
+            budget,
             poller,
             buffers: Buffers::default(),
             pipes,
@@ -178,9 +181,13 @@ impl Worker {
         }
         if self.sweep <= now {
             self.sweep = now + self.thread.config.user_timeout / 4;
+            self.thread.budget.shrunk = false;
             for (_, pair) in &mut self.pairs {
-                pair.sweep(&self.thread);
+                pair.sweep(&mut self.thread);
             }
+        }
+        if self.thread.budget.presses() {
+            self.sweep = self.sweep.min(now + SLOW);
         }
         if self.retry.is_some_and(|at| at <= now) {
             self.retry = None;
@@ -207,7 +214,8 @@ mod tests {
         let counters = Arc::new(ThreadCounters::default());
         let (config, notices) = (Arc::new(Config::default()), Arc::new(Queue::new().unwrap()));
         let told = Arc::clone(&notices);
-        (Worker::new(config, HalfOpen::new(9), queue(), notices, counters).unwrap(), told)
+        let (half_open, budget) = (HalfOpen::new(9), Budget::new(&config));
+        (Worker::new(config, half_open, budget, queue(), notices, counters).unwrap(), told)
     }
 
     fn opening(id: u64, config: &Config) -> Opening {

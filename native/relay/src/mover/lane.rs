@@ -6,6 +6,7 @@ use msrp_proto::Piece;
 use msrp_proto::session::{LegReason, Side};
 
 use super::{Moved, Turn};
+use crate::budget::{Credit, Share};
 use crate::buffers::Buffer;
 use crate::leg::{Leg, Received, Sent};
 use crate::pipe::Pipe;
@@ -21,6 +22,10 @@ pub(super) struct Lane {
     unsent: Option<Unsent>,
     /// When bytes were last taken from the sender, or could be again.
     pub(super) moved: Instant,
+    /// What the receiver has shown.
+    pub(super) credit: Credit,
+    /// Of the budget, since it stalled.
+    pub(super) share: Option<Share>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -44,7 +49,8 @@ pub(super) enum Unsent {
 
 impl Lane {
     pub(super) fn new(from: Side, now: Instant) -> Self {
-        Self { from, flow: Flow::Open, unsent: None, moved: now }
+        let (flow, credit) = (Flow::Open, Credit::default());
+        Self { from, flow, unsent: None, moved: now, credit, share: None }
     }
 
     /// Bytes to send before anything is read.
@@ -62,8 +68,19 @@ impl Lane {
         self.unsent.is_some()
     }
 
+    /// Bytes in what the receiver has not taken all of.
+    pub(super) fn kept(&self) -> usize {
+        self.unsent.as_ref().map_or(0, Unsent::size)
+    }
+
+    /// How much to read at once, of at most `most`.
+    pub(super) fn portion(&self, most: usize, turn: &Turn<'_>) -> usize {
+        turn.thread.budget.portion(most, self.credit)
+    }
+
     /// The receiver will not take it any more.
     pub(super) fn drop_unsent(&mut self, thread: &mut Thread) {
+        self.share = None;
         if let Some(unsent) = self.unsent.take() {
             unsent.release(thread);
         }
@@ -87,6 +104,7 @@ impl Lane {
                 Some(Sent::Bytes(n)) => {
                     turn.board.leg(self.from.other()).add_out(n);
                     turn.thread.counters.bytes_out(n as u64);
+                    self.credit.earn(n);
                     if !turn.to.is_writable() {
                         self.unsent = Some(unsent);
                         return Some(Moved::Waits);
@@ -112,7 +130,7 @@ impl Lane {
         from: &mut Leg,
         turn: &mut Turn<'_>,
     ) -> (usize, Option<Moved>) {
-        match from.fill(&mut pipe, most) {
+        match from.fill(&mut pipe, self.portion(most, turn)) {
             Received::Bytes(taken) => {
                 self.count_in(taken, turn);
                 turn.thread.counters.spliced(taken as u64);
@@ -155,6 +173,14 @@ impl Unsent {
         match self {
             Self::Buffer(buffer) => buffer.send(to),
             Self::Pipe(pipe) => (pipe.held() > 0).then(|| to.pour(pipe)),
+        }
+    }
+
+    /// Bytes it takes.
+    fn size(&self) -> usize {
+        match self {
+            Self::Buffer(buffer) => buffer.output.total(),
+            Self::Pipe(pipe) => pipe.held(),
         }
     }
 

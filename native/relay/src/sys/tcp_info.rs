@@ -26,6 +26,7 @@ struct Raw {
     reord_seen: u32,
     rcv_ooopack: u32,
     snd_wnd: u32,
+    rcv_wnd: u32,
 }
 
 /// State of a connection.
@@ -51,6 +52,8 @@ pub(crate) struct TcpInfo {
     pub(crate) notsent: u32,
     /// The window the peer announced last.
     pub(crate) window: u32,
+    /// The window the peer was offered last, where the kernel tells it (Linux 6.2).
+    pub(crate) offered: Option<u32>,
 }
 
 /// Reads it.
@@ -77,7 +80,9 @@ pub(crate) fn tcp_info(socket: impl AsFd) -> io::Result<TcpInfo> {
         6 | 8 | 9 | 11 => State::PeerClosed,
         _ => State::Dead,
     };
-    Ok(TcpInfo { state, unacked: raw.unacked, notsent: raw.notsent_bytes, window: raw.snd_wnd })
+    let offered = (len as usize == size_of::<Raw>()).then_some(raw.rcv_wnd);
+    let Raw { unacked, notsent_bytes: notsent, snd_wnd: window, .. } = raw;
+    Ok(TcpInfo { state, unacked, notsent, window, offered })
 }
 
 #[cfg(test)]

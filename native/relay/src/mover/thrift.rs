@@ -1,0 +1,75 @@
+//! A direction and the budget: smaller buffers before it stalls, a share while it is stalled.
+
+use super::Turn;
+use super::lane::Lane;
+use crate::budget::{Credit, SLOW};
+use crate::leg::Leg;
+use crate::thread::Thread;
+
+impl Lane {
+    /// Before bytes are moved.
+    pub(super) fn save(&mut self, from: &mut Leg, turn: &mut Turn<'_>) {
+        from.stay_narrow(turn.thread);
+        if turn.to.is_writable() {
+            self.judge(turn.thread);
+        }
+        let halvings = turn.thread.budget.halvings(self.credit);
+        // Only ever smaller here, so that caps do not change with every message.
+        if halvings > 0 && turn.to.sends_beyond(halvings, turn.thread) {
+            turn.to.fit_send(halvings, turn.thread);
+            from.fit_receive(halvings, turn.thread);
+        }
+    }
+
+    /// After bytes were moved, as far as they could.
+    pub(super) fn settle(&mut self, from: &mut Leg, turn: &mut Turn<'_>) {
+        let budget = &turn.thread.budget;
+        let matures = self.credit.matures(budget.trusted_after());
+        let bulk = self.credit.shows_bulk() && !from.is_wide() && !budget.presses();
+        if matures || bulk {
+            from.widen(turn.thread);
+            self.fit(from, turn.to, turn.thread);
+        }
+        match (self.is_stalled(), &self.share) {
+            (true, None) => self.stall(from, turn),
+            (false, Some(_)) => self.share = None,
+            _ => {}
+        }
+    }
+
+    /// Time has passed.
+    pub(super) fn review(&mut self, from: &mut Leg, to: &mut Leg, thread: &mut Thread) {
+        self.judge(thread);
+        self.fit(from, to, thread);
+        let kept = self.kept();
+        if let (Some(share), Ok(held)) = (&mut self.share, to.holds(from, thread)) {
+            share.set(held + kept);
+        }
+        thread.budget.shrunk |= from.is_shrunk(thread) || to.is_shrunk(thread);
+    }
+
+    /// Whoever has taken nothing for long loses its credit.
+    fn judge(&mut self, thread: &Thread) {
+        if self.is_stalled() && thread.now.saturating_duration_since(self.moved) >= SLOW {
+            self.credit = Credit::default();
+        }
+    }
+
+    fn fit(&self, from: &mut Leg, to: &mut Leg, thread: &mut Thread) {
+        let halvings = thread.budget.halvings(self.credit);
+        to.fit_send(halvings, thread);
+        from.fit_receive(halvings, thread);
+    }
+
+    fn stall(&mut self, from: &mut Leg, turn: &mut Turn<'_>) {
+        let halvings = turn.thread.budget.halvings(self.credit);
+        let held = if halvings > 0 {
+            from.fit_receive(halvings, turn.thread);
+            turn.to.holds(from, turn.thread).ok()
+        } else {
+            None
+        };
+        let held = held.unwrap_or_else(|| turn.to.may_hold(from, turn.thread));
+        self.share = Some(turn.thread.budget.share(held + self.kept()));
+    }
+}
