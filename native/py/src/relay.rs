@@ -71,7 +71,8 @@ impl Relay {
         self.running(|engine| engine.drain().into_iter().map(notice).collect())
     }
 
-    /// Totals since the start, all threads summed; refusals and ends by reason.
+    /// Totals since the start, all threads summed; refusals and ends by reason. `stalled-bytes` is
+    /// what stalled directions hold now.
     fn counters(&self) -> PyResult<BTreeMap<String, u64>> {
         self.running(|engine| counters(&engine.counters()))
     }
@@ -124,6 +125,7 @@ fn counters(counters: &msrp_relay::Counters) -> BTreeMap<String, u64> {
     let named = [
         ("accepted", load.accepted),
         ("accept-pauses", load.accept_pauses),
+        ("buffers-shrunk", load.buffers_shrunk),
         ("bytes-in", load.bytes_in),
         ("bytes-out", load.bytes_out),
         ("chunks", load.chunks),
@@ -134,6 +136,7 @@ fn counters(counters: &msrp_relay::Counters) -> BTreeMap<String, u64> {
         ("own-binds", load.own_binds),
         ("panics", load.panics),
         ("spliced", load.spliced),
+        ("stalled-bytes", counters.stalled_bytes),
     ];
     let named = named.into_iter().map(|(name, n)| (name.to_owned(), n));
     let by_reason = |prefix: &'static str, table: &BTreeMap<&'static str, u64>| {

@@ -50,8 +50,6 @@ const SPENT: u32 = 2;
 const LEAST_SEND: usize = 32 * 1024;
 /// No receive buffer is made smaller: below, a window that cannot hold a packet opens late.
 const LEAST_RECEIVE: usize = BORN_RECEIVE;
-/// A sender that is given a window of 64 KiB has not filled it before.
-const BULK: usize = 64 * 1024;
 /// No read is made smaller.
 const LEAST_READ: usize = 64 * 1024;
 
@@ -140,11 +138,6 @@ impl Credit {
         if let Self::Earning(taken) = self {
             *taken = taken.saturating_add(bytes);
         }
-    }
-
-    /// More came than messages: a file, say.
-    pub(crate) fn shows_bulk(&self) -> bool {
-        matches!(self, Self::Earning(taken) if *taken >= BULK) || *self == Self::Earned
     }
 
     /// Whether it has just earned it.

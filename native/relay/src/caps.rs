@@ -1,4 +1,4 @@
-//! Socket buffers of a leg: the receive buffer grows for bulk, both shrink while the budget presses.
+//! Socket buffers of a leg: as large as the budget allows.
 
 use std::io;
 
@@ -12,17 +12,7 @@ use crate::thread::Thread;
 #[derive(Debug, Default)]
 pub(crate) struct Caps {
     send: Option<usize>,
-    receive: Receive,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-enum Receive {
-    /// The kernel may make it larger.
-    #[default]
-    Born,
-    /// As it was born, for good.
-    Narrow,
-    Wide(usize),
+    receive: Option<usize>,
 }
 
 impl Leg {
@@ -40,46 +30,28 @@ impl Leg {
         }
     }
 
-    /// From now on the kernel leaves the receive buffer as it was born.
-    pub(crate) fn stay_narrow(&mut self, thread: &Thread) {
-        if matches!(self.caps.receive, Receive::Born)
-            && tcp::set_receive_cap(&*self, self.receive_cap(thread)).is_ok()
-        {
-            self.caps.receive = Receive::Narrow;
-        }
+    /// The receive buffer is the one it was born with.
+    pub(crate) fn is_born(&self) -> bool {
+        self.caps.receive.is_none()
     }
 
-    /// Its peer sends more than the receive buffer it was born with is good for.
-    pub(crate) fn widen(&mut self, thread: &Thread) {
-        if !self.is_wide() {
-            self.caps.receive = Receive::Wide(self.receive_cap(thread));
-        }
-    }
-
-    pub(crate) fn is_wide(&self) -> bool {
-        matches!(self.caps.receive, Receive::Wide(_))
-    }
-
-    /// Gives a wide receive buffer the size for so many halvings.
+    /// Gives the receive buffer the size for so many halvings.
     pub(crate) fn fit_receive(&mut self, halvings: u32, thread: &mut Thread) {
-        let Receive::Wide(before) = self.caps.receive else { return };
+        let before = self.receive_cap(thread);
         let cap = match thread.budget.receive_cap(halvings) {
             cap if cap < before => cap.max(self.promised(before)).min(before),
             cap => cap,
         };
-        if cap != before && tcp::set_receive_cap(&*self, cap).is_ok() {
-            self.caps.receive = Receive::Wide(cap);
+        if self.caps.receive != Some(cap) && tcp::set_receive_cap(&*self, cap).is_ok() {
+            self.caps.receive = Some(cap);
             note(before, cap, thread);
         }
     }
 
     /// A buffer is smaller than it would be if nothing pressed.
     pub(crate) fn is_shrunk(&self, thread: &Thread) -> bool {
-        let receives = match self.caps.receive {
-            Receive::Wide(cap) => Some(cap),
-            Receive::Born | Receive::Narrow => None,
-        };
-        [self.caps.send, receives].into_iter().flatten().any(|cap| cap < thread.budget.cap())
+        let caps = [self.caps.send, self.caps.receive];
+        caps.into_iter().flatten().any(|cap| cap < thread.budget.cap())
     }
 
     /// What the receive buffer must have room for. The peer may send all that its window allows,
@@ -111,10 +83,7 @@ impl Leg {
     }
 
     fn receive_cap(&self, thread: &Thread) -> usize {
-        match self.caps.receive {
-            Receive::Born | Receive::Narrow => thread.budget.cap().min(tcp::BORN_RECEIVE),
-            Receive::Wide(cap) => cap,
-        }
+        self.caps.receive.unwrap_or(thread.budget.cap().min(tcp::BORN_RECEIVE))
     }
 }
 

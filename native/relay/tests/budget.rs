@@ -12,7 +12,7 @@ use support::{Call, Engine, PATIENCE, Peer, config};
 
 const MIB: usize = 1 << 20;
 const READERS: usize = 24;
-const BUDGET: usize = 8 * MIB;
+const BUDGET: usize = 12 * MIB;
 /// Nothing was taken for so long: nothing more will be.
 const QUIET: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 

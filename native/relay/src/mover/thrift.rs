@@ -9,25 +9,19 @@ use crate::thread::Thread;
 impl Lane {
     /// Before bytes are moved.
     pub(super) fn save(&mut self, from: &mut Leg, turn: &mut Turn<'_>) {
-        from.stay_narrow(turn.thread);
         if turn.to.is_writable() {
             self.judge(turn.thread);
         }
         let halvings = turn.thread.budget.halvings(self.credit);
         // Only ever smaller here, so that caps do not change with every message.
-        if halvings > 0 && turn.to.sends_beyond(halvings, turn.thread) {
-            turn.to.fit_send(halvings, turn.thread);
-            from.fit_receive(halvings, turn.thread);
+        if from.is_born() || turn.to.sends_beyond(halvings, turn.thread) {
+            self.fit(from, turn.to, turn.thread);
         }
     }
 
     /// After bytes were moved, as far as they could.
     pub(super) fn settle(&mut self, from: &mut Leg, turn: &mut Turn<'_>) {
-        let budget = &turn.thread.budget;
-        let matures = self.credit.matures(budget.trusted_after());
-        let bulk = self.credit.shows_bulk() && !from.is_wide() && !budget.presses();
-        if matures || bulk {
-            from.widen(turn.thread);
+        if self.credit.matures(turn.thread.budget.trusted_after()) {
             self.fit(from, turn.to, turn.thread);
         }
         match (self.is_stalled(), &self.share) {

@@ -34,8 +34,8 @@ impl Options {
 /// more than a few strangers on one port is a flood.
 const BACKLOG: i32 = 64;
 
-/// The receive buffer a socket is born with: tcp_rmem's default. A larger one would offer a window
-/// at once that cannot be taken back, a smaller one would decide the window's scale for good.
+/// The receive buffer a socket is born with: tcp_rmem's default. A larger one would at once offer a
+/// window that cannot be taken back, and decide how far it may grow. It grows with the first bytes.
 pub(crate) const BORN_RECEIVE: usize = 128 * 1024;
 
 /// A listening socket.
