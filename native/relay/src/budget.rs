@@ -2,7 +2,8 @@
 //!
 //! The kernel gives back nothing of what is queued, so the budget acts before it is used up: the
 //! more of it is taken, the smaller the socket buffers of directions whose receivers have not shown
-//! that they take their bytes. A direction pays for what it may come to hold, when it stalls.
+//! that they take their bytes. A direction pays for what it may come to hold, as soon as it stalls or
+//! bulk is on its way to such a receiver.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -50,6 +51,8 @@ const SPENT: u32 = 2;
 const LEAST_SEND: usize = 32 * 1024;
 /// No receive buffer is made smaller: below, a window that cannot hold a packet opens late.
 const LEAST_RECEIVE: usize = BORN_RECEIVE;
+/// Who is sent as much at a stretch is sent more than messages.
+const BULK: usize = 64 * 1024;
 /// No read is made smaller.
 const LEAST_READ: usize = 64 * 1024;
 
@@ -140,6 +143,11 @@ impl Credit {
         }
     }
 
+    /// Bulk is on its way to a receiver that may be slow.
+    pub(crate) fn is_due(&self) -> bool {
+        matches!(self, Self::Earning(taken) if *taken >= BULK)
+    }
+
     /// Whether it has just earned it.
     pub(crate) fn matures(&mut self, after: usize) -> bool {
         let matures = matches!(self, Self::Earning(taken) if *taken >= after);
@@ -218,6 +226,15 @@ mod tests {
         assert!(credit.matures(100));
         assert!(!credit.matures(100));
         assert_eq!(credit, Credit::Earned);
+    }
+
+    #[test]
+    fn bulk_is_on_credit_until_that_is_earned() {
+        let mut credit = Credit::Earning(BULK - 1);
+        assert!(!credit.is_due());
+        credit.earn(1);
+        assert!(credit.is_due());
+        assert!(credit.matures(BULK) && !credit.is_due());
     }
 
     #[test]

@@ -24,8 +24,8 @@ impl Lane {
         if self.credit.matures(turn.thread.budget.trusted_after()) {
             self.fit(from, turn.to, turn.thread);
         }
-        match (self.is_stalled(), &self.share) {
-            (true, None) => self.stall(from, turn),
+        match (self.pays(), &self.share) {
+            (true, None) => self.take_share(from, turn),
             (false, Some(_)) => self.share = None,
             _ => {}
         }
@@ -35,6 +35,9 @@ impl Lane {
     pub(super) fn review(&mut self, from: &mut Leg, to: &mut Leg, thread: &mut Thread) {
         self.judge(thread);
         self.fit(from, to, thread);
+        if !self.pays() {
+            self.share = None;
+        }
         let kept = self.kept();
         if let (Some(share), Ok(held)) = (&mut self.share, to.holds(from, thread)) {
             share.set(held + kept);
@@ -42,9 +45,16 @@ impl Lane {
         thread.budget.shrunk |= from.is_shrunk(thread) || to.is_shrunk(thread);
     }
 
-    /// Whoever has taken nothing for long loses its credit.
+    /// Not only while it is stalled: many that are filled in step stall all at once.
+    fn pays(&self) -> bool {
+        self.is_stalled() || self.credit.is_due()
+    }
+
+    /// Whoever has taken nothing for long loses its credit. With nothing to take, only the claim
+    /// to it.
     fn judge(&mut self, thread: &Thread) {
-        if self.is_stalled() && thread.now.saturating_duration_since(self.moved) >= SLOW {
+        let rests = thread.now.saturating_duration_since(self.moved) >= SLOW;
+        if rests && (self.is_stalled() || self.credit.is_due()) {
             self.credit = Credit::default();
         }
     }
@@ -55,7 +65,7 @@ impl Lane {
         from.fit_receive(halvings, thread);
     }
 
-    fn stall(&mut self, from: &mut Leg, turn: &mut Turn<'_>) {
+    fn take_share(&mut self, from: &mut Leg, turn: &mut Turn<'_>) {
         let halvings = turn.thread.budget.halvings(self.credit);
         let held = if halvings > 0 {
             from.fit_receive(halvings, turn.thread);
