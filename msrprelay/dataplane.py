@@ -56,6 +56,8 @@ class EngineConfig:
     unacknowledged_seconds: float
     closed_window_seconds: float
     leg_buffer_bytes: int
+    # Of all stalled directions together.
+    buffer_budget_bytes: int
     unbound_per_port: int
     half_open: int
     # Of one session, both directions, in all and per second; 0: no limit.
@@ -139,7 +141,7 @@ class DataPlane:
         return self._relay.open(policy, a, b, tos, idle_seconds)
 
     def counters(self) -> dict[str, int]:
-        """Totals of all threads since the start."""
+        """Totals of all threads since the start; ``stalled-bytes`` is as of now."""
         return self._relay.counters()
 
     def catch_up(self) -> None:

@@ -67,8 +67,12 @@ def control_statistics(commands: Mapping[tuple[str, str], int]) -> dict[str, obj
 
 
 def session_refusals(counts: Counts, engine: Counts) -> dict[str, int]:
-    """How often each limit or timer about calls and legs refused something, by its key."""
+    """How often each limit or timer about calls and legs refused something, by its key.
+
+    The budget refuses nothing: it counts the buffers that were made smaller.
+    """
     return {
+        "limits.buffer-budget": engine.get("buffers-shrunk", 0),
         "limits.cpu": counts.get("refused-cpu", 0),
         "limits.free-memory": counts.get("refused-free-memory", 0),
         "limits.offers-per-second": counts.get("refused-offers-per-second", 0),

@@ -33,7 +33,7 @@ from .rpc.ng import NgResponder, NgUdpServer
 from .rpc.ng_streams import NgStreamServer
 from .rpc.reply_cache import ReplyCache
 from .sessions import Admission, Ports, Sessions
-from .settings import engine_config, room, rules
+from .settings import buffer_budget, engine_config, room, rules
 from .strain import Strain
 from .surface import Surface
 
@@ -251,7 +251,10 @@ class RelayProcess:
             "limits.ng-message": self.responder.counts["message-too-long"],
             "limits.reply-cache": self.cache.dropped_early,
         }
-        effective = {"limits.sessions": float(self.admission.room.most_sessions)}
+        effective = {
+            "limits.buffer-budget": float(buffer_budget(self.config)),
+            "limits.sessions": float(self.admission.room.most_sessions),
+        }
         return {"limits": list(configuration.limit_rows(self.config, effective, refusals))}
 
     async def _listen(self) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 CGROUPS = "/sys/fs/cgroup"
+Read = Callable[[str], str]
 
 
 class Strained(NamedTuple):
@@ -41,9 +42,7 @@ class Strain:
     available; 0 is no bound. What cannot be read bounds nothing.
     """
 
-    def __init__(
-        self, *, cpu: int, free_memory: int, read: Callable[[str], str] = read_file
-    ) -> None:
+    def __init__(self, *, cpu: int, free_memory: int, read: Read = read_file) -> None:
         self.cpu = cpu
         self.free_memory = free_memory
         self._read = read

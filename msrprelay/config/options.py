@@ -99,7 +99,9 @@ class Limits:
     session_bytes: int = octets(0, "bytes of one session; 0: no limit")
     session_rate: int = octets(0, "speed of one session; 0: no limit", unit="bytes/s")
     leg_buffer: int = octets(512 << 10, "socket buffer of a leg and direction, effective")
-    buffer_budget: int = octets(0, "socket buffers together; 0: half of tcp_mem's pressure mark")
+    buffer_budget: int = octets(
+        0, "held by stalled legs together; 0: half of tcp_mem's pressure mark"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from .values import HostPort
 UNSERVED = frozenset(
     {
         "keeper",
-        "limits.buffer-budget",
         "state-dir",
     }
 )

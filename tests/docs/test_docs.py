@@ -53,6 +53,7 @@ def test_operations() -> None:
         "options": tables.option_table(limits=False),
         "limits": tables.option_table(limits=True),
         "log": tables.log_table(LOG_LINES),
+        "slow-readers": tables.slow_reader_table(),
     }
     check("operations.md", parts)
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use msrp_proto::session::{CloseReason, Side};
 
 use crate::board::{Board, Report};
+use crate::budget::Budget;
 use crate::buffers::CARRY;
 use crate::command::{Answered, Command};
 use crate::config::Config;
@@ -32,6 +33,7 @@ pub struct Relay {
     config: Arc<Config>,
     threads: Vec<Thread>,
     notices: Arc<Queue<Notice>>,
+    budget: Budget,
     opened: AtomicU64,
     keep: Option<Keep>,
     /// Sessions of a dead process.
@@ -87,12 +89,14 @@ impl Relay {
     fn start_with(mut config: Config, keep: Option<Keep>) -> io::Result<Self> {
         config.limits.head = config.limits.head.min(CARRY);
         let half_open = HalfOpen::new(config.half_open);
+        let budget = Budget::new(&config);
         let config = Arc::new(config);
         let notices = Arc::new(Queue::new()?);
         let mut relay = Self {
             config,
             threads: Vec::new(),
             notices,
+            budget,
             opened: AtomicU64::new(0),
             keep,
             inherited: BTreeMap::new(),
@@ -111,6 +115,7 @@ impl Relay {
             Arc::clone(&self.config),
             half_open,
             self.keep.clone(),
+            self.budget.clone(),
             Arc::clone(&commands),
             Arc::clone(&self.notices),
             Arc::clone(&counters),
@@ -189,7 +194,8 @@ impl Relay {
 
     /// All threads' counters, read while they run.
     pub fn counters(&self) -> Counters {
-        let mut sum = Counters::default();
+        let stalled_bytes = self.budget.held() as u64;
+        let mut sum = Counters { stalled_bytes, ..Counters::default() };
         for thread in &self.threads {
             sum.add(&thread.counters);
         }

@@ -10,6 +10,7 @@ use msrp_proto::Moment;
 use msrp_proto::session::{CloseReason, NoticeKind};
 use slab::Slab;
 
+use crate::budget::{Budget, SLOW};
 use crate::buffers::Buffers;
 use crate::command::Command;
 use crate::config::Config;
@@ -47,6 +48,7 @@ impl Worker {
         config: Arc<Config>,
         half_open: HalfOpen,
         keep: Option<Keep>,
+        budget: Budget,
         commands: Arc<Queue<Command>>,
         notices: Arc<Queue<Notice>>,
         counters: Arc<ThreadCounters>,
@@ -62,6 +64,7 @@ impl Worker {
             timers,
             half_open,
             keep,
+            budget,
             poller,
             buffers,
             pipes,
@@ -207,9 +210,13 @@ impl Worker {
         }
         if self.sweep <= now {
             self.sweep = now + self.thread.config.user_timeout / 4;
+            self.thread.budget.shrunk = false;
             for (_, pair) in &mut self.pairs {
-                pair.sweep(&self.thread);
+                pair.sweep(&mut self.thread);
             }
+        }
+        if self.thread.budget.presses() {
+            self.sweep = self.sweep.min(now + SLOW);
         }
         if self.retry.is_some_and(|at| at <= now) {
             self.retry = None;
@@ -237,7 +244,9 @@ mod tests {
         let counters = Arc::new(ThreadCounters::default());
         let (config, notices) = (Arc::new(Config::default()), Arc::new(Queue::new().unwrap()));
         let told = Arc::clone(&notices);
-        (Worker::new(config, HalfOpen::new(9), None, queue(), notices, counters).unwrap(), told)
+        let (half_open, budget) = (HalfOpen::new(9), Budget::new(&config));
+        let worker = Worker::new(config, half_open, None, budget, queue(), notices, counters);
+        (worker.unwrap(), told)
     }
 
     fn opening(id: u64, config: &Config) -> Opening {
