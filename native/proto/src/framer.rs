@@ -151,7 +151,9 @@ impl Framer {
 
     /// A framer in the middle of a body.
     pub(crate) fn in_body(limits: Limits, tid: &[u8], fresh: bool) -> Self {
-        Self { limits, state: State::Body { end_line: EndLine::new(tid), fresh } }
+        let mut end_line = EndLine::default();
+        end_line.set(tid);
+        Self { limits, state: State::Body { fresh }, end_line }
     }
 
     /// Whether nothing of the body at the front has been given; `None` where there is no body.
@@ -159,7 +161,7 @@ impl Framer {
     pub(crate) fn fresh_body(&self) -> Result<Option<bool>, ()> {
         match &self.state {
             State::Block(_) => Ok(None),
-            State::Body { fresh, .. } => Ok(Some(*fresh)),
+            State::Body { fresh } => Ok(Some(*fresh)),
             State::End { .. } | State::Lost { .. } => Err(()),
         }
     }

@@ -72,6 +72,11 @@ impl Poller {
         Ok(epoll::add(&self.epoll, fd, encode(source), ALL)?)
     }
 
+    /// Watches a bell: every ring is an event of its own, nobody has to silence it.
+    pub(crate) fn add_bell(&self, fd: impl AsFd, source: Source) -> io::Result<()> {
+        Ok(epoll::add(&self.epoll, fd, encode(source), EventFlags::IN | EventFlags::ET)?)
+    }
+
     /// The same descriptor under another name; reports its present readiness again.
     pub(crate) fn rename(&self, fd: impl AsFd, source: Source) -> io::Result<()> {
         Ok(epoll::modify(&self.epoll, fd, encode(source), ALL)?)
