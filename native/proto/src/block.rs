@@ -4,7 +4,7 @@ use memchr::memchr;
 
 use crate::chars::is_control;
 use crate::end_line::{self, HYPHENS};
-use crate::{Flag, FrameError, Head, Limits, header, start_line};
+use crate::{Flag, FrameError, Head, Limits, PathLine, Span, header, start_line};
 
 /// Where in its header block the next chunk has arrived. Offsets count from the block's start,
 /// which stays at the front of the buffer until the block is complete.
@@ -19,6 +19,14 @@ pub(crate) struct Block {
     looked: usize,
     /// Header lines so far.
     count: usize,
+}
+
+/// The paths that nearly every chunk of a direction has, each as it stands in its line behind the
+/// blank, with the CRLF.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usual<'a> {
+    pub(crate) to: &'a [u8],
+    pub(crate) from: &'a [u8],
 }
 
 /// How a header block ends.
@@ -47,12 +55,16 @@ impl Block {
         &mut self,
         buf: &[u8],
         limits: &Limits,
+        usual: Usual<'_>,
     ) -> Result<Option<(Head, Ending)>, FrameError> {
         // Most blocks are complete at once: what is known of this one stays on the stack.
         let mut head = match self.head.take() {
             Some(head) => *head,
             None => match self.begin(buf, limits)? {
-                Some(head) => head,
+                Some(mut head) => {
+                    self.pass_usual(&mut head, buf, limits, usual);
+                    head
+                }
                 None => return Ok(None),
             },
         };
@@ -74,6 +86,20 @@ impl Block {
         let (tid, kind) = start_line::parse(&buf[..line.end])?;
         self.pass(&line);
         Ok(Some(Head::begin(tid, kind, self.line)))
+    }
+
+    /// Passes both path lines where they come first and hold these paths. What is compared is known
+    /// to be well-formed and has not to be looked at again.
+    #[inline]
+    fn pass_usual(&mut self, head: &mut Head, buf: &[u8], limits: &Limits, usual: Usual<'_>) {
+        let Some(to) = usual_line(buf, self.line, b"To-Path: ", usual.to) else { return };
+        let end = to.line.end as usize;
+        let Some(from) = usual_line(buf, end, b"From-Path: ", usual.from) else { return };
+        let end = from.line.end as usize;
+        if end - self.line <= limits.line && end <= limits.head && limits.headers >= 2 {
+            (head.to_path, head.from_path) = (Some(to), Some(from));
+            (self.count, self.line, self.looked) = (2, end, end);
+        }
     }
 
     /// The line that begins at `self.line`, if it is there.
@@ -157,6 +183,15 @@ impl Block {
         self.pass(line);
         Ok(None)
     }
+}
+
+/// The line at `start`, if it consists of these.
+#[inline]
+fn usual_line(buf: &[u8], start: usize, name: &[u8], value: &[u8]) -> Option<PathLine> {
+    let rest = buf.get(start..)?.strip_prefix(name)?;
+    let (from, to) = (start + name.len(), start + name.len() + value.len());
+    (value.len() > 2 && rest.starts_with(value))
+        .then(|| PathLine { line: Span::new(start, to), value: Span::new(from, to - 2) })
 }
 
 /// A complete line.

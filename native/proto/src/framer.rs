@@ -1,4 +1,4 @@
-use crate::block::{Block, Ending};
+use crate::block::{Block, Ending, Usual};
 use crate::end_line::{EndLine, Match};
 use crate::{FrameError, Head};
 
@@ -118,8 +118,17 @@ impl Framer {
     /// octets from the front before the next call, and none otherwise. An error is final: every
     /// later call repeats it.
     pub fn next(&mut self, buf: &[u8]) -> Result<Option<Event>, FrameError> {
+        self.next_of(buf, Usual::default())
+    }
+
+    /// The same, faster where chunks have the usual paths.
+    pub(crate) fn next_of(
+        &mut self,
+        buf: &[u8],
+        usual: Usual<'_>,
+    ) -> Result<Option<Event>, FrameError> {
         match &mut self.state {
-            State::Block(_) => self.block(buf),
+            State::Block(_) => self.block(buf, usual),
             State::Body { .. } => Ok(self.body(buf)),
             State::End { flag, len } => {
                 let (flag, len) = (*flag, *len);
@@ -173,7 +182,7 @@ impl Framer {
         }
     }
 
-    fn block(&mut self, buf: &[u8]) -> Result<Option<Event>, FrameError> {
+    fn block(&mut self, buf: &[u8], usual: Usual<'_>) -> Result<Option<Event>, FrameError> {
         let State::Block(block) = &mut self.state else { return Ok(None) };
         if block.is_untouched() && matches!(buf.first(), None | Some(b'\r')) {
             match gap(buf) {
@@ -182,7 +191,7 @@ impl Framer {
                 octets => return Ok(Some(Event::Gap(octets))),
             }
         }
-        match block.read(buf, &self.limits) {
+        match block.read(buf, &self.limits, usual) {
             Ok(None) => Ok(None),
             Ok(Some((head, ending))) => {
                 self.state = match ending {

@@ -1,6 +1,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::block::Usual;
 use crate::refusal::{judge, same_uri};
 use crate::{
     Event, FrameError, Framer, Head, Key, Kind, Limits, Method, PathLine, Pieces, Position,
@@ -56,6 +57,12 @@ impl PathPair {
     /// The URI the sender was given.
     fn own(&self) -> &[u8] {
         value(FROM, &self.legs[self.sender].own)
+    }
+
+    /// What nearly all the sender's chunks have.
+    fn usual(&self) -> Usual<'_> {
+        let sender = &self.legs[self.sender];
+        Usual { to: &sender.own[FROM.len()..], from: &sender.path[TO.len()..] }
     }
 
     /// What `From-Path` becomes.
@@ -235,7 +242,7 @@ impl Rewriter {
         reply: &mut Vec<u8>,
     ) -> Result<usize, FrameError> {
         let mut at = 0;
-        while let Some(event) = self.framer.next(&kept.input[at..])? {
+        while let Some(event) = self.framer.next_of(&kept.input[at..], self.paths.usual())? {
             let range = at..at + event.len();
             at = range.end;
             match event {
