@@ -7,7 +7,6 @@ none of them; notices come back in batches, announced by an eventfd that the eve
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -116,7 +115,7 @@ class DataPlane:
     def start(self, handle: Callable[[Notice], None]) -> None:
         """Call ``handle`` in the running loop for every notice from now on."""
         self._handle = handle
-        asyncio.get_running_loop().add_reader(self._relay.fileno(), self._on_ready)
+        asyncio.get_running_loop().add_reader(self._relay.fileno(), self.catch_up)
 
     def stop(self) -> None:
         """End every session and the threads. No notice comes after it."""
@@ -148,11 +147,6 @@ class DataPlane:
         """Deliver what waits now: a re-offer may come on the heels of the loss it is to cure."""
         for notice in self._relay.drain():
             self._deliver(Notice(*notice))
-
-    def _on_ready(self) -> None:
-        # Clear the counter first: a notice pushed in between signals again.
-        os.eventfd_read(self._relay.fileno())
-        self.catch_up()
 
     def _deliver(self, notice: Notice) -> None:
         if self._handle is None:

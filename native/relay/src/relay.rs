@@ -136,10 +136,11 @@ impl Relay {
                 .map_err(|source| OpenError { side, source })
         };
         let listeners = [listen(Side::A)?, listen(Side::B)?];
-        let [a, b] = &listeners;
-        let local = [tcp::local_address(a), tcp::local_address(b)];
-        let local =
-            [local[0].unwrap_or(spec.legs[0].listen), local[1].unwrap_or(spec.legs[1].listen)];
+        let local = Side::BOTH.map(|side| {
+            let (asked, listener) = (spec.legs[side.index()].listen, &listeners[side.index()]);
+            let chosen = || tcp::local_address(listener);
+            (asked.port() == 0).then(chosen).flatten().unwrap_or(asked)
+        });
         let board = Arc::new(Board::new(local, clock::now(), self.config.ring));
         let id = self.opened.fetch_add(1, Ordering::Relaxed) + 1;
         for (side, leg) in Side::BOTH.into_iter().zip(&spec.legs) {

@@ -31,6 +31,8 @@ use crate::timers::Timers;
 pub(crate) struct Worker {
     thread: Thread,
     commands: Arc<Queue<Command>>,
+    /// When to look for commands without having heard the bell.
+    look: Option<Moment>,
     pairs: Slab<Pair>,
     keys: HashMap<u64, usize>,
     timers: Timers,
@@ -40,6 +42,9 @@ pub(crate) struct Worker {
     retry: Option<Moment>,
 }
 
+/// Where there was a command more will come. They are looked for after this time: who rings for
+/// every one pays more for it than for the command, and so does who is woken.
+const LOOK: Duration = Duration::from_millis(5);
 /// How long accepting pauses when descriptors or memory have run out.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -54,7 +59,7 @@ impl Worker {
         counters: Arc<ThreadCounters>,
     ) -> io::Result<Self> {
         let poller = Poller::new()?;
-        poller.add(&*commands, Source::Commands)?;
+        poller.add_bell(&*commands, Source::Commands)?;
         let now = clock::now();
         let pipes = Pipes::new(config.pipe, keep.clone());
         let buffers = Buffers::new(keep.as_ref().map(|keep| Arc::clone(&keep.arena)));
@@ -77,6 +82,7 @@ impl Worker {
         Ok(Self {
             thread,
             commands,
+            look: None,
             pairs: Slab::new(),
             keys: HashMap::new(),
             timers: Timers::default(),
@@ -92,7 +98,7 @@ impl Worker {
         while let Ok(()) = self.thread.poller.wait(self.wake(), self.thread.now, &mut events) {
             self.thread.now = clock::now();
             // First: a peer may act on an answer as soon as the control plane has given it.
-            if events.iter().any(|(source, _)| source == Source::Commands) && !self.obey() {
+            if !self.obey() {
                 return;
             }
             for (source, readiness) in events.iter() {
@@ -115,7 +121,7 @@ impl Worker {
             return Some(self.thread.now);
         }
         let sweep = (!self.pairs.is_empty()).then_some(self.sweep);
-        self.timers.next().into_iter().chain(self.retry).chain(sweep).min()
+        self.timers.next().into_iter().chain(self.look).chain(self.retry).chain(sweep).min()
     }
 
     fn event(&mut self, key: usize, part: Part, readiness: Readiness) {
@@ -124,7 +130,12 @@ impl Worker {
 
     /// Carries out the commands; false at the end.
     fn obey(&mut self) -> bool {
-        for command in self.commands.drain() {
+        let (stays, now) = (self.commands.holds(), self.thread.now);
+        if !stays && self.look.is_none_or(|at| at > now) {
+            return true;
+        }
+        self.look = stays.then(|| now + LOOK);
+        for command in self.commands.take(stays) {
             match command {
                 Command::Adopt(opening) => self.adopt(*opening),
                 Command::Answer(id, answered) => {
