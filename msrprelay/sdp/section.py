@@ -181,7 +181,7 @@ def parse_media(line: bytes) -> MediaLine:
 
 def parse_common(body: bytes, end: int) -> Common:
     """Read the session level: the octets before the first ``m=``."""
-    said = Said(attributes_of(body, 0, end))
+    said = Said(attributes_of(body, 0, end) if b"\na=" in body[:end] else ())
     return Common(connection_of(body, 0, end), said.setup, said.fingerprints)
 
 
@@ -250,9 +250,14 @@ class Said:
 
 
 def connection_of(body: bytes, begin: int, end: int) -> Connection | None:
-    """The first readable ``c=`` line of ``body[begin:end]``, which begins a line."""
-    found = _CONNECTION.search(body, begin, end)
-    return None if found is None else Connection(text(found[1]).upper(), text(found[2]))
+    """The first readable ``c=`` line of ``body[begin:end]``, which begins a line and is not it."""
+    at = body.find(b"\nc=", begin, end)
+    while at >= 0:
+        found = _CONNECTION.match(body, at + 1, end)
+        if found is not None:
+            return Connection(text(found[1]).upper(), text(found[2]))
+        at = body.find(b"\nc=", at + 1, end)
+    return None
 
 
 def text(raw: bytes) -> str:
@@ -314,7 +319,7 @@ _DIRECTIONS = frozenset({b"sendrecv", b"sendonly", b"recvonly", b"inactive"})
 _SETUPS = {setup.value.encode(): setup for setup in Setup}
 _NUMBER = re.compile("[0-9]{1,18}")
 # The TTL and range of a multicast address (RFC 8866 section 5.7) are no part of the host.
-_CONNECTION = re.compile(rb"(?m)^c=[ \t]*[Ii][Nn][ \t]+([Ii][Pp][46])[ \t]+([^\s/]+)")
+_CONNECTION = re.compile(rb"c=[ \t]*[Ii][Nn][ \t]+([Ii][Pp][46])[ \t]+([^\s/]+)")
 # A name's last label is neither a number nor 0x..: resolvers read "0" and "127.1" as addresses.
 _NAME_TO_DIAL = re.compile(
     r"(?!.*(?:^|\.)(?:invalid|[0-9]+|0[x][0-9a-f]*)\.?$)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?",
