@@ -181,7 +181,9 @@ def parse_media(line: bytes) -> MediaLine:
 
 def parse_common(body: bytes, end: int) -> Common:
     """Read the session level: the octets before the first ``m=``."""
-    said = Said(attributes_of(body, 0, end) if b"\na=" in body[:end] else ())
+    if body.find(b"\na=", 0, end) < 0:
+        return Common(connection_of(body, 0, end), None, ())
+    said = Said(attributes_of(body, 0, end))
     return Common(connection_of(body, 0, end), said.setup, said.fingerprints)
 
 
