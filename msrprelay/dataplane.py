@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import structlog
+from msgspec import Struct
 
 from ._native import OpenError, Relay, Session
 
@@ -68,8 +69,7 @@ class EngineConfig:
     event_ring: bool
 
 
-@dataclass(frozen=True, slots=True)
-class LegOpen:
+class LegOpen(Struct, frozen=True):
     """One leg at the offer: where to listen, and the two URIs that meet there.
 
     ``own_uri`` is what we tell this peer to dial (U_side of DESIGN); ``peer_path`` is what the
@@ -84,8 +84,7 @@ class LegOpen:
     sources: Sources = "any"
 
 
-@dataclass(frozen=True, slots=True)
-class LegAnswer:
+class LegAnswer(Struct, frozen=True):
     """One leg at the answer: ``role`` is ``accept`` or ``dial``."""
 
     role: Literal["accept", "dial"]
@@ -94,8 +93,7 @@ class LegAnswer:
     sources: Sources = "any"
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """Something happened in the engine: ``what`` is ``bound``, ``joined``, ``closed`` ..."""
 
     session: int

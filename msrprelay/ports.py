@@ -11,6 +11,7 @@ import random
 from collections import deque
 from collections.abc import Iterable
 
+from . import chance
 from .errors import CommandError
 
 RAN_OUT = "Ran out of ports"
@@ -25,7 +26,7 @@ class PortPool:
     def __init__(self, ports: Iterable[int], *, quarantine: float, seed: int | None = None) -> None:
         """``quarantine``: seconds a freed port rests. ``seed`` fixes the order, for tests."""
         self._free = list(ports)
-        self._order = random.Random(seed) if seed is not None else random.SystemRandom()
+        self._below = chance.below if seed is None else random.Random(seed).randrange
         self._quarantine = quarantine
         self._resting: deque[tuple[float, int]] = deque()
         self._leased: set[int] = set()
@@ -37,7 +38,7 @@ class PortPool:
         if not self._free:
             raise CommandError(RAN_OUT)
         # Swap with the last one: taking from the middle of a list would cost its length.
-        index = self._order.randrange(len(self._free))
+        index = self._below(len(self._free))
         self._free[index], self._free[-1] = self._free[-1], self._free[index]
         port = self._free.pop()
         self._leased.add(port)

@@ -36,6 +36,7 @@ from .sessions import Admission, Ports, Sessions
 from .settings import buffer_budget, engine_config, room, rules
 from .strain import Strain
 from .surface import Surface
+from .timers import Timers
 
 if TYPE_CHECKING:
     from .rpc.http import HttpServer
@@ -81,6 +82,7 @@ class LoopScheduler:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._timers = Timers(self._loop)
         # A task nobody holds may be collected before it is done.
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -90,7 +92,7 @@ class LoopScheduler:
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Callable[[], None]:
         """Call back at ``when``; gives what cancels it."""
-        return self._loop.call_at(when, callback).cancel
+        return self._timers.call_at(when, callback)
 
     def spawn(self, work: Awaitable[None]) -> None:
         """Run ``work`` beside everything else."""

@@ -24,11 +24,8 @@ class Key(NamedTuple):
     digest: bytes
 
 
-class Entry(NamedTuple):
-    """The bytes sent, and until when they are kept."""
-
-    reply: bytes
-    until: float
+# The bytes sent, and until when they are kept.
+Entry = tuple[bytes, float]
 
 
 class ReplyCache:
@@ -51,10 +48,10 @@ class ReplyCache:
     def find(self, key: Key, now: float) -> bytes | None:
         """The reply given to ``key``, if it is still kept."""
         entry = self._entries.get(key)
-        if entry is None or entry.until <= now:
+        if entry is None or entry[1] <= now:
             return None
         self.hits += 1
-        return entry.reply
+        return entry[0]
 
     def store(self, key: Key, reply: bytes, now: float) -> None:
         """Keep ``reply`` beside one to another body under the same cookie, if there is one.
@@ -70,7 +67,7 @@ class ReplyCache:
         while self.size + cost > self.capacity:
             self._drop(next(iter(self._entries)))
             self.dropped_early += 1
-        self._entries[key] = Entry(reply, now + self.lifetime)
+        self._entries[key] = (reply, now + self.lifetime)
         self._bodies[key[:4]] = key.digest
         self.size += cost
 
@@ -84,12 +81,12 @@ class ReplyCache:
     def _expire(self, now: float) -> None:
         while self._entries:
             key, entry = next(iter(self._entries.items()))
-            if entry.until > now:
+            if entry[1] > now:
                 return
             self._drop(key)
 
     def _drop(self, key: Key) -> None:
-        self.size -= weight(key, self._entries.pop(key).reply)
+        self.size -= weight(key, self._entries.pop(key)[0])
         if self._bodies.get(key[:4]) == key.digest:
             del self._bodies[key[:4]]
 

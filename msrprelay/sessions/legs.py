@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-import secrets
 from collections.abc import Callable, Mapping
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from .. import chance
 from ..dataplane import DataPlane, LegOpen, OpenError, Session, Sources
 from ..dial import literal
 from ..errors import CommandError
@@ -27,7 +27,7 @@ EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 def new_session_id() -> str:
     """A session-id that cannot be guessed."""
-    return secrets.token_hex(SESSION_ID_BYTES)
+    return chance.octets(SESSION_ID_BYTES).hex()
 
 
 class Leg(Struct, frozen=True):

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "msrprelay"
 
 # Bottom first; a room may import only rooms on lower floors (and itself).
 FLOORS: list[set[str]] = [
-    {"_native", "commands", "errors", "events", "notify", "printable"},
+    {"_native", "chance", "commands", "errors", "events", "notify", "printable", "timers"},
     {"framing", "roles", "uri"},
     {"sdp"},
     {"offer_answer"},
