@@ -86,8 +86,15 @@ class OpenError(OSError):
 class Relay:
     """The engine: its threads, behind a handle."""
 
-    def __new__(cls, config: _Config) -> Relay:
-        """Start the threads. Raises OSError."""
+    def __new__(cls, config: _Config, keeper: int | None = None) -> Relay:
+        """Start the threads. ``keeper``: the socket to it. Raises OSError."""
+
+    @staticmethod
+    def adopt(config: _Config, keeper: int, held: list[tuple[bytes, int]], crashed: bool) -> Relay:
+        """Go on with what another process left. OSError; ValueError: of another version."""
+
+    def register(self, keeper: int) -> None:
+        """Have another keeper hold everything. Raises OSError."""
 
     def open(
         self, policy: str, a: _LegOpen, b: _LegOpen, tos: int | None, idle_seconds: float | None
