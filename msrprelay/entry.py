@@ -88,9 +88,10 @@ def adopt(link: Link, config: Any) -> Relay | None:
     if not link.engine:
         return None
     try:
-        return Relay.adopt(config, link.fileno(), link.engine, link.crashed)
+        return Relay.adopt(config, link.fileno(), link.engine)
     except ValueError as error:
-        log("error", "sessions end with this version", reason=str(error), held=len(link.engine))
+        log("error", "what is held cannot be read, sessions end", reason=str(error))
+        link.drop_engine()
         return None
 
 

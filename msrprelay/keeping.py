@@ -146,6 +146,12 @@ class Link:
         if self._held.pop(name, None) is not None:
             self._say(pack(DROP, [label(name)]))
 
+    def drop_engine(self) -> None:
+        """Have nothing held any more that was the engine's."""
+        for name, _ in self.engine:
+            self._say(pack(DROP, [name]))
+        self.engine = []
+
     def remember(self, name: str, content: bytes) -> None:
         """Have this content held, in memory, instead of what had that name."""
         old = self._held.get(name)
