@@ -309,7 +309,9 @@ class Keeper:
         elif self.successor is not None and self.successor.prepared:
             self.take_over(self.successor)
         else:
-            if process.ready and time.monotonic() - process.since >= SOON:
+            lived = time.monotonic() - process.since
+            if process.ready and (lived >= SOON or code == -signal.SIGKILL):
+                # It would have gone on.
                 self.failures = 0
             self.last = code
             self.died(words(code))

@@ -1,7 +1,7 @@
 """A relay process for the keeper's tests: it holds a socket, memory and a pipe, and answers.
 
 Run by a keeper: ``fake_relay.py FOLDER --keeper=N [--successor]``. The file ``mode`` in the folder
-says how it misbehaves; its UDP port is in the file ``port``.
+says how it misbehaves; the first one writes its UDP port to standard output.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+
+sys.path.append(str(Path(__file__).parents[2]))
 
 from msrprelay import keeper
 from msrprelay.keeper import pack, receive, send, unpack
@@ -56,8 +58,7 @@ class FakeRelay:
     def begin(self) -> None:
         udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         udp.bind(("127.0.0.1", 0))
-        (self.folder / "port.new").write_text(str(udp.getsockname()[1]))
-        (self.folder / "port.new").rename(self.folder / "port")
+        os.write(1, b"%d\n" % udp.getsockname()[1])
         memory = os.memfd_create("memory")
         exit_, entry = os.pipe()
         self.hold({SOCKET: udp.detach(), MEMORY: memory, PIPE_EXIT: exit_, PIPE_ENTRY: entry})

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +19,22 @@ from msrprelay import keeper
 
 KEEPER = Path(keeper.__file__)
 FAKE = Path(__file__).with_name("fake_relay.py")
+# Without packages it starts sooner.
+PROGRAM = (sys.executable, "-S", str(FAKE))
 PATIENCE_SECONDS = 30.0
-# Before an unanswered datagram is repeated; one that waits in the socket is not lost.
-REPEAT_SECONDS = 5.0
 
 
 class Kept:
-    """``python``: what the interpreter runs instead of the keeper's file."""
+    """``python``: instead of the keeper's file; ``relay``: instead of the fake relay process."""
 
-    def __init__(self, folder: Path, *python: str, prepare: float = 10.0) -> None:
+    def __init__(
+        self, folder: Path, *python: str, prepare: float = 10.0, relay: tuple[str, ...] = PROGRAM
+    ) -> None:
         self.folder = folder
-        self.log: list[dict[str, Any]] = []
         program = python or ("-I", "-S", str(KEEPER))
         settings = json.dumps({"prepare": prepare})
-        command = [sys.executable, *program, settings, sys.executable, str(FAKE), str(folder)]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE)
+        command = [sys.executable, *program, settings, *relay, str(folder)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.pid = self.process.pid
 
     def __enter__(self) -> Kept:
@@ -41,19 +44,21 @@ class Kept:
         # The keeper first: it would start another.
         self.process.kill()
         self.process.wait()
-        for pid in children_of(self.pid):
+        for pid in started_in(self.folder):
             os.kill(pid, signal.SIGKILL)
-        assert self.process.stderr is not None
-        self.process.stderr.close()
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream is not None
+            stream.close()
 
     def misbehave(self, how: str) -> None:
         """Every relay process that starts from now on does."""
         (self.folder / "mode").write_text(how)
 
-    @property
+    @functools.cached_property
     def port(self) -> int:
-        until(lambda: (self.folder / "port").exists())
-        return int((self.folder / "port").read_text())
+        """Where the fake relay process answers."""
+        assert self.process.stdout is not None
+        return int(self.process.stdout.readline())
 
     def ask(self, command: str, argument: object = "") -> Any:
         """What the fake relay process answers."""
@@ -69,10 +74,20 @@ class Kept:
             client.sendto(f"{command} {argument}".encode(), ("127.0.0.1", self.port))
 
     def kill_relay(self) -> int:
-        """Its pid was."""
+        """Its pid was; dead, it reads no more of what is asked."""
         pid: int = self.ask("state")["pid"]
-        os.kill(pid, signal.SIGKILL)
+        end(pid)
         return pid
+
+    def eldest(self) -> int:
+        """The oldest process that the keeper has started and that lives."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        return int(children.split()[0])
+
+    def rest(self) -> list[str]:
+        """The rest of the log, after the end."""
+        assert self.process.stderr is not None
+        return [line.decode() for line in self.process.stderr]
 
     def event(self, name: str) -> dict[str, Any]:
         """The next line of the log with this event."""
@@ -91,14 +106,17 @@ class Kept:
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
 
-def children_of(keeper_pid: int) -> list[int]:
-    """Fake relay processes in whatever state: those whose command line has the keeper's folder."""
-    return []
+def end(pid: int) -> None:
+    """Kill the process, and wait until it is dead; it need not be our child."""
+    pidfd = os.pidfd_open(pid)
+    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    select.select([pidfd], [], [], PATIENCE_SECONDS)
+    os.close(pidfd)
 
 
-def until(true: Callable[[], bool]) -> None:
-    """Wait until it is true; the test's own timeout bounds it."""
-    import time
-
-    while not true():
-        time.sleep(0.01)
+def started_in(folder: Path) -> Iterator[int]:
+    """Processes that have the folder in their command line."""
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and os.fsencode(folder) in (entry / "cmdline").read_bytes():
+                yield int(entry.name)
