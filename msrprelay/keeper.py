@@ -46,6 +46,7 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.25, 10.0
 # Messages of a living process that are read at a time: signals and the other process wait.
 TURN = 256
 ENDING = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = (*ENDING, signal.SIGHUP, signal.SIGUSR2)
 
 Labels = collections.abc.Sequence[bytes]
 Descriptors = collections.abc.Sequence[int]
@@ -173,7 +174,7 @@ class Process:
             theirs.set_inheritable(True)
             arguments = [*command, f"--keeper={theirs.fileno()}", *options]
             # A group of its own: Ctrl-C on a terminal is for the keeper, which passes it on.
-            pid = os.posix_spawn(command[0], arguments, os.environ, setpgroup=0)
+            pid = os.posix_spawn(command[0], arguments, os.environ, setpgroup=0, setsigmask=())
         return cls(pid, os.pidfd_open(pid), ours)
 
     def signal(self, number: int) -> None:
@@ -223,8 +224,9 @@ class Keeper:
         """Until the relay process has ended in order; gives its exit code."""
         woken, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-        for number in (*ENDING, signal.SIGHUP, signal.SIGUSR2):
+        for number in SIGNALS:
             signal.signal(number, lambda *_: None)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         self.watch(woken, lambda _: self.signalled(os.read(woken, 512)))
         while not self.over:
             self.carry_out_what_is_due()

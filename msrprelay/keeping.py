@@ -25,6 +25,7 @@ from .keeper import (
     PREPARED,
     READY,
     REFUSED,
+    SIGNALS,
     UPGRADE,
     pack,
     receive,
@@ -107,7 +108,8 @@ class Link:
         self._failure = ""
         self._loop: AbstractEventLoop | None = None
         self._registered: Callable[[int, int], None] = lambda *_: None
-        self._since = time.monotonic()
+        # When the last keeper was started here, in seconds of the monotonic clock.
+        self._since = 0.0
         self._pause = 0.0
 
     def fileno(self) -> int:
@@ -255,4 +257,7 @@ class Link:
         command = keeper_command(self._origin, more)
         for descriptor in (link.fileno(), pidfd):
             os.set_inheritable(descriptor, True)
-        self._story["keeper"] = os.posix_spawn(command[0], command, os.environ, setpgroup=0)
+        # Signals wait until it can do something about them.
+        self._story["keeper"] = os.posix_spawn(
+            command[0], command, os.environ, setpgroup=0, setsigmask=SIGNALS
+        )

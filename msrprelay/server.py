@@ -315,9 +315,6 @@ class RelayProcess:
 
     async def _listen(self) -> None:
         config = self.config
-        if self.control is not None:
-            with named(f"control {config.control}"):
-                await self.control.start()
         if config.listen_ng_unix:
             with named(f"listen-ng-unix {config.listen_ng_unix}"):
                 await self.ng_streams.listen_unix(Path(config.listen_ng_unix))
@@ -327,6 +324,10 @@ class RelayProcess:
             with named("listen-http"):
                 await self.http.start(config.listen_http)
         await self.ng.start()
+        if self.control is not None:
+            # The last: whoever waits for an upgrade asks here whether it has succeeded.
+            with named(f"control {config.control}"):
+                await self.control.start()
         self.sockets.close_the_rest()
 
     def _sample(self) -> None:

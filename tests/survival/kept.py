@@ -41,11 +41,8 @@ class Kept:
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        # The keeper first: it would start another.
-        self.process.kill()
+        end_all(self.folder)
         self.process.wait()
-        for pid in started_in(self.folder):
-            os.kill(pid, signal.SIGKILL)
         for stream in (self.process.stdout, self.process.stderr):
             assert stream is not None
             stream.close()
@@ -114,8 +111,16 @@ def end(pid: int) -> None:
     os.close(pidfd)
 
 
+def end_all(folder: Path) -> None:
+    """Kill all processes that have the folder in their command line, and those they start."""
+    while pids := list(started_in(folder)):
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
 def started_in(folder: Path) -> Iterator[int]:
-    """Processes that have the folder in their command line."""
+    """Processes that have the folder in their command line, zombies left out."""
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
             if entry.name.isdigit() and os.fsencode(folder) in (entry / "cmdline").read_bytes():
