@@ -9,16 +9,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import structlog
 from msgspec import Struct
 
-from ._native import OpenError, Relay, Session
+from ._native import OpenError, Session
+from ._native import Relay as Engine
+from ._native import __version__ as VERSION
 
 __all__ = [
+    "VERSION",
     "DataPlane",
+    "Engine",
     "EngineConfig",
+    "Kept",
     "LegAnswer",
     "LegOpen",
     "Notice",
@@ -102,12 +107,22 @@ class Notice(Struct, frozen=True):
     reason: str | None
 
 
+class Kept(NamedTuple):
+    """The socket to a keeper, and the engine that goes on with what it held, if it held any."""
+
+    keeper: int
+    engine: Engine | None
+
+
 class DataPlane:
     """The engine behind the event loop."""
 
-    def __init__(self, config: EngineConfig) -> None:
-        """Start the engine's threads. Raises OSError."""
-        self._relay = Relay(config)
+    def __init__(self, config: EngineConfig, kept: Kept | None = None) -> None:
+        """Start the engine's threads, if they do not run yet. Raises OSError."""
+        if kept is None:
+            self._relay = Engine(config)
+        else:
+            self._relay = kept.engine or Engine(config, kept.keeper)
         self._handle: Callable[[Notice], None] | None = None
 
     def start(self, handle: Callable[[Notice], None]) -> None:
@@ -136,6 +151,10 @@ class DataPlane:
         Raises OpenError whose ``side`` names the leg and whose ``errno`` says why.
         """
         return self._relay.open(policy, a, b, tos, idle_seconds)
+
+    def register(self, keeper: int) -> None:
+        """Have another keeper hold everything. Raises OSError."""
+        self._relay.register(keeper)
 
     def counters(self) -> dict[str, int]:
         """Totals of all threads since the start; ``stalled-bytes`` is as of now."""

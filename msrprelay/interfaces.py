@@ -24,6 +24,10 @@ class Interface:
     address: IPv4Address | IPv6Address
     advertised: str
 
+    def __str__(self) -> str:
+        """As :meth:`parse` reads it."""
+        return f"{self.name}/{self.address}!{self.advertised}"
+
     @property
     def family(self) -> Family:
         """The SDP address type of this interface's sockets."""

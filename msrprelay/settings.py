@@ -5,9 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import resource
+from dataclasses import asdict
 
+import msgspec
+
+from . import config as configuration
 from .config import Config
-from .dataplane import EngineConfig
+from .dataplane import VERSION, EngineConfig
 from .dial import DialPolicy
 from .interfaces import Interfaces
 from .sessions import Room, Rules
@@ -96,3 +100,13 @@ def engine_config(config: Config) -> EngineConfig:
         header_count=limits.header_count,
         event_ring=config.event_ring,
     )
+
+
+def remembrance(config: Config) -> bytes:
+    """The configuration for a process that goes on when this one has died, as JSON.
+
+    The engine's part stands by itself: the engine goes on before the rest can be read.
+    """
+    engine = asdict(engine_config(config))
+    plain = configuration.plain(config)
+    return msgspec.json.encode({"version": VERSION, "engine": engine, "config": plain})

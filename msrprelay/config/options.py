@@ -69,6 +69,7 @@ class Timers:
     unacknowledged: float = timer(60.0, "sent bytes may stay unacknowledged, the window open")
     closed_window: float = timer(900.0, "a peer may read nothing at all of what is for it")
     drain: float = timer(30.0, "sessions may go on after SIGTERM", live=True)
+    upgrade: float = timer(10.0, "a successor may take to be prepared")
     reply_cache: float = timer(60.0, "an ng reply is kept for repeated requests")
     port_quarantine: float = timer(60.0, "a freed port rests")
 
@@ -158,7 +159,9 @@ class Config:
         live=True,
     )
     state_dir: str = option("", "where state is kept for a cold start; empty: memory", values.path)
-    keeper: bool = option(False, "a small process keeps the sockets", values.flag)
+    keeper: bool = option(
+        True, "a small process keeps the sockets: calls outlive ours", values.flag
+    )
     event_ring: bool = option(True, "keep the last events of each session", values.flag)
     log_level: str = option("info", "debug, info, warning or error", values.level, live=True)
     timers: Timers = field(default_factory=Timers)

@@ -11,7 +11,6 @@ from .values import HostPort
 # Refused rather than ignored: an operator must not believe in a limit that nobody holds.
 UNSERVED = frozenset(
     {
-        "keeper",
         "state-dir",
     }
 )

@@ -17,6 +17,8 @@ import pytest
 
 from msrprelay.rpc import bencode
 
+from ..survival.kept import end_all
+
 OFFER = (
     b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
     b"m=message 9 TCP/MSRP *\r\na=accept-types:*\r\n"
@@ -80,7 +82,7 @@ def daemon(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Daemon]:
     options = getattr(request, "param", ())
     daemon = Daemon(tmp_path, *options)
     yield daemon
-    daemon.process.kill()
+    end_all(tmp_path)
     daemon.process.wait()
     assert daemon.process.stderr is not None
     daemon.process.stderr.close()
