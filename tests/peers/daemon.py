@@ -36,6 +36,7 @@ class Daemon:
         options: Sequence[str] = (),
         command: Sequence[str] = (),
         interfaces: Sequence[str] = (f"test/{HOST}",),
+        keeper: bool = False,
     ) -> None:
         self.ng_address = (HOST, free_port())
         self.first_port = first_port or free_range(ports)
@@ -48,7 +49,7 @@ class Daemon:
             *(f"--interface={interface}" for interface in interfaces),
             f"--port-min={self.first_port}", f"--port-max={last}",
             f"--listen-ng={HOST}:{self.ng_address[1]}", f"--control={self.control}",
-            "--no-keeper", *options,
+            "--keeper" if keeper else "--no-keeper", *options,
             *(f"--set={key}={value}" for key, value in (settings or {}).items()),
         ]  # fmt: skip
 
