@@ -11,7 +11,7 @@ from typing import Self
 
 from .kinds import KINDS
 from .link import Event, Link
-from .signalling import Control, Failed, SipCall
+from .signalling import Address, Control, Failed, SipCall
 
 CHURNERS = 3
 OVER_SECONDS = 60.0
@@ -48,12 +48,11 @@ class Crowd:
     def gather(self, count: int) -> None:
         """Set up the calls that last, of all kinds in turn."""
         numbers = []
-        for _ in range(count):
-            number = next(self._numbers)
-            call = self._begin(number, (number - 1) % len(KINDS), endless=True)
-            if call is not None:
-                self._lasting.append(call)
-                numbers.append(number)
+        for place in range(count):
+            begun = self._begin(place % len(KINDS), endless=True)
+            if begun is not None:
+                self._lasting.append(begun[0])
+                numbers.append(begun[1])
         for number in numbers:
             self.link.await_joined(number)
 
@@ -78,6 +77,29 @@ class Crowd:
         for call in self._lasting:
             self._try(call.delete)
 
+    def call_briefly(self) -> bool:
+        """One call from offer to delete; whether all of it went well."""
+        before = len(self.failed), sum(each["lost"] is not None for each in self.over)
+        self._short(0)
+        return before == (len(self.failed), sum(each["lost"] is not None for each in self.over))
+
+    def offered(self) -> Address:
+        """Where the relay waits for a peer of a call that nobody has answered."""
+        call, number = self._fresh(0)
+        self.link.close(number)
+        call.offer()
+        self._lasting.append(call)
+        return call.told["b"].address
+
+    def offer_only(self) -> None:
+        """A call that is deleted before its answer. Raises Failed."""
+        call, number = self._fresh(0)
+        try:
+            call.offer()
+            call.delete()
+        finally:
+            self.link.close(number)
+
     def _churn(self, seed: float) -> None:
         dice = random.Random(seed)
         while self._going_on.is_set():
@@ -91,30 +113,32 @@ class Crowd:
                 self._short(dice.randrange(len(KINDS)))
 
     def _short(self, kind: int) -> None:
-        number = next(self._numbers)
-        call = self._begin(number, kind, endless=False)
-        if call is None:
+        begun = self._begin(kind, endless=False)
+        if begun is None:
             return
+        call, number = begun
         self.counts["short calls"] += 1
         if self.link.await_joined(number):
             self.link.await_over(number, OVER_SECONDS)
         self._try(call.delete)
 
     def _never_answered(self, kind: int) -> None:
-        number = next(self._numbers)
         self.counts["unanswered calls"] += 1
-        ports = self.link.open(number, kind, endless=False)
-        call = SipCall(self._control, self.link, KINDS[kind], number, ports)
+        call, number = self._fresh(kind)
         if self._try(call.offer):
             self._try(call.delete)
         self.link.close(number)
 
-    def _begin(self, number: int, kind: int, *, endless: bool) -> SipCall | None:
+    def _fresh(self, kind: int, *, endless: bool = False) -> tuple[SipCall, int]:
+        number = next(self._numbers)
         ports = self.link.open(number, kind, endless=endless)
-        call = SipCall(self._control, self.link, KINDS[kind], number, ports)
+        return SipCall(self._control, self.link, KINDS[kind], number, ports), number
+
+    def _begin(self, kind: int, *, endless: bool) -> tuple[SipCall, int] | None:
+        call, number = self._fresh(kind, endless=endless)
         if self._try(call.offer) and self._try(call.answer):
             call.connect()
-            return call
+            return call, number
         self.link.close(number)
         return None
 

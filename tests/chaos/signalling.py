@@ -91,7 +91,7 @@ class SipCall:
         self._number = number
         self._ports = {side: port or 9 for side, port in ports.items()}
         self._own = {side: uri(HERE, port) for side, port in self._ports.items()}
-        self._told: dict[str, sdp.Told] = {}
+        self.told: dict[str, sdp.Told] = {}
         self.tags: dict[str, object] = {"call-id": f"chaos-{os.getpid()}-{number}", "from-tag": "a"}
 
     def offer(self) -> None:
@@ -104,10 +104,10 @@ class SipCall:
 
     def reoffer(self) -> None:
         """The same again in the dialog: nobody may be told another place."""
-        before = {side: (told.address, told.path) for side, told in self._told.items()}
+        before = {side: (told.address, told.path) for side, told in self.told.items()}
         self._exchange("offer", "a", "b", {"to-tag": "b"})
         self._exchange("answer", "b", "a", {"to-tag": "b"})
-        after = {side: (told.address, told.path) for side, told in self._told.items()}
+        after = {side: (told.address, told.path) for side, told in self.told.items()}
         if before != after:
             raise Failed(f"re-offer: {after} instead of {before}")
 
@@ -119,8 +119,8 @@ class SipCall:
         """The peers go where they were told."""
         self._link.connect(
             self._number,
-            {side: self._told[side].address for side in "ab"},
-            {side: (self._own[side], self._told[side].path[0]) for side in "ab"},
+            {side: self.told[side].address for side in "ab"},
+            {side: (self._own[side], self.told[side].path[0]) for side in "ab"},
         )
 
     def _exchange(self, command: str, said: str, told: str, more: Mapping[str, object]) -> None:
@@ -128,7 +128,7 @@ class SipCall:
         section = sdp.section(self._own[said], setup=setup, host=HERE, port=self._ports[said])
         fields = {"msrp-path": self._kind.policy, "sdp": sdp.body(section).encode()}
         reply = self._control.ask(command, {**self.tags, **more, **fields})
-        self._told[told] = sdp.message_sections(bytes(reply["sdp"]).decode())[0]
+        self.told[told] = sdp.message_sections(bytes(reply["sdp"]).decode())[0]
 
 
 class LossyNetwork:

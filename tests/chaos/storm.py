@@ -6,13 +6,13 @@ import contextlib
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .crowd import Crowd
 from .relay import ChaosRelay
 from .signalling import Control, LossyNetwork
-from .verdict import Span, Verdict
+from .verdict import Faults, Span, Verdict, judge
 
 MOVED_SECONDS = 20.0
 FINISH_SECONDS = 30.0
@@ -37,82 +37,99 @@ class Plan:
     churn: bool = True
 
 
-class Storm:
-    """One run."""
+@dataclass
+class Scene:
+    """A relay with calls, and what happens to it."""
 
-    def __init__(self, plan: Plan, relay: ChaosRelay, crowd: Crowd) -> None:
+    relay: ChaosRelay
+    crowd: Crowd
+    faults: Faults
+
+    def recovered(self, at: float, counted: list[Span], what: str) -> None:
+        """Wait until octets move in every session; those in which none do are lost."""
+        link = self.crowd.link
+        if not link.await_moved(MOVED_SECONDS):
+            link.lose_waiting(f"nothing moved in {MOVED_SECONDS:g} s after {what}")
+        if link.endless:
+            counted.append((at, time.monotonic()))
+            progress(
+                f"{len(self.faults.kills)} kills, {len(self.faults.upgrades)} upgrades, "
+                f"{link.endless} sessions"
+            )
+
+    def verdict(self, phase: str) -> Verdict:
+        """End the calls, and add up."""
+        self.crowd.leave(FINISH_SECONDS)
+        progress("")
+        return judge(phase, self.crowd.over, self.crowd.failed, self.faults, self.crowd.counts)
+
+
+@contextlib.contextmanager
+def scene(plan: Plan, relay: ChaosRelay) -> Iterator[Scene]:
+    """The plan's calls through this relay, all joined."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(relay)
+        address = relay.ng
+        if plan.lossy:
+            address = stack.enter_context(LossyNetwork(relay.ng, plan.seed)).address
+        crowd = stack.enter_context(Crowd(Control(address), plan.seed))
+        crowd.gather(plan.sessions)
+        if plan.churn:
+            crowd.stir()
+        yield Scene(relay, crowd, Faults())
+
+
+class Storm:
+    """All kills and upgrades of a plan."""
+
+    def __init__(self, plan: Plan, on: Scene) -> None:
         self._plan = plan
-        self._relay = relay
-        self._crowd = crowd
+        self._scene = on
         self._random = random.Random(plan.seed)
         self._ends = time.monotonic() + plan.seconds
-        self.kills: list[Span] = []
-        self.upgrades: list[Span] = []
 
     def rage(self) -> None:
-        """All kills and upgrades, unless there is nothing left to kill or the time is over."""
+        """Go on until nothing is left to do or to kill, or the time is over."""
         if not self._plan.kills and not self._plan.upgrades:
             time.sleep(self._plan.seconds)
         faults = [self._kill] * self._plan.kills + [self._upgrade] * self._plan.upgrades
         self._random.shuffle(faults)
         for fault in faults:
-            if not self._goes_on:
+            if not self._scene.crowd.link.endless or time.monotonic() > self._ends:
                 return
             time.sleep(self._random.uniform(0, CALM_SECONDS))
             fault()
 
-    @property
-    def _goes_on(self) -> bool:
-        return self._crowd.link.endless > 0 and time.monotonic() < self._ends
-
     def _kill(self) -> None:
-        at = self._relay.kill_relay()
-        self._relay.revive()
+        relay = self._scene.relay
+        at = relay.kill_relay()
+        relay.revive()
         if self._random.random() < EARLY_SHARE:
             time.sleep(self._random.uniform(0, EARLY_SECONDS))
-            self._crowd.counts["kills in a recovery"] += 1
-            self._relay.kill_relay()
-            self._relay.revive()
-        self._recovered(at, self.kills, "a kill")
+            self._scene.crowd.counts["kills in a recovery"] += 1
+            relay.kill_relay()
+            relay.revive()
+        self._scene.recovered(at, self._scene.faults.kills, "a kill")
 
     def _upgrade(self) -> None:
         try:
-            at = self._relay.upgrade()
+            at = self._scene.relay.upgrade()
         except (OSError, RuntimeError) as why:
-            self._crowd.failed.append(str(why))
+            self._scene.crowd.failed.append(str(why))
             return
-        self._recovered(at, self.upgrades, "an upgrade")
-
-    def _recovered(self, at: float, counted: list[Span], what: str) -> None:
-        link = self._crowd.link
-        if not link.await_moved(MOVED_SECONDS):
-            link.lose_waiting(f"nothing moved in {MOVED_SECONDS:g} s after {what}")
-        if link.endless:
-            counted.append((at, time.monotonic()))
-            if sys.stderr.isatty():
-                print(f"\r{len(self.kills)} kills, {len(self.upgrades)} upgrades, "
-                      f"{link.endless} sessions\033[K", end="", file=sys.stderr)  # fmt: skip
+        self._scene.recovered(at, self._scene.faults.upgrades, "an upgrade")
 
 
-def run(plan: Plan, log: Callable[[str], object]) -> Verdict:
-    """A relay, its calls, and what befalls them."""
-    verdict = Verdict(plan.seed, plan.keeper, {"kills": plan.kills, "upgrades": plan.upgrades})
-    with contextlib.ExitStack() as stack:
-        relay = stack.enter_context(ChaosRelay(keeper=plan.keeper))
-        address = relay.ng
-        if plan.lossy:
-            address = stack.enter_context(LossyNetwork(relay.ng, plan.seed)).address
-        control = Control(address)
-        crowd = stack.enter_context(Crowd(control, plan.seed))
-        crowd.gather(plan.sessions)
-        if plan.churn:
-            crowd.stir()
-        storm = Storm(plan, relay, crowd)
-        storm.rage()
-        crowd.leave(FINISH_SECONDS)
-        verdict.kills, verdict.upgrades = storm.kills, storm.upgrades
-        crowd.counts["repeated commands"] = control.repeated
-        verdict.settle(crowd.over, crowd.failed, crowd.counts)
-        for line in relay.log:
-            log(line)
+def storm(plan: Plan) -> Verdict:
+    """Kills and upgrades under load."""
+    with scene(plan, ChaosRelay(keeper=plan.keeper)) as on:
+        Storm(plan, on).rage()
+        verdict = on.verdict("storm")
+    verdict.require(kills=plan.kills, upgrades=plan.upgrades)
     return verdict
+
+
+def progress(line: str) -> None:
+    """What is going on, for somebody who watches."""
+    if sys.stderr.isatty():
+        print(f"\r{line}\033[K", end="", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""What a run has shown, in figures."""
+"""What a run has shown, in figures, and whether that is what is promised."""
 
 from __future__ import annotations
 
@@ -10,59 +10,62 @@ from typing import Any
 
 from .link import Event
 
-LOSSES = ("sessions_lost", "bytes_lost", "bytes_duplicated", "bytes_reordered", "bytes_strange")
+OCTETS = ("bytes_lost", "bytes_duplicated", "bytes_reordered", "bytes_strange")
+# None of these may be above 0.
+LOSSES = ("sessions_lost", *OCTETS, "failed_offers")
 Span = tuple[float, float]
 
 
 @dataclass
-class Verdict:
-    """Of one run. Spans are from a fault until octets moved in all sessions again."""
+class Faults:
+    """When something was done to the relay, until octets moved in all sessions again."""
 
-    seed: int
-    keeper: bool
-    asked: dict[str, int]
     kills: list[Span] = field(default_factory=list)
     upgrades: list[Span] = field(default_factory=list)
-    figures: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Verdict:
+    """Of one phase. ``reasons``: why sessions were lost and commands failed, and how often."""
+
+    phase: str
+    figures: dict[str, Any]
+    problems: list[str] = field(default_factory=list)
     reasons: Counter[str] = field(default_factory=Counter)
 
-    def settle(self, over: Sequence[Event], failed: Sequence[str], counts: Counter[str]) -> None:
-        """Add everything up."""
-        gaps = [(start, stop) for event in over for start, stop in event["gaps"]]
-        self.figures = {
-            "kills": len(self.kills),
-            "upgrades": len(self.upgrades),
-            "sessions": len(over),
-            "sessions_lost": sum(event["lost"] is not None for event in over),
-            **{
-                name: sum(event[name] for event in over)
-                for name in ("bytes", "bytes_lost", "bytes_duplicated", "bytes_reordered",
-                             "bytes_strange")
-            },
-            "longest_stall_ms": max(stalls(gaps, self.kills), default=0),
-            "median_stall_ms": round(statistics.median(stalls(gaps, self.kills) or [0])),
-            "longest_upgrade_stall_ms": max(stalls(gaps, self.upgrades), default=0),
-            "longest_other_gap_ms": longest_other(gaps, [*self.kills, *self.upgrades]),
-            "failed_offers": len(failed),
-            "redials": sum(event["redials"] for event in over),
-            **{name.replace(" ", "_"): count for name, count in counts.items()},
-            "seed": self.seed,
-        }  # fmt: skip
-        self.reasons.update(f"{e['kind']}: {e['lost']}" for e in over if e["lost"])
-        self.reasons.update(failed)
-
-    @property
-    def problems(self) -> list[str]:
-        """Why the run has failed; empty if it has not."""
-        found = [f"{name}: {self.figures[name]}" for name in LOSSES if self.figures[name]]
-        if self.figures["failed_offers"]:
-            found.append(f"failed_offers: {self.figures['failed_offers']}")
-        found += [
+    def require(self, **least: int) -> None:
+        """So many of these there must have been."""
+        self.problems += [
             f"only {self.figures[name]} of {wanted} {name}"
-            for name, wanted in self.asked.items()
+            for name, wanted in least.items()
             if self.figures[name] < wanted
         ]
-        return found
+
+
+def judge(
+    phase: str, over: Sequence[Event], failed: Sequence[str], faults: Faults, counts: Counter[str]
+) -> Verdict:
+    """Add up what became of the sessions."""
+    gaps = [(start, stop) for event in over for start, stop in event["gaps"]]
+    by_kills, by_upgrades = stalls(gaps, faults.kills), stalls(gaps, faults.upgrades)
+    figures = {
+        "kills": len(faults.kills),
+        "upgrades": len(faults.upgrades),
+        "sessions": len(over),
+        "sessions_lost": sum(event["lost"] is not None for event in over),
+        **{name: sum(event[name] for event in over) for name in ("bytes", *OCTETS)},
+        "longest_stall_ms": max(by_kills, default=0),
+        "median_stall_ms": round(statistics.median(by_kills or [0])),
+        "longest_upgrade_stall_ms": max(by_upgrades, default=0),
+        "longest_other_gap_ms": longest_other(gaps, [*faults.kills, *faults.upgrades]),
+        "failed_offers": len(failed),
+        "redials": sum(event["redials"] for event in over),
+        **{name.replace(" ", "_"): count for name, count in sorted(counts.items())},
+    }
+    reasons = Counter(f"{each['kind']}: {each['lost']}" for each in over if each["lost"])
+    reasons.update(failed)
+    problems = [f"{name}: {figures[name]}" for name in LOSSES if figures[name]]
+    return Verdict(phase, figures, problems, reasons)
 
 
 def stalls(gaps: Sequence[Span], faults: Sequence[Span]) -> list[int]:
