@@ -86,8 +86,29 @@ class OpenError(OSError):
 class Relay:
     """The engine: its threads, behind a handle."""
 
-    def __new__(cls, config: _Config) -> Relay:
-        """Start the threads. Raises OSError."""
+    def __new__(cls, config: _Config, keeper: int | None = None) -> Relay:
+        """Start the threads. Raises OSError.
+
+        ``keeper``: the ``SOCK_SEQPACKET`` descriptor of a keeper, which gets duplicates of all that
+        a successor would need; the engine makes a duplicate of it for itself.
+        """
+
+    @staticmethod
+    def adopt(config: _Config, keeper: int, left: list[tuple[bytes, int]]) -> Relay:
+        """Go on with what a dead process has left with the keeper; bytes move when it returns.
+
+        ``left``: labels of 16 bytes and descriptors, which are the engine's from now on. The process
+        must have been reaped. Raises OSError; ValueError for records of another version.
+        """
+
+    def register(self, keeper: int) -> None:
+        """There is a new keeper: have it keep everything."""
+
+    def sessions(self) -> list[int]:
+        """The numbers of the sessions that a dead process has left; some may have ended since."""
+
+    def session(self, id: int) -> Session | None:
+        """One of those."""
 
     def open(
         self, policy: str, a: _LegOpen, b: _LegOpen, tos: int | None, idle_seconds: float | None

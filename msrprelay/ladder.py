@@ -51,6 +51,7 @@ _ARROWS = {
     "report": _Hops("through", "REPORT", "MSRP: Request: REPORT"),
     "request": _Hops("through", "request", "MSRP: Request of another method"),
     "response": _Hops("through", "{n}", "MSRP: Response: {n}"),
+    "resumed": _Hops("middle", "resumed", "relay: another process went on with the session"),
     "send": _Hops("through", "SEND", "MSRP: Request: SEND"),
 }
 

@@ -1,8 +1,9 @@
 //! Scripts for a session, played by an honest caller: it feeds only what can happen, and checks
 //! that what it is told to do can be done.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use msrp_proto::Moment;
 use msrp_proto::session::{
     Aim, CloseReason, Input, LegReason, NoticeKind, Output, Plan, Policy, Role, Session, Side,
     Stage, Timers,
@@ -42,7 +43,7 @@ enum Leg {
 struct Caller {
     session: Session,
     policy: Policy,
-    now: Instant,
+    now: Moment,
     places: [Place; 2],
     plans: Option<[Plan; 2]>,
     joined: bool,
@@ -63,7 +64,7 @@ impl Caller {
         Self {
             session: Session::new(policy, timers),
             policy,
-            now: Instant::now(),
+            now: Moment::default(),
             places: [Place { listening: true, ..Place::default() }; 2],
             plans: None,
             joined: false,

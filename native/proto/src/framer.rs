@@ -150,6 +150,21 @@ impl Framer {
         }
     }
 
+    /// A framer in the middle of a body.
+    pub(crate) fn in_body(limits: Limits, tid: &[u8], fresh: bool) -> Self {
+        Self { limits, state: State::Body { end_line: EndLine::new(tid), fresh } }
+    }
+
+    /// Whether nothing of the body at the front has been given; `None` where there is no body.
+    /// `Err` after an error, or where not all that could be framed has been.
+    pub(crate) fn fresh_body(&self) -> Result<Option<bool>, ()> {
+        match &self.state {
+            State::Block(_) => Ok(None),
+            State::Body { fresh, .. } => Ok(Some(*fresh)),
+            State::End { .. } | State::Lost { .. } => Err(()),
+        }
+    }
+
     /// Octets of the body were passed on unseen: no blank line stands before what comes now.
     pub(crate) fn skip_body(&mut self) {
         if let State::Body { fresh, .. } = &mut self.state {

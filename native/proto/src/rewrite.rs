@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use crate::refusal::{judge, same_uri};
 use crate::{
-    Event, FrameError, Framer, Head, Key, Kind, Limits, Method, PathLine, Pieces, Refusal,
-    path_uris,
+    Event, FrameError, Framer, Head, Key, Kind, Limits, Method, PathLine, Pieces, Position,
+    Refusal, path_uris,
 };
 
 /// The paths of one direction of an aware session, from the sending leg to the receiving leg.
@@ -159,6 +159,39 @@ impl Rewriter {
     /// The same, which has [`body_ahead`](Self::body_ahead) believe the sender's ranges.
     pub fn trusting_ranges(self) -> Self {
         Self { trusting: true, ..self }
+    }
+
+    /// A rewriter that goes on where another one stood, for the same paths.
+    pub fn resume(paths: PathPair, limits: Limits, position: &Position) -> Self {
+        let framer = match position.tid() {
+            Some(tid) => Framer::in_body(limits, tid, position.fresh),
+            None => Framer::new(limits),
+        };
+        Self {
+            framer,
+            chunk: if position.forwarded { Chunk::Forwarded } else { Chunk::Swallowed },
+            chunks: position.chunks,
+            foreign_from_paths: position.foreign,
+            ahead: position.ahead,
+            ..Self::new(paths, limits)
+        }
+    }
+
+    /// Where it stands after a push, for [`resume`](Self::resume); `None` after an error.
+    pub fn position(&self) -> Option<Position> {
+        let fresh = self.framer.fresh_body().ok()?;
+        let tid = self.framer.open_tid().unwrap_or_default();
+        let mut position = Position {
+            chunks: self.chunks,
+            foreign: self.foreign_from_paths,
+            ahead: self.ahead,
+            tid: [0; _],
+            tid_len: tid.len() as u8,
+            fresh: fresh.unwrap_or_default(),
+            forwarded: self.chunk == Chunk::Forwarded,
+        };
+        position.tid[..tid.len()].copy_from_slice(tid);
+        Some(position)
     }
 
     /// Reads `input` from its start; appends what goes to the receiver to `out` and what goes back

@@ -10,9 +10,11 @@ mod reason;
 mod renewal;
 mod terms;
 
+use crate::Moment;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
 
 pub use event::{Input, NoticeKind, Output};
 use pairing::Pairing;
@@ -22,28 +24,31 @@ use renewal::Renewals;
 pub use terms::{Policy, Role, Side, Stage, Timers};
 
 /// One relayed session.
-#[derive(Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Session {
     policy: Policy,
+    /// The configuration's, not the session's own.
+    #[serde(skip)]
     timers: Arc<Timers>,
     /// The relay dials neither leg: the peers of a lost session may come again by themselves.
     returns: bool,
     state: State,
+    #[serde(skip)]
     outputs: VecDeque<Output>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 enum State {
     /// The legs look for their connections. Boxed: joined sessions are the many.
     Pairing(Box<Pairing>),
     /// Bytes move both ways. A side whose peer has moved waits for its new connection.
     Joined { renewals: Renewals },
     /// `first` has sent FIN and it was passed on; the other direction may finish.
-    HalfClosed { first: Side, until: Instant },
+    HalfClosed { first: Side, until: Moment },
     /// Closed by the control plane, still relaying what is in flight; `first` as above.
-    Lingering { reason: CloseReason, until: Instant, first: Option<Side> },
+    Lingering { reason: CloseReason, until: Moment, first: Option<Side> },
     /// Nothing is relayed any more, connections are being ended.
-    Parting { reason: CloseReason, until: Instant },
+    Parting { reason: CloseReason, until: Moment },
     /// Over.
     Closed,
 }
@@ -53,6 +58,11 @@ impl Session {
     pub fn new(policy: Policy, timers: impl Into<Arc<Timers>>) -> Self {
         let state = State::Pairing(Box::default());
         Self { policy, timers: timers.into(), returns: false, state, outputs: VecDeque::new() }
+    }
+
+    /// A session that somebody else has begun and was read back, when all it had to do was done.
+    pub fn resumed(self, timers: impl Into<Arc<Timers>>) -> Self {
+        Self { timers: timers.into(), ..self }
     }
 
     /// The next thing to do; `None` when all is done.
@@ -66,7 +76,7 @@ impl Session {
     }
 
     /// When [`Input::Timeout`] is due.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub fn deadline(&self) -> Option<Moment> {
         match &self.state {
             State::Pairing(pairing) => pairing.deadline(),
             State::HalfClosed { until, .. }
@@ -100,6 +110,11 @@ impl Session {
         }
     }
 
+    /// Nothing is relayed any more, connections are being ended.
+    pub fn is_parting(&self) -> bool {
+        matches!(self.state, State::Parting { .. })
+    }
+
     /// True while a valid first frame on this side's listener is welcome; else it gets 506.
     pub fn wants(&self, side: Side) -> bool {
         match &self.state {
@@ -111,7 +126,7 @@ impl Session {
 
     /// Takes one event. Drain [`Session::poll`] afterwards. Events that make no sense in the
     /// present state (a late timer, a second FIN) change nothing.
-    pub fn handle(&mut self, input: Input, now: Instant) {
+    pub fn handle(&mut self, input: Input, now: Moment) {
         match (&mut self.state, input) {
             (State::Closed, _) => {}
             (_, Input::Fault) => self.abort(CloseReason::Internal, now),
@@ -137,7 +152,7 @@ impl Session {
     }
 
     /// Before the join.
-    fn pair(&mut self, input: Input, now: Instant) {
+    fn pair(&mut self, input: Input, now: Moment) {
         let State::Pairing(pairing) = &mut self.state else { return };
         match input {
             Input::Close { reason, .. } => {
@@ -170,7 +185,7 @@ impl Session {
             }
             Input::Fin { side, .. } => pairing.fin(side, &mut self.outputs),
             Input::Broken(side, how) => pairing.lost(side, how, &mut self.outputs),
-            Input::Parted | Input::Replaced(_) | Input::Spent | Input::Fault => {}
+            Input::Parted | Input::Replaced(_) | Input::Resumed | Input::Spent | Input::Fault => {}
         }
         let own_bind = now + self.timers.own_bind;
         if pairing.advance(self.policy.is_aware(), own_bind, &mut self.outputs) {
@@ -196,7 +211,7 @@ impl Session {
     }
 
     /// Joined: what concerns a side that gets a new connection; gives back what does not.
-    fn renew(&mut self, input: Input, now: Instant) -> Option<Input> {
+    fn renew(&mut self, input: Input, now: Moment) -> Option<Input> {
         let State::Joined { renewals } = &mut self.state else { return Some(input) };
         match input {
             Input::Answered(plans) if self.policy.is_aware() => {
@@ -214,7 +229,7 @@ impl Session {
     }
 
     /// Joined, half-closed or lingering.
-    fn relay(&mut self, input: Input, now: Instant) {
+    fn relay(&mut self, input: Input, now: Moment) {
         match input {
             Input::Fin { side, whole: false } => {
                 self.notify_lost(side, LegReason::Fin);
@@ -255,7 +270,7 @@ impl Session {
     }
 
     /// One direction has ended whole.
-    fn finish(&mut self, side: Side, now: Instant) {
+    fn finish(&mut self, side: Side, now: Moment) {
         let first = match self.state {
             State::HalfClosed { first, .. } | State::Lingering { first: Some(first), .. } => first,
             State::Joined { ref renewals } if renewals.is_vacant() => {
@@ -280,7 +295,8 @@ impl Session {
         }
     }
 
-    fn has_finished(&self, side: Side) -> bool {
+    /// This side has sent FIN, and it was passed on.
+    pub fn has_finished(&self, side: Side) -> bool {
         match self.state {
             State::HalfClosed { first, .. } => first == side,
             State::Lingering { first, .. } => first == Some(side),
@@ -293,7 +309,7 @@ impl Session {
         self.outputs.push_back(Output::ShutdownWrite(from.other()));
     }
 
-    fn linger(&mut self, reason: CloseReason, until: Instant, now: Instant) {
+    fn linger(&mut self, reason: CloseReason, until: Moment, now: Moment) {
         let is_vacant = matches!(&self.state, State::Joined { renewals } if renewals.is_vacant());
         if until <= now || is_vacant {
             return self.part(self.reason_or(reason), now);
@@ -327,23 +343,23 @@ impl Session {
     }
 
     /// For good.
-    fn end(&mut self, reason: CloseReason, now: Instant) {
+    fn end(&mut self, reason: CloseReason, now: Moment) {
         self.returns = false;
         self.part(reason, now);
     }
 
-    fn part(&mut self, reason: CloseReason, now: Instant) {
+    fn part(&mut self, reason: CloseReason, now: Moment) {
         self.state = State::Parting { reason, until: now + self.timers.grace };
         self.outputs.push_back(Output::Part);
     }
 
-    fn abort(&mut self, reason: CloseReason, now: Instant) {
+    fn abort(&mut self, reason: CloseReason, now: Moment) {
         self.over(Output::Abort, reason, now);
     }
 
     /// No connection is left. Where the relay dials nobody and both peers dialled before, they may
     /// do so again.
-    fn over(&mut self, how: Output, reason: CloseReason, now: Instant) {
+    fn over(&mut self, how: Output, reason: CloseReason, now: Moment) {
         self.outputs.push_back(how);
         if self.returns && reason.is_loss() && !self.timers.reconnect.is_zero() {
             let until = now + self.timers.reconnect;

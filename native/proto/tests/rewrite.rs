@@ -4,7 +4,7 @@ mod common;
 
 use common::{bytes, data, json};
 use msrp_proto::{
-    FrameError, Limits, Method, Passed, PathPair, Piece, Pieces, Refusal, Rewriter, What,
+    FrameError, Limits, Method, Passed, PathPair, Piece, Pieces, Position, Refusal, Rewriter, What,
 };
 use serde_json::Value;
 
@@ -375,4 +375,47 @@ fn long_paths_grow_and_shrink() {
         forwarded(Rewriter::new(shrink, limits), &chunk("SEND", U_B, &joined, "")),
         chunk("SEND", A, U_A, "")
     );
+}
+
+/// Pushes the stream up to `cut` through one rewriter, and the rest through another that was told
+/// where the first one stood.
+fn push_in_two_lives(paths: &PathPair, stream: &[u8], cut: usize) -> Outcome {
+    let mut first = Rewriter::new(paths.clone(), Limits::default());
+    let mut out = Pieces::default();
+    let mut reply = Vec::new();
+    let decided = first.push(&stream[..cut], &mut out, &mut reply).unwrap();
+    let forwarded: Vec<u8> = out.slices(&stream[..cut]).collect::<Vec<_>>().concat();
+    let position = first.position().unwrap();
+    let told = Position::decode(&position.encode()).unwrap();
+    assert_eq!(told, position);
+    let mut second = Rewriter::resume(paths.clone(), Limits::default(), &told);
+    let rest = push(&mut second, &stream[decided..], []).unwrap();
+    let passed = [out.passed, rest.passed].concat();
+    Outcome {
+        forwarded: [forwarded, rest.forwarded].concat(),
+        reply: [reply, rest.reply].concat(),
+        passed,
+        chunks: rest.chunks,
+    }
+}
+
+#[test]
+fn a_successor_goes_on_wherever_the_stream_is_cut() {
+    for vector in vectors() {
+        let name = vector["name"].as_str().unwrap();
+        let input = bytes(&format!("rewrite/{name}.in.msrp"));
+        let paths = paths_of(&vector);
+        let whole = push(&mut Rewriter::new(paths.clone(), Limits::default()), &input, []).unwrap();
+        for cut in 0..=input.len() {
+            assert_eq!(push_in_two_lives(&paths, &input, cut), whole, "{name} at {cut}");
+        }
+    }
+}
+
+#[test]
+fn a_position_after_a_fault_or_of_garbage_is_none() {
+    let mut rewriter = a_to_b();
+    assert!(push(&mut rewriter, b"HTTP/1.1 200 OK\r\n\r\n", []).is_err());
+    assert_eq!(rewriter.position(), None);
+    assert_eq!(Position::decode(&[0xff; Position::OCTETS]), None);
 }

@@ -6,9 +6,9 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use msrp_relay::{NoticeKind, OpenSpec, Side};
+use msrp_relay::{NoticeKind, OpenSpec, Side, descriptor, duplicate};
 use pyo3::create_exception;
-use pyo3::exceptions::{PyOSError, PyRuntimeError};
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::config::{EngineConfig, seconds};
@@ -36,10 +36,44 @@ type Notice = (u64, &'static str, Option<&'static str>, Option<&'static str>);
 #[pymethods]
 impl Relay {
     #[new]
-    fn new(config: EngineConfig) -> PyResult<Self> {
-        let engine = msrp_relay::Relay::start(config.into_config()?)?;
-        let fd = engine.notices_fd().as_raw_fd();
-        Ok(Self { engine: Mutex::new(Some(engine)), fd })
+    #[pyo3(signature = (config, keeper = None))]
+    fn new(config: EngineConfig, keeper: Option<RawFd>) -> PyResult<Self> {
+        let config = config.into_config()?;
+        Ok(Self::of(match keeper {
+            Some(keeper) => msrp_relay::Relay::start_kept(config, duplicate(keeper)?)?,
+            None => msrp_relay::Relay::start(config)?,
+        }))
+    }
+
+    /// Go on with what a dead process has left with the keeper. Owns the descriptors in `left`.
+    #[staticmethod]
+    fn adopt(config: EngineConfig, keeper: RawFd, left: Vec<(Vec<u8>, RawFd)>) -> PyResult<Self> {
+        let left = left.into_iter().map(|(label, fd)| {
+            let label = label.try_into().map_err(|_| PyValueError::new_err("label: 16 bytes"))?;
+            Ok((label, descriptor(fd)?))
+        });
+        let left = left.collect::<PyResult<Vec<_>>>()?;
+        let engine = msrp_relay::Relay::adopt(config.into_config()?, duplicate(keeper)?, left);
+        engine.map(Self::of).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => PyValueError::new_err(error.to_string()),
+            _ => error.into(),
+        })
+    }
+
+    /// There is a new keeper: have it keep everything.
+    fn register(&self, keeper: RawFd) -> PyResult<()> {
+        let keeper = duplicate(keeper)?;
+        self.running(|engine| engine.register(keeper))
+    }
+
+    /// The numbers of the sessions that a dead process has left.
+    fn sessions(&self) -> PyResult<Vec<u64>> {
+        self.running(|engine| engine.sessions().keys().copied().collect())
+    }
+
+    /// One of those.
+    fn session(&self, id: u64) -> PyResult<Option<Session>> {
+        self.running(|engine| engine.sessions().get(&id).cloned().map(Session))
     }
 
     /// Listen on both legs' ports and create the session.
@@ -85,6 +119,11 @@ impl Relay {
 }
 
 impl Relay {
+    fn of(engine: msrp_relay::Relay) -> Self {
+        let fd = engine.notices_fd().as_raw_fd();
+        Self { engine: Mutex::new(Some(engine)), fd }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<msrp_relay::Relay>> {
         self.engine.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -133,6 +172,7 @@ fn counters(counters: &msrp_relay::Counters) -> BTreeMap<String, u64> {
         ("opened", load.opened),
         ("own-binds", load.own_binds),
         ("panics", load.panics),
+        ("resumed", load.resumed),
         ("spliced", load.spliced),
     ];
     let named = named.into_iter().map(|(name, n)| (name.to_owned(), n));

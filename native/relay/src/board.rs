@@ -4,8 +4,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
+use msrp_proto::Moment;
 use msrp_proto::session::{CloseReason, LegReason, Role, Side, Stage};
 
 use crate::ring::{Ring, RingEvent, RingWhat};
@@ -81,7 +81,7 @@ impl LegState {
 /// The shared side of one session.
 #[derive(Debug)]
 pub(crate) struct Board {
-    opened: Instant,
+    pub(crate) opened: Moment,
     stage: AtomicU8,
     reason: Mutex<Option<CloseReason>>,
     pub(crate) legs: [LegBoard; 2],
@@ -111,7 +111,7 @@ struct Facts {
 }
 
 impl Board {
-    pub(crate) fn new(local: [SocketAddr; 2], opened: Instant, ring: bool) -> Self {
+    pub(crate) fn new(local: [SocketAddr; 2], opened: Moment, ring: bool) -> Self {
         Self {
             opened,
             stage: AtomicU8::new(0),
@@ -144,7 +144,7 @@ impl Board {
         self.legs.iter().map(|leg| leg.bytes_in.load(Ordering::Relaxed)).sum()
     }
 
-    pub(crate) fn event(&self, now: Instant, side: Option<Side>, what: RingWhat, n: u32) {
+    pub(crate) fn event(&self, now: Moment, side: Option<Side>, what: RingWhat, n: u32) {
         if let Some(ring) = &self.ring {
             let at = now.saturating_duration_since(self.opened);
             ring.write(RingEvent { at, side, what, n });
@@ -225,6 +225,26 @@ impl LegBoard {
     pub(crate) fn set_chunks(&self, chunks: u64) -> u64 {
         let chunks = self.earlier_chunks.load(Ordering::Relaxed) + chunks;
         chunks.saturating_sub(self.chunks.swap(chunks, Ordering::Relaxed))
+    }
+
+    /// What was counted before, in a dead process: bytes in, bytes out, chunks of earlier
+    /// connections, chunks of the present one.
+    pub(crate) fn inherit(&self, [bytes_in, bytes_out, earlier, chunks]: [u64; 4]) {
+        self.bytes_in.store(bytes_in, Ordering::Relaxed);
+        self.bytes_out.store(bytes_out, Ordering::Relaxed);
+        self.earlier_chunks.store(earlier, Ordering::Relaxed);
+        self.chunks.store(earlier + chunks, Ordering::Relaxed);
+    }
+
+    /// Bytes in, bytes out, chunks.
+    pub(crate) fn counts(&self) -> [u64; 3] {
+        [&self.bytes_in, &self.bytes_out, &self.chunks].map(|n| n.load(Ordering::Relaxed))
+    }
+
+    /// Who makes the connection, and where its peer is.
+    pub(crate) fn facts(&self) -> (Option<Role>, Option<SocketAddr>) {
+        let facts = lock(&self.facts);
+        (facts.role, facts.peer)
     }
 
     fn report(&self) -> LegReport {

@@ -1,14 +1,17 @@
 //! Buffers of one thread. Traffic passes through one; a direction whose receiver is slow keeps the
 //! one that holds its unsent bytes, and the thread takes another.
 //!
-//! Whoever reads from a socket reads into one of these, so that they can be placed elsewhere
-//! (memory that outlives the process) without a change to the movers.
+//! Where there is a keeper they are in memory that outlives the process: what was taken from a
+//! socket is nowhere else.
 
 use std::io::IoSlice;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use msrp_proto::Pieces;
 
 use crate::leg::{Leg, Sent};
+use crate::sys::arena::{Arena, Blob};
 
 /// Read at most so much at once.
 pub(crate) const READ: usize = 256 * 1024;
@@ -18,15 +21,23 @@ pub(crate) const CARRY: usize = 64 * 1024;
 /// A buffer on loan: what was read, and what is to be sent of it.
 #[derive(Debug)]
 pub(crate) struct Buffer {
-    pub(crate) input: Box<[u8]>,
+    pub(crate) input: Input,
     pub(crate) output: Pieces,
     /// Bytes of the output that have been sent.
     sent: usize,
 }
 
+/// Room to read into.
+#[derive(Debug)]
+pub(crate) enum Input {
+    Own(Box<[u8]>),
+    Shared(Blob),
+}
+
 /// Free buffers. Grows to the number of directions stalled at the same time.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Buffers {
+    arena: Option<Arc<Arena>>,
     #[expect(clippy::vec_box, reason = "a direction keeps a buffer as one word")]
     free: Vec<Box<Buffer>>,
 }
@@ -37,9 +48,20 @@ const KEEP: usize = 16;
 const SLICES: usize = 64;
 
 impl Buffers {
+    /// In this arena, if there is one.
+    pub(crate) fn new(arena: Option<Arc<Arena>>) -> Self {
+        Self { arena, free: Vec::new() }
+    }
+
     /// A buffer without output; its input holds whatever was read last.
     pub(crate) fn lease(&mut self) -> Box<Buffer> {
-        self.free.pop().unwrap_or_default()
+        self.free.pop().unwrap_or_else(|| Buffer::new(self.room()))
+    }
+
+    /// Where shared memory has run out, what is read is lost with the process.
+    fn room(&self) -> Input {
+        let shared = self.arena.as_ref().and_then(|arena| arena.allocate(CARRY + READ).ok());
+        shared.map_or_else(|| Input::Own(vec![0; CARRY + READ].into()), Input::Shared)
     }
 
     pub(crate) fn give_back(&mut self, mut buffer: Box<Buffer>) {
@@ -51,14 +73,46 @@ impl Buffers {
     }
 }
 
-impl Default for Buffer {
-    fn default() -> Self {
-        let input = vec![0; CARRY + READ].into_boxed_slice();
-        Self { input, output: Pieces::default(), sent: 0 }
+impl Input {
+    /// Where it is, for whoever comes after this process.
+    pub(crate) fn blob(&self) -> Option<&Blob> {
+        match self {
+            Self::Shared(blob) => Some(blob),
+            Self::Own(_) => None,
+        }
+    }
+}
+
+impl Deref for Input {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Own(room) => room,
+            Self::Shared(blob) => &blob[..CARRY + READ],
+        }
+    }
+}
+
+impl DerefMut for Input {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Own(room) => room,
+            Self::Shared(blob) => &mut blob[..CARRY + READ],
+        }
     }
 }
 
 impl Buffer {
+    pub(crate) fn new(input: Input) -> Box<Self> {
+        Box::new(Self { input, output: Pieces::default(), sent: 0 })
+    }
+
+    /// So much of the output has been sent already.
+    pub(crate) fn skip(&mut self, sent: usize) {
+        self.sent = sent;
+    }
+
     /// One write of what is unsent; None when nothing is.
     pub(crate) fn send(&mut self, to: &mut Leg) -> Option<Sent> {
         let mut slices = [IoSlice::new(&[]); SLICES];

@@ -1,11 +1,11 @@
 //! What the control plane tells the thread that owns a session.
 
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use msrp_proto::session::{CloseReason, Side};
 
-use crate::pair::Opening;
+use crate::keep::Held;
+use crate::pair::{Inheritance, Opening};
 use crate::spec::{AnswerSpec, Target};
 
 /// An answer on its way to its session's thread.
@@ -13,7 +13,7 @@ use crate::spec::{AnswerSpec, Target};
 pub(crate) struct Answered {
     pub(crate) spec: AnswerSpec,
     /// Of legs whose peer has moved; `None` where a listener is open already.
-    pub(crate) listeners: [Option<OwnedFd>; 2],
+    pub(crate) listeners: [Option<Held>; 2],
 }
 
 /// One command; sessions are named by id.
@@ -27,6 +27,10 @@ pub(crate) enum Command {
     SetTarget(u64, Side, Target),
     /// End it.
     Close(u64, CloseReason, Duration),
+    /// A session that a dead process has left.
+    Inherit(Box<Inheritance>),
+    /// There is a new keeper: it must have everything.
+    Register,
     /// End the thread.
     Stop,
 }

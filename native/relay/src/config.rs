@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use msrp_proto::session::Timers;
-use msrp_proto::{Limits, PathPair, Rewriter};
+use msrp_proto::{Limits, PathPair, Position, Rewriter};
 
 /// Engine-wide settings, fixed at start.
 #[derive(Clone, Debug)]
@@ -71,9 +71,12 @@ impl Config {
         Timers { join, own_bind, grace, reconnect }
     }
 
-    /// A rewriter at the start of one direction.
-    pub(crate) fn rewriter(&self, paths: PathPair) -> Rewriter {
-        let rewriter = Rewriter::new(paths, self.limits);
+    /// A rewriter at the start of one direction, or where another one stood.
+    pub(crate) fn rewriter(&self, paths: PathPair, position: Option<&Position>) -> Rewriter {
+        let rewriter = match position {
+            Some(position) => Rewriter::resume(paths, self.limits, position),
+            None => Rewriter::new(paths, self.limits),
+        };
         if self.splice_bodies { rewriter.trusting_ranges() } else { rewriter }
     }
 }

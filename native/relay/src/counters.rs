@@ -78,6 +78,8 @@ loads! {
     panics,
     /// Own bind SENDs sent.
     own_binds,
+    /// Sessions of a dead process that went on here.
+    resumed,
     /// Bytes of `bytes_in` that never entered this process.
     spliced,
 }

@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::OwnedFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use msrp_proto::session::Side;
-use msrp_proto::{Answer, BindAnswer};
+use msrp_proto::Moment;
+use msrp_proto::session::{LegReason, Side};
+use msrp_proto::{Answer, BindAnswer, Limits};
 
 use crate::board::Board;
+use crate::keep::{DialState, Held, Keep, Kind, OwnBindState};
 use crate::leg::{Leg, Received};
 use crate::poller::{Part, Source};
 use crate::ring::RingWhat;
@@ -20,6 +21,7 @@ use crate::thread::Thread;
 #[derive(Debug)]
 pub(crate) struct Dial {
     key: usize,
+    session: u64,
     side: Side,
     source: IpAddr,
     options: Options,
@@ -32,23 +34,24 @@ pub(crate) struct Dial {
 
 #[derive(Debug)]
 struct Attempt {
-    socket: OwnedFd,
+    socket: Held,
     to: SocketAddr,
-    until: Instant,
+    until: Moment,
 }
 
 /// Where a dial stands.
 #[derive(Debug)]
 pub(crate) enum Dialled {
     Connecting,
-    Connected(OwnedFd, SocketAddr),
+    Connected(Held, SocketAddr),
     Failed,
 }
 
 impl Dial {
-    /// Not begun: [`next`](Self::next) begins.
+    /// Of the session `session`, whose place in the thread's table is `key`. Not begun:
+    /// [`next`](Self::next) begins.
     pub(crate) fn new(
-        (key, side): (usize, Side),
+        (key, session, side): (usize, u64, Side),
         source: IpAddr,
         targets: &[SocketAddr],
         options: Options,
@@ -56,7 +59,40 @@ impl Dial {
     ) -> Self {
         let share = thread.config.join / u32::try_from(targets.len().max(1)).unwrap_or(u32::MAX);
         let rest = targets.iter().copied().collect();
-        Self { key, side, source, options, rest, share, attempt: None }
+        Self { key, session, side, source, options, rest, share, attempt: None }
+    }
+
+    /// Goes on with the connection that a dead process has begun, whose address is the first of
+    /// those that are left.
+    pub(crate) fn go_on(
+        &mut self,
+        socket: Held,
+        until: Option<Moment>,
+        board: &Board,
+        thread: &mut Thread,
+    ) -> Dialled {
+        let Some(to) = self.rest.pop_front() else { return Dialled::Failed };
+        let source = Source::Pair(self.key, Part::Dial(self.side));
+        let goes_on =
+            tcp::connect(&socket, to).is_ok() && thread.poller.add(&socket, source).is_ok();
+        if !goes_on {
+            return self.next(board, thread);
+        }
+        let until = until.unwrap_or(thread.now + self.share);
+        self.attempt = Some(Attempt { socket, to, until });
+        Dialled::Connecting
+    }
+
+    /// For a successor.
+    pub(crate) fn state(&self) -> Option<DialState> {
+        let attempt = self.attempt.as_ref()?;
+        let rest = std::iter::once(attempt.to).chain(self.rest.iter().copied()).collect();
+        Some(DialState { rest, until: attempt.until })
+    }
+
+    /// See [`Held::register`].
+    pub(crate) fn register(&self) {
+        self.attempt.iter().for_each(|attempt| attempt.socket.register());
     }
 
     /// Gives up the present address, if any, and begins with the next that lets itself be begun.
@@ -65,9 +101,12 @@ impl Dial {
         while let Some(to) = self.rest.pop_front() {
             thread.counters.dials(1);
             board.event(thread.now, Some(self.side), RingWhat::Dialling, to.port().into());
-            let Ok(socket) = tcp::dial(to, self.source, &self.options) else { continue };
+            let Ok(socket) = tcp::dialler(to, self.source, &self.options) else { continue };
+            // Kept before the peer knows of it: a passive peer takes one connection only.
+            let keep = thread.keep.as_ref();
+            let socket = Keep::hold(keep, socket, Kind::Dialled, self.side, self.session);
             let source = Source::Pair(self.key, Part::Dial(self.side));
-            if thread.poller.add(&socket, source).is_err() {
+            if tcp::connect(&socket, to).is_err() || thread.poller.add(&socket, source).is_err() {
                 continue;
             }
             self.attempt = Some(Attempt { socket, to, until: thread.now + self.share });
@@ -89,7 +128,7 @@ impl Dial {
         }
     }
 
-    pub(crate) fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Moment> {
         self.attempt.as_ref().map(|attempt| attempt.until)
     }
 
@@ -104,50 +143,51 @@ impl Dial {
 #[derive(Debug)]
 pub(crate) struct OwnBind {
     answer: BindAnswer,
-    seen: Vec<u8>,
+    pub(crate) ids: OwnBindState,
 }
 
 /// What the peer made of it.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Answered {
     Not,
-    /// The status, and what the peer sent behind the answer.
-    With(u16, Vec<u8>),
+    /// The status, and how long the answer is, which still waits to be [skipped](Leg::skip).
+    With(u16, usize),
     Unexpected,
-    Ended(Received),
+    Ended(LegReason),
 }
 
-/// Read in steps of this: what stands behind the answer has to be kept.
-const STEP: usize = 4096;
-
 impl OwnBind {
-    pub(crate) fn new(answer: BindAnswer) -> Self {
-        Self { answer, seen: Vec::new() }
+    pub(crate) fn new(ids: OwnBindState, limits: Limits) -> Self {
+        Self { answer: BindAnswer::new(&ids.tid, limits), ids }
     }
 
-    /// Reads as far as the answer. Counts what it reads.
-    pub(crate) fn hear(&mut self, leg: &mut Leg, board: &Board, side: Side) -> Answered {
-        while leg.is_readable() {
-            let start = self.seen.len();
-            self.seen.resize(start + STEP, 0);
-            let received = leg.recv(&mut self.seen[start..]);
-            let Received::Bytes(n) = received else {
-                self.seen.truncate(start);
-                match received {
-                    Received::Nothing => break,
-                    ended => return Answered::Ended(ended),
-                }
-            };
-            self.seen.truncate(start + n);
-            board.leg(side).add_in(n);
-            match self.answer.look(&self.seen) {
-                Answer::NeedMore => {}
-                Answer::Response { status, len } => {
-                    return Answered::With(status, self.seen.split_off(len.min(self.seen.len())));
-                }
-                Answer::Unexpected => return Answered::Unexpected,
-            }
+    /// Looks for the answer; what stands behind it belongs to the session.
+    pub(crate) fn hear(&mut self, leg: &mut Leg, thread: &mut Thread) -> Answered {
+        if !leg.is_readable() {
+            return Answered::Not;
         }
-        Answered::Not
+        let mut buffer = thread.buffers.lease();
+        let heard = match leg.peek(&mut buffer.input) {
+            Received::Bytes(n) => self.judge(&buffer.input[..n]),
+            Received::Nothing => Answered::Not,
+            Received::Fin => Answered::Ended(LegReason::Fin),
+            Received::Broken(how) => Answered::Ended(how),
+        };
+        thread.buffers.give_back(buffer);
+        match heard {
+            // What stays unread hides that nothing more will come.
+            Answered::Not if leg.may_have_ended() => {
+                leg.ended().map_or(Answered::Not, Answered::Ended)
+            }
+            heard => heard,
+        }
+    }
+
+    fn judge(&mut self, seen: &[u8]) -> Answered {
+        match self.answer.look(seen) {
+            Answer::NeedMore => Answered::Not,
+            Answer::Response { status, len } => Answered::With(status, len),
+            Answer::Unexpected => Answered::Unexpected,
+        }
     }
 }

@@ -1,23 +1,27 @@
 //! One TCP connection of a session.
 
-use std::io::IoSlice;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use msrp_proto::session::{LegReason, Role};
 use rustix::io::Errno;
 
+use crate::keep::Held;
 use crate::pipe::Pipe;
 use crate::poller::Readiness;
 use crate::sys::tcp;
-use crate::sys::tcp_info::{State, tcp_info};
+use crate::sys::tcp_info::{self, State, tcp_info};
 use crate::thread::Thread;
 
 /// A connection and what edge-triggered events have said of it.
 #[derive(Debug)]
 pub(crate) struct Leg {
-    socket: OwnedFd,
+    socket: Held,
     /// How it came about.
     pub(crate) origin: Role,
+    /// Bytes at its beginning that belong to the relay itself: the answer to its own bind SEND, and
+    /// that SEND.
+    pub(crate) prologue: [u32; 2],
     readable: bool,
     writable: bool,
     /// A short read does not prove the receive buffer empty: a FIN or an urgent mark stands there.
@@ -52,10 +56,11 @@ pub(crate) enum Sent {
 }
 
 impl Leg {
-    pub(crate) fn new(socket: OwnedFd, origin: Role) -> Self {
+    pub(crate) fn new(socket: Held, origin: Role) -> Self {
         Self {
             socket,
             origin,
+            prologue: [0; 2],
             readable: true,
             writable: true,
             read_on: false,
@@ -64,6 +69,48 @@ impl Leg {
             unacknowledged: false,
             patient: false,
         }
+    }
+
+    /// The connection of a dead process.
+    pub(crate) fn inherit(socket: Held, origin: Role, prologue: [u32; 2]) -> Self {
+        let fin_sent = tcp_info::has_sent_fin(&socket);
+        // Whether all that was sent has arrived is not known.
+        Self { prologue, fin_sent, unacknowledged: true, ..Self::new(socket, origin) }
+    }
+
+    /// What is left of the answer to the relay's own bind SEND, which was dealt with.
+    pub(crate) fn skip_prologue(&mut self) {
+        let taken = self.counts().map_or(u64::MAX, |[taken, _]| taken);
+        if let Some(rest) = u64::from(self.prologue[0]).checked_sub(taken) {
+            self.skip(rest as usize);
+        }
+    }
+
+    /// How it has failed, if it has.
+    pub(crate) fn error(&mut self) -> Option<LegReason> {
+        let error = tcp::take_error(&self.socket);
+        // See `ended`.
+        self.deaf |= error == Some(Errno::PIPE);
+        error.filter(|_| !self.deaf).map(broken_by)
+    }
+
+    /// Bytes taken from it and given to it so far, as the kernel counts them. Only for a connection
+    /// that nobody uses at this moment.
+    pub(crate) fn counts(&self) -> io::Result<[u64; 2]> {
+        let taken = tcp_info::taken(&self.socket)?;
+        // The SYN counts on the side that sent it.
+        let syn = u64::from(self.origin == Role::Dial);
+        Ok([taken, tcp_info::given(&self.socket)?.saturating_sub(syn)])
+    }
+
+    /// What a record calls it.
+    pub(crate) fn token(&self) -> u32 {
+        self.socket.token()
+    }
+
+    /// See [`Held::register`].
+    pub(crate) fn register(&self) {
+        self.socket.register();
     }
 
     pub(crate) fn note(&mut self, readiness: Readiness) {
@@ -102,6 +149,23 @@ impl Leg {
             }
             Err(error) => Received::Broken(broken_by(error)),
         }
+    }
+
+    /// What the next reads will bring. When more is there, an event will tell.
+    pub(crate) fn peek(&mut self, buf: &mut [u8]) -> Received {
+        self.readable = false;
+        match tcp::peek(&self.socket, buf) {
+            Ok(0) => Received::Fin,
+            Ok(n) => Received::Bytes(n),
+            Err(Errno::AGAIN) => Received::Nothing,
+            Err(error) => Received::Broken(broken_by(error)),
+        }
+    }
+
+    /// Takes so many bytes, which were looked at, out of the way.
+    pub(crate) fn skip(&mut self, bytes: usize) {
+        self.readable = true;
+        tcp::skip(&self.socket, bytes);
     }
 
     /// One read of up to `most` bytes into an empty pipe. A FIN it speaks of may also be urgent

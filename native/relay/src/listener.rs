@@ -2,39 +2,40 @@
 
 use std::io::IoSlice;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
-use std::time::Instant;
+use std::os::fd::AsFd;
 
+use msrp_proto::Moment;
 use msrp_proto::session::Side;
 use msrp_proto::{Gate, Key, Verdict};
 use rustix::io::Errno;
 
 use crate::board::Board;
 use crate::half_open::Place;
+use crate::keep::{Held, Keep, Kind};
 use crate::poller::{Part, Source};
 use crate::ring::RingWhat;
 use crate::spec::Sources;
 use crate::sys::tcp;
+use crate::sys::tcp_info::{State, tcp_info};
 use crate::thread::Thread;
 
 /// The port of one leg until it is bound, and who came to it.
 #[derive(Debug)]
 pub(crate) struct Door {
     key: usize,
+    session: u64,
     side: Side,
-    listener: Option<OwnedFd>,
+    listener: Option<Held>,
     callers: Vec<Option<Caller>>,
 }
 
 #[derive(Debug)]
 struct Caller {
-    socket: OwnedFd,
+    socket: Held,
     from: SocketAddr,
-    since: Instant,
+    since: Moment,
     /// Counts from when its first frame could be judged.
-    until: Option<Instant>,
-    /// What was read so far.
-    seen: Vec<u8>,
+    until: Option<Moment>,
     /// `None` once refused: its answer is out, and its input is read away so that our close does
     /// not destroy the answer on the way.
     gate: Option<Gate>,
@@ -53,27 +54,24 @@ pub(crate) struct Rule<'a> {
 /// A caller that showed a valid first frame.
 #[derive(Debug)]
 pub(crate) struct Guest {
-    pub(crate) socket: OwnedFd,
+    pub(crate) socket: Held,
     pub(crate) from: SocketAddr,
-    /// Read already; belongs to the stream.
-    pub(crate) seen: Vec<u8>,
     pub(crate) has_body: bool,
 }
 
 /// Connections accepted in one event before others get their turn.
 const ROUNDS: usize = 16;
-/// Read at the gate in steps of this: what is read too much has to be kept.
-const STEP: usize = 4096;
+/// Looked at first; hardly any first frame is longer.
+const GLANCE: usize = 4096;
 
 impl Door {
-    pub(crate) fn new(key: usize, side: Side, listener: OwnedFd, thread: &mut Thread) -> Self {
-        let mut door = Self { key, side, listener: None, callers: Vec::new() };
-        door.open(listener, thread);
-        door
+    /// The door of a side of the session `session`, whose place in the thread's table is `key`.
+    pub(crate) fn new(key: usize, session: u64, side: Side) -> Self {
+        Self { key, session, side, listener: None, callers: Vec::new() }
     }
 
     /// Watches this listener from now on.
-    pub(crate) fn open(&mut self, listener: OwnedFd, thread: &mut Thread) {
+    pub(crate) fn open(&mut self, listener: Held, thread: &mut Thread) {
         let source = Source::Pair(self.key, Part::Listener(self.side));
         if thread.poller.add(&listener, source).is_err() {
             thread.counters.refused("unwatched");
@@ -87,6 +85,17 @@ impl Door {
             thread.poller.remove(&listener);
             tcp::stop_listening(&listener);
         }
+    }
+
+    /// What a record calls its listener.
+    pub(crate) fn token(&self) -> Option<u32> {
+        self.listener.as_ref().map(Held::token)
+    }
+
+    /// See [`Held::register`].
+    pub(crate) fn register(&self) {
+        let callers = self.callers.iter().flatten().filter(|caller| caller.gate.is_some());
+        self.listener.iter().chain(callers.map(|caller| &caller.socket)).for_each(Held::register);
     }
 
     /// Nobody can come and nobody waits.
@@ -107,7 +116,12 @@ impl Door {
         for _ in 0..ROUNDS {
             let Some(listener) = &self.listener else { return };
             match tcp::accept(listener) {
-                Ok((socket, from)) => self.admit(socket, from, board, thread),
+                Ok((socket, from)) => {
+                    thread.counters.accepted(1);
+                    let keep = thread.keep.as_ref();
+                    let socket = Keep::hold(keep, socket, Kind::Accepted, self.side, self.session);
+                    self.admit(socket, from, board, thread);
+                }
                 Err(Errno::AGAIN | Errno::INVAL) => return,
                 Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
                     thread.counters.accept_pauses(1);
@@ -122,8 +136,14 @@ impl Door {
         thread.runnable.push(self.key);
     }
 
-    fn admit(&mut self, socket: OwnedFd, from: SocketAddr, board: &Board, thread: &mut Thread) {
-        thread.counters.accepted(1);
+    /// A new connection, or one that has come to a dead process.
+    pub(crate) fn admit(
+        &mut self,
+        socket: Held,
+        from: SocketAddr,
+        board: &Board,
+        thread: &mut Thread,
+    ) {
         board.event(thread.now, Some(self.side), RingWhat::Accepted, from.port().into());
         let place = self.free_place(board, thread);
         let Some(counted) = self.half_open(board, thread) else {
@@ -142,7 +162,6 @@ impl Door {
             from,
             since: thread.now,
             until: None,
-            seen: Vec::new(),
             gate: Some(Gate::new(thread.config.limits)),
             _place: counted,
         });
@@ -189,7 +208,8 @@ impl Door {
         oldest
     }
 
-    /// Reads a caller's first frame.
+    /// Looks at a caller's first frame. It stays in the kernel, so that a successor of this process
+    /// finds it there.
     pub(crate) fn hear(
         &mut self,
         place: usize,
@@ -215,19 +235,15 @@ impl Door {
             return None;
         }
         caller.until.get_or_insert(thread.now + thread.config.gate);
-        match caller.judge(key, thread) {
-            Judged::Waits => self.callers[place] = Some(caller),
+        match caller.judge(key, rule.wanted, thread) {
+            Judged::Longer | Judged::Waits => self.callers[place] = Some(caller),
             Judged::Left => {
                 self.count_refusal(&caller, "left", board, thread);
                 caller.close(thread);
             }
-            Judged::Valid { has_body } if rule.wanted => {
-                let Caller { socket, from, seen, .. } = caller;
-                return Some(Guest { socket, from, seen, has_body });
-            }
-            Judged::Valid { .. } => {
-                let reply = caller.gate.as_ref().and_then(|gate| gate.session_bound(&caller.seen));
-                self.refuse(place, caller, reply, "already-bound", board, thread);
+            Judged::Valid { has_body } => {
+                let Caller { socket, from, .. } = caller;
+                return Some(Guest { socket, from, has_body });
             }
             Judged::Refused { reply, cause } => {
                 self.refuse(place, caller, reply, cause, board, thread);
@@ -252,7 +268,6 @@ impl Door {
         }
         tcp::fin(&caller.socket);
         caller.gate = None;
-        caller.seen = Vec::new();
         let grace = thread.now + thread.config.grace;
         caller.until = Some(caller.until.map_or(grace, |until| until.min(grace)));
         if caller.read_away(thread) {
@@ -273,7 +288,7 @@ impl Door {
         self.callers.len()
     }
 
-    pub(crate) fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Moment> {
         self.callers.iter().flatten().filter_map(|caller| caller.until).min()
     }
 
@@ -293,36 +308,50 @@ impl Door {
 
 enum Judged {
     Waits,
+    /// There may be more of it than was looked at.
+    Longer,
     Left,
-    Valid { has_body: bool },
-    Refused { reply: Option<Vec<u8>>, cause: &'static str },
+    Valid {
+        has_body: bool,
+    },
+    Refused {
+        reply: Option<Vec<u8>>,
+        cause: &'static str,
+    },
 }
 
 impl Caller {
-    /// Reads until the first header block is complete or nothing more is there.
-    fn judge(&mut self, key: &Key<'_>, thread: &mut Thread) -> Judged {
+    /// Looks at what there is of the first header block.
+    fn judge(&mut self, key: &Key<'_>, wanted: bool, thread: &mut Thread) -> Judged {
         let mut buffer = thread.buffers.lease();
-        let judged = self.judge_all(key, &mut buffer.input[..STEP]);
+        let mut judged = self.glance(key, wanted, &mut buffer.input[..GLANCE]);
+        if matches!(judged, Judged::Longer) {
+            judged = self.glance(key, wanted, &mut buffer.input);
+        }
         thread.buffers.give_back(buffer);
-        judged
+        match judged {
+            // What stays unread hides that nothing more will come.
+            Judged::Longer | Judged::Waits if has_ended(&self.socket) => Judged::Left,
+            judged => judged,
+        }
     }
 
-    fn judge_all(&mut self, key: &Key<'_>, step: &mut [u8]) -> Judged {
-        loop {
-            match tcp::recv(&self.socket, step) {
-                Ok(0) => return Judged::Left,
-                Ok(read) => self.seen.extend_from_slice(&step[..read]),
-                Err(Errno::AGAIN) => return Judged::Waits,
-                Err(_) => return Judged::Left,
+    fn glance(&mut self, key: &Key<'_>, wanted: bool, input: &mut [u8]) -> Judged {
+        let seen = match tcp::peek(&self.socket, input) {
+            Ok(0) => return Judged::Left,
+            Ok(there) => &input[..there],
+            Err(Errno::AGAIN) => return Judged::Waits,
+            Err(_) => return Judged::Left,
+        };
+        let Some(gate) = &mut self.gate else { return Judged::Left };
+        match gate.look(seen, key) {
+            Verdict::NeedMore if seen.len() == input.len() => Judged::Longer,
+            Verdict::NeedMore => Judged::Waits,
+            Verdict::Bind { has_body } if wanted => Judged::Valid { has_body },
+            Verdict::Bind { .. } => {
+                Judged::Refused { reply: gate.session_bound(seen), cause: "already-bound" }
             }
-            let Some(gate) = &mut self.gate else { return Judged::Left };
-            match gate.look(&self.seen, key) {
-                Verdict::NeedMore => {}
-                Verdict::Bind { has_body } => return Judged::Valid { has_body },
-                Verdict::Refuse { reply, cause } => {
-                    return Judged::Refused { reply, cause: cause.as_str() };
-                }
-            }
+            Verdict::Refuse { reply, cause } => Judged::Refused { reply, cause: cause.as_str() },
         }
     }
 
@@ -339,4 +368,8 @@ impl Caller {
         thread.poller.remove(self.socket.as_fd());
         tcp::fin(&self.socket);
     }
+}
+
+fn has_ended(socket: impl AsFd) -> bool {
+    !matches!(tcp_info(socket).map(|info| info.state), Ok(State::Opening | State::Open))
 }

@@ -1,6 +1,8 @@
 //! What one session may carry, in all and per second.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use msrp_proto::Moment;
 
 use crate::config::Config;
 
@@ -13,18 +15,18 @@ pub(crate) struct Meter {
     counted: u64,
     /// When all of them are paid for, at `rate`. Until then nothing more is read: TCP tells the
     /// senders.
-    paid: Instant,
+    paid: Moment,
 }
 
 impl Meter {
     /// `None` where no limit is set.
-    pub(crate) fn new(config: &Config, now: Instant) -> Option<Box<Self>> {
+    pub(crate) fn new(config: &Config, now: Moment) -> Option<Box<Self>> {
         let (most, rate) = (config.session_bytes, config.session_rate);
         (most > 0 || rate > 0).then(|| Box::new(Self { most, rate, counted: 0, paid: now }))
     }
 
     /// The session has carried `total` bytes; false when that is too much.
-    pub(crate) fn count(&mut self, total: u64, now: Instant) -> bool {
+    pub(crate) fn count(&mut self, total: u64, now: Moment) -> bool {
         let new = total.saturating_sub(self.counted);
         self.counted = total;
         if self.rate > 0 && new > 0 {
@@ -35,12 +37,12 @@ impl Meter {
     }
 
     /// Until when nothing is read.
-    pub(crate) fn pauses(&self, now: Instant) -> Option<Instant> {
+    pub(crate) fn pauses(&self, now: Moment) -> Option<Moment> {
         (self.paid > now).then_some(self.paid)
     }
 
     /// Since when senders have been read again.
-    pub(crate) fn resumed(&self) -> Instant {
+    pub(crate) fn resumed(&self) -> Moment {
         self.paid
     }
 }
@@ -49,18 +51,18 @@ impl Meter {
 mod tests {
     use super::*;
 
-    fn meter(session_bytes: u64, session_rate: u64, now: Instant) -> Option<Box<Meter>> {
+    fn meter(session_bytes: u64, session_rate: u64, now: Moment) -> Option<Box<Meter>> {
         Meter::new(&Config { session_bytes, session_rate, ..Config::default() }, now)
     }
 
     #[test]
     fn without_limits_nothing_is_counted() {
-        assert!(meter(0, 0, Instant::now()).is_none());
+        assert!(meter(0, 0, Moment::default()).is_none());
     }
 
     #[test]
     fn the_rate_is_kept_on_the_average() {
-        let start = Instant::now();
+        let start = Moment::default();
         let mut meter = meter(0, 1000, start).unwrap();
         assert!(meter.count(500, start));
         let half = start + Duration::from_millis(500);
@@ -74,7 +76,7 @@ mod tests {
 
     #[test]
     fn the_last_byte_allowed_is_allowed() {
-        let now = Instant::now();
+        let now = Moment::default();
         let mut meter = meter(10, 0, now).unwrap();
         assert!(meter.count(10, now));
         assert_eq!(meter.pauses(now), None);

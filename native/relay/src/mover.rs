@@ -6,17 +6,17 @@
 mod aware;
 mod lane;
 mod opaque;
+mod settle;
 
-use std::time::Instant;
-
+use msrp_proto::Moment;
 use msrp_proto::session::{LegReason, Side};
 use msrp_proto::{PathPair, Rewriter};
 
-use aware::Aware;
+use aware::{Aware, OWN_MAX};
 use lane::{Flow, Lane};
 use opaque::Pace;
+pub(crate) use settle::{Left, Turn};
 
-use crate::board::Board;
 use crate::leg::Leg;
 use crate::thread::Thread;
 
@@ -50,42 +50,35 @@ pub(crate) enum Moved {
 /// Reads per turn, so that one busy session does not keep the others waiting.
 const ROUNDS: usize = 8;
 
-/// What moving needs beside the direction itself.
-pub(crate) struct Turn<'a> {
-    pub(crate) to: &'a mut Leg,
-    pub(crate) board: &'a Board,
-    pub(crate) thread: &'a mut Thread,
-}
-
 impl Direction {
-    /// Aware with a rewriter, else opaque. `early`: what was read from the sender before the join.
-    pub(crate) fn new(
-        from: Side,
-        rewriter: Option<Rewriter>,
-        early: Vec<u8>,
-        thread: &mut Thread,
-    ) -> Self {
-        let mut lane = Lane::new(from, thread.now);
+    /// Aware with a rewriter, else opaque.
+    pub(crate) fn new(from: Side, rewriter: Option<Rewriter>, now: Moment) -> Self {
         let manner = match rewriter {
-            Some(rewriter) => Manner::Aware(Box::new(Aware::new(rewriter, early))),
-            None => {
-                lane.queue(early, thread);
-                Manner::Opaque(Pace::Copying)
-            }
+            Some(rewriter) => Manner::Aware(Box::new(Aware::new(rewriter))),
+            None => Manner::Opaque(Pace::Copying),
         };
-        Self { lane, manner }
+        Self { lane: Lane::new(from, now), manner }
     }
 
-    /// Moves what can be moved. `back` takes the relay's own answers to the sender.
+    /// Between these connections, from their beginning.
+    pub(crate) fn between(&mut self, from: &Leg, to: &Leg) {
+        self.lane.begin_from(from);
+        self.lane.begin_to(to);
+    }
+
+    /// Moves what can be moved. `back`, the opposite direction, takes the relay's own answers to the
+    /// sender, and may have some for the receiver.
     pub(crate) fn turn(&mut self, from: &mut Leg, turn: &mut Turn<'_>, back: &mut Self) -> Moved {
         for _ in 0..ROUNDS {
-            if let Some(stop) = self.flush(turn).or_else(|| self.end()) {
+            if let Some(stop) = self.flush(turn, back).or_else(|| self.end()) {
                 return stop;
             }
             if !self.may_read(from, back) {
                 return Moved::Waits;
             }
-            if let Some(stop) = self.step(from, turn, back) {
+            let stop = self.step(from, turn);
+            self.settle(turn);
+            if let Some(stop) = stop {
                 return stop;
             }
         }
@@ -94,37 +87,41 @@ impl Direction {
 
     fn may_read(&self, from: &Leg, back: &Self) -> bool {
         match (&self.manner, &back.manner) {
-            (Manner::Aware(aware), _) if aware.fresh => true,
-            (_, Manner::Aware(behind)) if behind.is_full(&back.lane) => false,
+            (Manner::Aware(aware), Manner::Aware(behind))
+                if aware.owing() + behind.own_waiting(&back.lane) > OWN_MAX =>
+            {
+                false
+            }
             _ => from.is_readable(),
         }
     }
 
-    fn step(&mut self, from: &mut Leg, turn: &mut Turn<'_>, back: &mut Self) -> Option<Moved> {
-        match (&mut self.manner, &mut back.manner) {
-            (Manner::Aware(aware), Manner::Aware(behind)) => {
-                aware.step(&mut self.lane, from, turn, &mut behind.own)
-            }
-            (Manner::Aware(aware), Manner::Opaque(_)) => {
-                aware.step(&mut self.lane, from, turn, &mut Vec::new())
-            }
-            (Manner::Opaque(pace), _) => pace.step(&mut self.lane, from, turn),
+    fn step(&mut self, from: &mut Leg, turn: &mut Turn<'_>) -> Option<Moved> {
+        match &mut self.manner {
+            Manner::Aware(aware) => aware.step(&mut self.lane, from, turn),
+            Manner::Opaque(pace) => pace.step(&mut self.lane, from, turn),
         }
     }
 
     /// Sends what the receiver did not take before, then frames of the relay's own.
-    fn flush(&mut self, turn: &mut Turn<'_>) -> Option<Moved> {
+    fn flush(&mut self, turn: &mut Turn<'_>, back: &mut Self) -> Option<Moved> {
         let stop = self.lane.flush(turn);
-        match &mut self.manner {
-            Manner::Aware(aware) if stop.is_none() => aware.flush_own(&mut self.lane, turn),
-            _ => stop,
+        self.settle(turn);
+        if stop.is_some() {
+            return stop;
         }
+        self.take_owed(turn, back);
+        let Manner::Aware(aware) = &mut self.manner else { return None };
+        let stop = aware.flush_own(&mut self.lane, turn);
+        self.settle(turn);
+        stop
     }
 
     /// After the sender's FIN, once nothing is left to send.
     fn end(&mut self) -> Option<Moved> {
         match (self.lane.flow, &mut self.manner) {
             (Flow::Open, _) => None,
+            (Flow::Broken, _) => self.lane.broken_rule(),
             (Flow::Ended, manner) => {
                 if let Manner::Aware(aware) = manner {
                     // The receiver has our FIN: what we would still answer cannot be said.
@@ -145,10 +142,13 @@ impl Direction {
 
     /// Sends what is left and nothing new, for a session that is being ended: true when done.
     pub(crate) fn drain(&mut self, turn: &mut Turn<'_>) -> bool {
-        if let Manner::Aware(aware) = &mut self.manner {
+        let mut stop = self.lane.flush(turn);
+        if let (Manner::Aware(aware), None) = (&mut self.manner, stop) {
             aware.drop_undecided();
+            stop = aware.flush_own(&mut self.lane, turn);
         }
-        self.flush(turn) != Some(Moved::Waits)
+        self.settle(turn);
+        stop != Some(Moved::Waits)
     }
 
     /// The sender is in no chunk, and all it sent is handed on.
@@ -166,6 +166,7 @@ impl Direction {
     pub(crate) fn cut(&mut self) {
         if let Manner::Aware(aware) = &mut self.manner {
             aware.cut();
+            self.lane.unsettled = true;
         }
     }
 
@@ -175,19 +176,22 @@ impl Direction {
         self.lane.drop_unsent(thread);
         if let Manner::Aware(aware) = &mut self.manner {
             aware.forsake();
+            self.lane.unsettled = true;
         }
     }
 
-    /// Another connection of the sender. `early`: what was read from it already.
-    pub(crate) fn renew(&mut self, rewriter: Rewriter, early: Vec<u8>, now: Instant) {
+    /// Another connection of the sender.
+    pub(crate) fn renew(&mut self, rewriter: Rewriter, from: &Leg, now: Moment) {
+        self.lane.begin_from(from);
         if let Manner::Aware(aware) = &mut self.manner {
-            aware.renew(rewriter, early);
+            aware.renew(rewriter);
         }
         (self.lane.flow, self.lane.moved) = (Flow::Open, now);
     }
 
     /// Another connection of the receiver, which has another path.
-    pub(crate) fn redirect(&mut self, paths: PathPair, now: Instant) {
+    pub(crate) fn redirect(&mut self, paths: PathPair, to: &Leg, now: Moment) {
+        self.lane.begin_to(to);
         if let Manner::Aware(aware) = &mut self.manner {
             aware.redirect(paths);
         }
@@ -200,13 +204,18 @@ impl Direction {
     }
 
     /// Since when the sender has been in the middle of a chunk although we are willing to read it.
-    pub(crate) fn stalled_since(&self) -> Option<Instant> {
+    pub(crate) fn stalled_since(&self) -> Option<Moment> {
         let Manner::Aware(aware) = &self.manner else { return None };
         let willing = !self.lane.is_stalled() && self.lane.flow == Flow::Open;
         (willing && aware.is_inside()).then_some(self.lane.moved)
     }
 
-    pub(crate) fn moved(&self) -> Instant {
+    pub(crate) fn moved(&self) -> Moment {
         self.lane.moved
+    }
+
+    /// See [`Held::register`](crate::keep::Held::register).
+    pub(crate) fn register(&self) {
+        self.lane.register();
     }
 }

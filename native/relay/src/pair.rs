@@ -3,18 +3,22 @@
 mod approach;
 mod carry_out;
 mod dialling;
+mod inherit;
 mod parting;
 mod renew;
+mod state;
 
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use msrp_proto::Moment;
 use msrp_proto::session::{self, CloseReason, Input, LegReason, Policy, Side};
 
 use approach::{Approach, text};
+pub(crate) use inherit::Inheritance;
 
 use crate::board::Board;
+use crate::keep::{Held, Record};
 use crate::leg::Leg;
 use crate::listener::Door;
 use crate::meter::Meter;
@@ -29,8 +33,10 @@ use crate::thread::Thread;
 pub(crate) struct Opening {
     pub(crate) id: u64,
     pub(crate) spec: OpenSpec,
-    pub(crate) listeners: [OwnedFd; 2],
+    pub(crate) listeners: [Held; 2],
     pub(crate) board: Arc<Board>,
+    /// Where there is a keeper; it holds the state already.
+    pub(crate) record: Option<Box<Record>>,
 }
 
 /// A session.
@@ -46,13 +52,17 @@ pub(crate) struct Pair {
     idle: Option<Duration>,
     ends: [End; 2],
     /// Opened before an answer was given, until it is carried out.
-    spares: [Option<OwnedFd>; 2],
+    spares: [Option<Held>; 2],
     /// From A, from B; since the join.
     flows: Option<Box<[Direction; 2]>>,
+    /// What a successor of this process would know of it.
+    record: Option<Box<Record>>,
+    /// The record's state is not the present one.
+    changed: bool,
     /// Where a session has a limit.
     meter: Option<Box<Meter>>,
     /// The earliest timer entry that is certain to come up.
-    armed: Option<Instant>,
+    armed: Option<Moment>,
     /// Connections are being ended, nothing is relayed.
     parting: bool,
     over: bool,
@@ -85,11 +95,16 @@ impl End {
 
 impl Pair {
     pub(crate) fn new(opening: Opening, key: usize, thread: &mut Thread) -> Self {
-        let Opening { id, spec, listeners, board } = opening;
+        let Opening { id, spec, listeners, board, record } = opening;
         let [leg_a, leg_b] = spec.legs;
         let [at_a, at_b] = listeners;
-        let a = End::new(leg_a, Door::new(key, Side::A, at_a, thread));
-        let b = End::new(leg_b, Door::new(key, Side::B, at_b, thread));
+        let mut door = |side, listener| {
+            let mut door = Door::new(key, id, side);
+            door.open(listener, thread);
+            door
+        };
+        let a = End::new(leg_a, door(Side::A, at_a));
+        let b = End::new(leg_b, door(Side::B, at_b));
         thread.counters.opened(1);
         Self {
             id,
@@ -102,6 +117,8 @@ impl Pair {
             ends: [a, b],
             spares: [None, None],
             flows: None,
+            record,
+            changed: false,
             meter: Meter::new(&thread.config, thread.now),
             armed: None,
             parting: false,
@@ -195,7 +212,7 @@ impl Pair {
     }
 
     /// Until when nothing is read, for the session has carried too much for the time.
-    fn pauses(&self, now: Instant) -> Option<Instant> {
+    fn pauses(&self, now: Moment) -> Option<Moment> {
         self.meter.as_ref().and_then(|meter| meter.pauses(now))
     }
 
@@ -228,7 +245,8 @@ impl Pair {
         let [a, b] = &mut self.ends;
         let (from, to) = if side == Side::A { (a, b) } else { (b, a) };
         let (from, to) = (from.leg.as_mut()?, to.leg.as_mut()?);
-        Some(flow.turn(from, &mut Turn { to, board: &self.board, thread }, back))
+        let record = self.record.as_deref_mut();
+        Some(flow.turn(from, &mut Turn { to, board: &self.board, record, thread }, back))
     }
 
     /// Looks at every deadline of the session.
@@ -257,21 +275,21 @@ impl Pair {
 
     /// When the chunk of this side has stood still too long, unless it goes on: only while the
     /// relay would read on.
-    fn stalls(&self, side: Side, thread: &Thread) -> Option<Instant> {
+    fn stalls(&self, side: Side, thread: &Thread) -> Option<Moment> {
         let flows = self.flows.as_ref().filter(|_| !self.parting && self.vacant().is_none())?;
         let since = flows[side.index()].stalled_since()?;
         let since = self.meter.as_ref().map_or(since, |meter| since.max(meter.resumed()));
         Some(since + thread.config.stall)
     }
 
-    fn idle_until(&self) -> Option<Instant> {
+    fn idle_until(&self) -> Option<Moment> {
         let flows = self.flows.as_ref().filter(|_| !self.parting)?;
         let moved = flows.iter().map(Direction::moved).max()?;
         Some(moved + self.idle?)
     }
 
     /// The earliest deadline.
-    fn deadline(&self, thread: &Thread) -> Option<Instant> {
+    fn deadline(&self, thread: &Thread) -> Option<Moment> {
         let approaches = self.ends.iter().filter_map(|end| end.approach.as_ref()?.deadline());
         let stalls = Side::BOTH.into_iter().filter_map(|side| self.stalls(side, thread));
         let pauses = self.pauses(thread.now).filter(|_| !self.parting);
@@ -280,7 +298,7 @@ impl Pair {
     }
 
     /// The moment to be woken at, if it is not arranged yet.
-    pub(crate) fn arm(&mut self, thread: &Thread) -> Option<Instant> {
+    pub(crate) fn arm(&mut self, thread: &Thread) -> Option<Moment> {
         let at = self.deadline(thread)?;
         if self.armed.is_some_and(|armed| armed <= at) {
             return None;

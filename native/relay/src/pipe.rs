@@ -5,18 +5,19 @@
 //! residue, and the thread takes another. A pipe is made in one place and before anything is in it,
 //! so that somebody else may be given a duplicate first.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use rustix::io::Errno;
 
+use crate::keep::{Held, Keep};
 use crate::sys::pipe;
 
 /// A pipe on loan.
 #[derive(Debug)]
 pub(crate) struct Pipe {
-    exit: OwnedFd,
-    entry: OwnedFd,
+    exit: Held,
+    entry: Held,
     held: usize,
     /// Lives as long as the pipe: how the pool counts those on loan.
     _counted: Arc<()>,
@@ -30,6 +31,7 @@ pub(crate) struct Pipes {
     #[expect(clippy::vec_box, reason = "a direction keeps a pipe as one word")]
     free: Vec<Box<Pipe>>,
     counted: Arc<()>,
+    keep: Option<Keep>,
     /// Leases to refuse before the kernel is asked again: it had no useful pipe to give.
     pause: u32,
 }
@@ -48,8 +50,19 @@ const PAUSE: u32 = 10_000;
 
 impl Pipes {
     /// Pipes of `room` bytes; below [`LEAST`] there are none.
-    pub(crate) fn new(room: usize) -> Self {
-        Self { room, free: Vec::new(), counted: Arc::new(()), pause: 0 }
+    pub(crate) fn new(room: usize, keep: Option<Keep>) -> Self {
+        Self { room, free: Vec::new(), counted: Arc::new(()), keep, pause: 0 }
+    }
+
+    /// A pipe of a dead process, with what is in it.
+    pub(crate) fn inherit(&self, [exit, entry]: [Held; 2]) -> Result<Box<Pipe>, Errno> {
+        let held = rustix::io::ioctl_fionread(&exit)? as usize;
+        Ok(Box::new(Pipe { exit, entry, held, _counted: Arc::clone(&self.counted) }))
+    }
+
+    /// Has the present keeper keep those that are free.
+    pub(crate) fn register(&self) {
+        self.free.iter().for_each(|pipe| pipe.register());
     }
 
     /// An empty pipe, if there is one of a useful size.
@@ -83,7 +96,10 @@ impl Pipes {
         }
         // Descriptors or pipe memory may be short, and others may give them back.
         let (exit, entry, room) = pipe::pipe(self.room).ok()?;
-        (room >= LEAST).then(|| Box::new(Pipe { exit, entry, held: 0, _counted: counted }))
+        (room >= LEAST).then(|| {
+            let [exit, entry] = Keep::hold_pipe(self.keep.as_ref(), exit, entry);
+            Box::new(Pipe { exit, entry, held: 0, _counted: counted })
+        })
     }
 }
 
@@ -101,6 +117,17 @@ impl Pipe {
         let given = pipe::splice(&self.exit, to, self.held)?;
         self.held -= given;
         Ok(given)
+    }
+
+    /// What a record calls it.
+    pub(crate) fn token(&self) -> u32 {
+        self.exit.token()
+    }
+
+    /// See [`Held::register`].
+    pub(crate) fn register(&self) {
+        self.exit.register();
+        self.entry.register();
     }
 
     /// Bytes in it.

@@ -2,8 +2,9 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use msrp_proto::Moment;
 use msrp_proto::session::Side;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
@@ -84,8 +85,8 @@ impl Poller {
     /// Waits until `until`, for ever if `None`.
     pub(crate) fn wait(
         &self,
-        until: Option<Instant>,
-        now: Instant,
+        until: Option<Moment>,
+        now: Moment,
         events: &mut Events,
     ) -> io::Result<()> {
         events.0.clear();

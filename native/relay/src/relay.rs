@@ -1,11 +1,12 @@
 //! The handle of the engine, and of one session.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use msrp_proto::session::{CloseReason, Side};
 
@@ -15,12 +16,14 @@ use crate::command::{Answered, Command};
 use crate::config::Config;
 use crate::counters::{Counters, ThreadCounters};
 use crate::half_open::HalfOpen;
+use crate::keep::{self, Held, Keep, Keeper, Kind};
 use crate::notice::Notice;
-use crate::pair::Opening;
+use crate::pair::{Inheritance, Opening};
 use crate::queue::Queue;
 use crate::ring::RingEvent;
 use crate::spec::{AnswerSpec, OpenError, OpenSpec, Target};
-use crate::sys::tcp;
+use crate::sys::arena::Arena;
+use crate::sys::{clock, tcp};
 use crate::worker::Worker;
 
 /// The engine: threads that move bytes, behind a handle. Dropping it ends them and every session.
@@ -30,6 +33,9 @@ pub struct Relay {
     threads: Vec<Thread>,
     notices: Arc<Queue<Notice>>,
     opened: AtomicU64,
+    keep: Option<Keep>,
+    /// Sessions of a dead process.
+    inherited: BTreeMap<u64, Session>,
 }
 
 #[derive(Debug)]
@@ -44,12 +50,53 @@ impl Relay {
     ///
     /// # Errors
     /// The kernel's, for want of descriptors or threads.
-    pub fn start(mut config: Config) -> io::Result<Self> {
+    pub fn start(config: Config) -> io::Result<Self> {
+        Self::start_with(config, None)
+    }
+
+    /// The same with a keeper: duplicates of every descriptor go to this `SOCK_SEQPACKET` socket,
+    /// whatever a successor must know is in memory that is kept there.
+    ///
+    /// # Errors
+    /// The kernel's, for want of descriptors, memory or threads.
+    pub fn start_kept(config: Config, keeper: OwnedFd) -> io::Result<Self> {
+        let keep = Keep { arena: Arena::create()?, keeper: Arc::new(Keeper::new(keeper, 0)) };
+        keep.register();
+        Self::start_with(config, Some(keep))
+    }
+
+    /// Goes on with what a process that is dead has left with the keeper: labels and descriptors.
+    /// That process must have been reaped. Its notices are lost; [`sessions`](Self::sessions) says
+    /// what there is.
+    ///
+    /// # Errors
+    /// `InvalidData`: without an arena among them, or with one of another version.
+    pub fn adopt(
+        config: Config,
+        keeper: OwnedFd,
+        left: Vec<([u8; 16], OwnedFd)>,
+    ) -> io::Result<Self> {
+        let (keep, sessions) = keep::adopt(keeper, left, config.ring)?;
+        let mut relay = Self::start_with(config, Some(keep))?;
+        for inheritance in sessions {
+            relay.inherit(inheritance);
+        }
+        Ok(relay)
+    }
+
+    fn start_with(mut config: Config, keep: Option<Keep>) -> io::Result<Self> {
         config.limits.head = config.limits.head.min(CARRY);
         let half_open = HalfOpen::new(config.half_open);
         let config = Arc::new(config);
         let notices = Arc::new(Queue::new()?);
-        let mut relay = Self { config, threads: Vec::new(), notices, opened: AtomicU64::new(0) };
+        let mut relay = Self {
+            config,
+            threads: Vec::new(),
+            notices,
+            opened: AtomicU64::new(0),
+            keep,
+            inherited: BTreeMap::new(),
+        };
         for number in 0..relay.config.threads.max(1) {
             let thread = relay.start_thread(number, half_open.clone())?;
             relay.threads.push(thread);
@@ -63,6 +110,7 @@ impl Relay {
         let worker = Worker::new(
             Arc::clone(&self.config),
             half_open,
+            self.keep.clone(),
             Arc::clone(&commands),
             Arc::clone(&self.notices),
             Arc::clone(&counters),
@@ -87,22 +135,46 @@ impl Relay {
         let local = [tcp::local_address(a), tcp::local_address(b)];
         let local =
             [local[0].unwrap_or(spec.legs[0].listen), local[1].unwrap_or(spec.legs[1].listen)];
-        let board = Arc::new(Board::new(local, Instant::now(), self.config.ring));
+        let board = Arc::new(Board::new(local, clock::now(), self.config.ring));
         let id = self.opened.fetch_add(1, Ordering::Relaxed) + 1;
-        let thread = &self.threads[id as usize % self.threads.len()];
         for (side, leg) in Side::BOTH.into_iter().zip(&spec.legs) {
             board.leg(side).moves(&leg.peer_path);
         }
-        let session = Session {
-            id,
-            board: Arc::clone(&board),
-            commands: Arc::clone(&thread.commands),
-            config: Arc::clone(&self.config),
-            tos: spec.tos,
-        };
-        let opening = Opening { id, spec, listeners, board };
-        thread.commands.push(Command::Adopt(Box::new(opening)));
+        let listeners = Keep::hold_both(self.keep.as_ref(), listeners, Kind::Listener, id);
+        let session = self.session_handle(id, Arc::clone(&board), spec.tos);
+        let mut opening = Opening { id, spec, listeners, board, record: None };
+        opening.record = self.keep.as_ref().and_then(|keep| opening.write_down(keep));
+        session.commands.push(Command::Adopt(Box::new(opening)));
         Ok(session)
+    }
+
+    fn session_handle(&self, id: u64, board: Arc<Board>, tos: Option<u8>) -> Session {
+        let thread = &self.threads[id as usize % self.threads.len()];
+        let (commands, config) = (Arc::clone(&thread.commands), Arc::clone(&self.config));
+        Session { id, board, commands, config, keep: self.keep.clone(), tos }
+    }
+
+    fn inherit(&mut self, inheritance: Inheritance) {
+        let Inheritance { id, board, state, .. } = &inheritance;
+        let session = self.session_handle(*id, Arc::clone(board), state.tos);
+        self.opened.fetch_max(*id, Ordering::Relaxed);
+        session.commands.push(Command::Inherit(Box::new(inheritance)));
+        self.inherited.insert(session.id, session);
+    }
+
+    /// The sessions that a dead process has left, by their number; they may have ended since.
+    pub fn sessions(&self) -> &BTreeMap<u64, Session> {
+        &self.inherited
+    }
+
+    /// There is a new keeper: has it keep everything.
+    pub fn register(&self, keeper: OwnedFd) {
+        let Some(keep) = &self.keep else { return };
+        keep.keeper.replace(keeper);
+        keep.register();
+        for thread in &self.threads {
+            thread.commands.push(Command::Register);
+        }
     }
 
     /// Readable while [`drain`](Self::drain) has something to give.
@@ -150,6 +222,7 @@ pub struct Session {
     board: Arc<Board>,
     commands: Arc<Queue<Command>>,
     config: Arc<Config>,
+    keep: Option<Keep>,
     tos: Option<u8>,
 }
 
@@ -167,10 +240,13 @@ impl Session {
         self.commands.push(Command::Answer(self.id, Box::new(Answered { spec, listeners })));
     }
 
-    fn listen_again(&self, side: Side, path: &[Vec<u8>]) -> Option<OwnedFd> {
+    fn listen_again(&self, side: Side, path: &[Vec<u8>]) -> Option<Held> {
         let options = tcp::Options::new(&self.config, self.tos);
         // A port in use is the listener that is still open.
-        let listen = || tcp::listen(self.board.local(side), &options).ok();
+        let listen = || {
+            let listener = tcp::listen(self.board.local(side), &options).ok()?;
+            Some(Keep::hold(self.keep.as_ref(), listener, Kind::Listener, side, self.id))
+        };
         self.board.leg(side).moves(path).then(listen).flatten()
     }
 

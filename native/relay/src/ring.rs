@@ -83,6 +83,8 @@ ring_what! {
     Reconnecting = "reconnecting",
     /// A new connection has taken the leg over.
     Renewed = "renewed",
+    /// Another process of the relay went on with the session.
+    Resumed = "resumed",
     /// A SEND.
     Send = "send",
 }

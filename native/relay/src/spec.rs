@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use msrp_proto::session::{Policy, Role, Side};
+use serde::{Deserialize, Serialize};
 
 /// A session as its offer leaves.
 #[derive(Clone, Debug)]
@@ -54,7 +55,7 @@ pub struct LegAnswer {
 }
 
 /// Whose connections may show a first frame at all.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Sources {
     /// Everybody's.
     #[default]

@@ -1,14 +1,15 @@
 //! What one engine thread has for all its sessions.
 
 use std::sync::Arc;
-use std::time::Instant;
 
+use msrp_proto::Moment;
 use msrp_proto::session::{NoticeKind, Side, Timers};
 
 use crate::buffers::Buffers;
 use crate::config::Config;
 use crate::counters::ThreadCounters;
 use crate::half_open::HalfOpen;
+use crate::keep::Keep;
 use crate::notice::{News, Notice};
 use crate::pipe::Pipes;
 use crate::poller::Poller;
@@ -21,13 +22,15 @@ pub(crate) struct Thread {
     pub(crate) half_open: HalfOpen,
     /// Those of every session's life.
     pub(crate) timers: Arc<Timers>,
+    /// Where this engine has a keeper.
+    pub(crate) keep: Option<Keep>,
     pub(crate) poller: Poller,
     pub(crate) buffers: Buffers,
     pub(crate) pipes: Pipes,
     pub(crate) counters: Arc<ThreadCounters>,
     pub(crate) news: News,
     /// Read once per turn of the loop.
-    pub(crate) now: Instant,
+    pub(crate) now: Moment,
     /// Sessions that used up their rounds and have more to move.
     pub(crate) runnable: Vec<usize>,
     /// Listeners that could not accept for want of descriptors or memory.

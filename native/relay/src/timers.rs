@@ -5,26 +5,27 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::time::Instant;
+
+use msrp_proto::Moment;
 
 /// When to look at which session.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
-    heap: BinaryHeap<Reverse<(Instant, usize)>>,
+    heap: BinaryHeap<Reverse<(Moment, usize)>>,
 }
 
 impl Timers {
-    pub(crate) fn push(&mut self, at: Instant, key: usize) {
+    pub(crate) fn push(&mut self, at: Moment, key: usize) {
         self.heap.push(Reverse((at, key)));
     }
 
     /// The earliest entry.
-    pub(crate) fn next(&self) -> Option<Instant> {
+    pub(crate) fn next(&self) -> Option<Moment> {
         self.heap.peek().map(|Reverse((at, _))| *at)
     }
 
     /// Takes an entry that is due.
-    pub(crate) fn pop(&mut self, now: Instant) -> Option<usize> {
+    pub(crate) fn pop(&mut self, now: Moment) -> Option<usize> {
         let Reverse((at, key)) = *self.heap.peek()?;
         if at > now {
             return None;

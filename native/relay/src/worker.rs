@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use msrp_proto::Moment;
 use msrp_proto::session::{CloseReason, NoticeKind};
 use slab::Slab;
 
@@ -14,11 +15,13 @@ use crate::command::Command;
 use crate::config::Config;
 use crate::counters::ThreadCounters;
 use crate::half_open::HalfOpen;
+use crate::keep::Keep;
 use crate::notice::{News, Notice};
-use crate::pair::{Opening, Pair};
+use crate::pair::{Inheritance, Opening, Pair};
 use crate::pipe::Pipes;
 use crate::poller::{Events, Part, Poller, Readiness, Source};
 use crate::queue::Queue;
+use crate::sys::clock;
 use crate::thread::Thread;
 use crate::timers::Timers;
 
@@ -31,9 +34,9 @@ pub(crate) struct Worker {
     keys: HashMap<u64, usize>,
     timers: Timers,
     /// When to look after unacknowledged data again, see [`Pair::sweep`].
-    sweep: Instant,
+    sweep: Moment,
     /// When to try again to accept.
-    retry: Option<Instant>,
+    retry: Option<Moment>,
 }
 
 /// How long accepting pauses when descriptors or memory have run out.
@@ -43,21 +46,24 @@ impl Worker {
     pub(crate) fn new(
         config: Arc<Config>,
         half_open: HalfOpen,
+        keep: Option<Keep>,
         commands: Arc<Queue<Command>>,
         notices: Arc<Queue<Notice>>,
         counters: Arc<ThreadCounters>,
     ) -> io::Result<Self> {
         let poller = Poller::new()?;
         poller.add(&*commands, Source::Commands)?;
-        let now = Instant::now();
-        let pipes = Pipes::new(config.pipe);
+        let now = clock::now();
+        let pipes = Pipes::new(config.pipe, keep.clone());
+        let buffers = Buffers::new(keep.as_ref().map(|keep| Arc::clone(&keep.arena)));
         let timers = Arc::new(config.timers());
         let thread = Thread {
             config,
             timers,
             half_open,
+            keep,
             poller,
-            buffers: Buffers::default(),
+            buffers,
             pipes,
             counters,
             news: News::new(notices),
@@ -81,7 +87,7 @@ impl Worker {
         let mut events = Events::new();
         let mut runnable = Vec::new();
         while let Ok(()) = self.thread.poller.wait(self.wake(), self.thread.now, &mut events) {
-            self.thread.now = Instant::now();
+            self.thread.now = clock::now();
             // First: a peer may act on an answer as soon as the control plane has given it.
             if events.iter().any(|(source, _)| source == Source::Commands) && !self.obey() {
                 return;
@@ -101,7 +107,7 @@ impl Worker {
     }
 
     /// When to wake without an event; at once while sessions have more to move.
-    fn wake(&self) -> Option<Instant> {
+    fn wake(&self) -> Option<Moment> {
         if !self.thread.runnable.is_empty() {
             return Some(self.thread.now);
         }
@@ -127,6 +133,8 @@ impl Worker {
                 Command::Close(id, reason, linger) => {
                     self.with_id(id, |pair, thread| pair.close(reason, linger, thread));
                 }
+                Command::Inherit(inheritance) => self.inherit(*inheritance),
+                Command::Register => self.register(),
                 Command::Stop => return false,
             }
         }
@@ -139,6 +147,26 @@ impl Worker {
         let key = entry.key();
         entry.insert(Pair::new(opening, key, &mut self.thread));
         self.keys.insert(id, key);
+    }
+
+    /// A session of a dead process. A record that does not make sense harms no other session.
+    fn inherit(&mut self, inheritance: Inheritance) {
+        let id = inheritance.id;
+        let entry = self.pairs.vacant_entry();
+        let key = entry.key();
+        let thread = &mut self.thread;
+        let inherit = AssertUnwindSafe(|| Pair::inherit(inheritance, key, thread));
+        let Ok(pair) = catch_unwind(inherit) else { return self.thread.counters.panics(1) };
+        entry.insert(pair);
+        self.keys.insert(id, key);
+        self.thread.counters.resumed(1);
+        self.with(key, |_, _| {});
+    }
+
+    /// Has a new keeper keep everything.
+    fn register(&self) {
+        self.pairs.iter().for_each(|(_, pair)| pair.register());
+        self.thread.pipes.register();
     }
 
     fn with_id(&mut self, id: u64, act: impl FnOnce(&mut Pair, &mut Thread)) {
@@ -157,6 +185,7 @@ impl Worker {
             calm = catch_unwind(AssertUnwindSafe(|| pair.fail(thread))).is_ok();
         }
         if calm && !pair.is_over() {
+            pair.write_changes();
             if let Some(at) = pair.arm(thread) {
                 self.timers.push(at, key);
             }
@@ -198,6 +227,7 @@ impl Worker {
 mod tests {
     use super::*;
     use crate::board::Board;
+    use crate::keep::Held;
     use crate::spec::{LegOpen, OpenSpec, Sources};
     use crate::sys::tcp;
     use msrp_proto::session::Policy;
@@ -207,7 +237,7 @@ mod tests {
         let counters = Arc::new(ThreadCounters::default());
         let (config, notices) = (Arc::new(Config::default()), Arc::new(Queue::new().unwrap()));
         let told = Arc::clone(&notices);
-        (Worker::new(config, HalfOpen::new(9), queue(), notices, counters).unwrap(), told)
+        (Worker::new(config, HalfOpen::new(9), None, queue(), notices, counters).unwrap(), told)
     }
 
     fn opening(id: u64, config: &Config) -> Opening {
@@ -221,9 +251,9 @@ mod tests {
             sources: Sources::Any,
         };
         let spec = OpenSpec { policy: Policy::Aware, legs: [leg(), leg()], tos: None, idle: None };
-        let listeners = [(); 2].map(|()| tcp::listen(listen, &options).unwrap());
-        let board = Arc::new(Board::new([listen, listen], Instant::now(), true));
-        Opening { id, spec, listeners, board }
+        let listeners = [(); 2].map(|()| Held::alone(tcp::listen(listen, &options).unwrap()));
+        let board = Arc::new(Board::new([listen, listen], clock::now(), true));
+        Opening { id, spec, listeners, board, record: None }
     }
 
     #[test]

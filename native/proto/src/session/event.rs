@@ -50,6 +50,9 @@ pub enum Input {
     },
     /// After [`Output::Part`]: no connection is left.
     Parted,
+    /// Another process than before goes on with the session: what was to be done and was not is
+    /// asked for again.
+    Resumed,
     /// The session has carried as many bytes as one may.
     Spent,
     /// After [`Output::Replace`]: the new connection carries this side.

@@ -4,8 +4,10 @@
 //! So an accepted leg is bound by its first valid frame, a dialled leg when it is connected, and a
 //! leg is dialled when the other one is bound, so that the peer's own bind SEND follows at once.
 
+use crate::Moment;
 use std::collections::VecDeque;
-use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
 
 use super::{CloseReason, LegReason, NoticeKind, Output, Role, Side};
 
@@ -21,7 +23,7 @@ pub struct Plan {
 }
 
 /// Whether a side can be dialled.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Aim {
     /// There is no address to dial.
     None,
@@ -36,22 +38,22 @@ pub enum Aim {
 }
 
 /// Both legs on the way to the join.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(super) struct Pairing {
     legs: [Leg; 2],
     answer: Option<Answer>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 struct Answer {
     roles: [Role; 2],
     aims: [Aim; 2],
-    until: Instant,
+    until: Moment,
     /// The legs were joined under this answer, and were lost.
     lost: Option<CloseReason>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 enum Leg {
     /// No connection yet.
     #[default]
@@ -61,13 +63,13 @@ enum Leg {
     /// Connected by us; whether an own bind SEND is due depends on the other leg.
     Connected,
     /// Our own bind SEND is out.
-    Binding { until: Instant },
+    Binding { until: Moment },
     /// The leg has its connection.
     Bound { opening: Opening, hold: Hold },
 }
 
 /// Whether another valid connection may take a bound one's place.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 enum Hold {
     /// No.
     Firm,
@@ -78,7 +80,7 @@ enum Hold {
 }
 
 /// How a bound leg's peer began.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 enum Opening {
     /// With a bodiless request.
     Bare,
@@ -90,7 +92,7 @@ enum Opening {
 
 impl Pairing {
     /// Both legs, accepted ones, were lost: the peers may dial again until then, without new SDP.
-    pub(super) fn again(lost: CloseReason, until: Instant) -> Self {
+    pub(super) fn again(lost: CloseReason, until: Moment) -> Self {
         let roles = [Role::Accept; 2];
         let answer = Answer { roles, aims: [Aim::None; 2], until, lost: Some(lost) };
         Self { legs: Default::default(), answer: Some(answer) }
@@ -118,7 +120,7 @@ impl Pairing {
         !matches!(self.legs[side.index()], Leg::Bound { hold: Hold::Firm, .. })
     }
 
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Moment> {
         let binding = self.legs.iter().filter_map(|leg| match leg {
             Leg::Binding { until } => Some(*until),
             _ => None,
@@ -127,7 +129,7 @@ impl Pairing {
     }
 
     /// The reason to give up at `now`, if it is time.
-    pub(super) fn expired(&self, now: Instant) -> Option<CloseReason> {
+    pub(super) fn expired(&self, now: Moment) -> Option<CloseReason> {
         for side in Side::BOTH {
             if matches!(self.legs[side.index()], Leg::Binding { until } if now >= until) {
                 return Some(CloseReason::OwnBindTimeout(side));
@@ -145,7 +147,7 @@ impl Pairing {
         })
     }
 
-    pub(super) fn answer(&mut self, plans: [Plan; 2], until: Instant, out: &mut VecDeque<Output>) {
+    pub(super) fn answer(&mut self, plans: [Plan; 2], until: Moment, out: &mut VecDeque<Output>) {
         for side in Side::BOTH {
             let plan = plans[side.index()];
             if self.answer.is_some() && plan.changed {
@@ -275,7 +277,7 @@ impl Pairing {
 
     /// What is still to come for a leg that is joined although its peer has moved: as in an answer,
     /// and until when.
-    pub(super) fn expected(&self, side: Side) -> Option<(Plan, Instant)> {
+    pub(super) fn expected(&self, side: Side) -> Option<(Plan, Moment)> {
         let answer = self.answer.as_ref()?;
         let (role, aim) = (answer.roles[side.index()], answer.aims[side.index()]);
         let moved = matches!(self.legs[side.index()], Leg::Bound { hold: Hold::Moved, .. });
@@ -286,7 +288,7 @@ impl Pairing {
     pub(super) fn advance(
         &mut self,
         aware: bool,
-        own_bind: Instant,
+        own_bind: Moment,
         out: &mut VecDeque<Output>,
     ) -> bool {
         let Some(answer) = &self.answer else { return false };
@@ -320,7 +322,7 @@ impl Pairing {
         side: Side,
         other: Leg,
         aware: bool,
-        until: Instant,
+        until: Moment,
         out: &mut VecDeque<Output>,
     ) {
         if aware && !matches!(other, Leg::Bound { opening: Opening::Bare, .. }) {

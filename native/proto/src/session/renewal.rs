@@ -5,21 +5,20 @@
 //! between two chunks. The peer at the other end of the session may be silent for ever, so a
 //! connection that the relay dials is always bound by the relay's own SEND.
 
+use crate::Moment;
 use std::collections::VecDeque;
-use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
 
 use super::{Aim, CloseReason, Input, LegReason, NoticeKind, Output, Plan, Role, Side, Timers};
 
 /// Each side's renewal, where there is one.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(super) struct Renewals([Option<Box<Renewal>>; 2]);
 
 impl Renewals {
     /// Sides that were joined although their peer has moved; their listeners are open.
-    pub(super) fn go_on(
-        expected: [Option<(Plan, Instant)>; 2],
-        out: &mut VecDeque<Output>,
-    ) -> Self {
+    pub(super) fn go_on(expected: [Option<(Plan, Moment)>; 2], out: &mut VecDeque<Output>) -> Self {
         let mut renewals = Self::default();
         for side in Side::BOTH {
             renewals.0[side.index()] = expected[side.index()]
@@ -29,7 +28,7 @@ impl Renewals {
     }
 
     /// An answer for a joined session: sides whose peer has moved are renewed.
-    pub(super) fn begin(&mut self, plans: [Plan; 2], until: Instant, out: &mut VecDeque<Output>) {
+    pub(super) fn begin(&mut self, plans: [Plan; 2], until: Moment, out: &mut VecDeque<Output>) {
         for (side, plan) in Side::BOTH.into_iter().zip(plans) {
             match &mut self.0[side.index()] {
                 Some(renewal) if plan.changed => renewal.again(plan, until, out),
@@ -48,7 +47,7 @@ impl Renewals {
         &mut self,
         input: Input,
         timers: &Timers,
-        now: Instant,
+        now: Moment,
         out: &mut VecDeque<Output>,
     ) -> Option<Input> {
         let Some(side) = about(input) else { return Some(input) };
@@ -74,7 +73,7 @@ impl Renewals {
     /// Looks at the time; gives the reason to end a session one side of which has no connection.
     pub(super) fn expire(
         &mut self,
-        now: Instant,
+        now: Moment,
         out: &mut VecDeque<Output>,
     ) -> Option<CloseReason> {
         for place in &mut self.0 {
@@ -101,7 +100,7 @@ impl Renewals {
         self.each().any(|renewal| renewal.vacant)
     }
 
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Moment> {
         self.each().filter_map(Renewal::deadline).min()
     }
 
@@ -126,7 +125,7 @@ fn about(input: Input) -> Option<Side> {
 }
 
 /// A side on the way to its new connection.
-#[derive(Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 struct Renewal {
     side: Side,
     role: Role,
@@ -134,17 +133,17 @@ struct Renewal {
     /// The old connection is gone.
     vacant: bool,
     /// The new one must be bound by then, and have taken over when it is.
-    until: Instant,
+    until: Moment,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 enum Way {
     /// The listener is open; `aim` tells whether there is somebody to dial.
     Waiting { aim: Aim },
     /// connect(2) is under way.
     Dialling,
     /// Our own bind SEND is out.
-    Binding { until: Instant },
+    Binding { until: Moment },
     /// It takes over at the next place between two chunks.
     Bound,
 }
@@ -162,7 +161,7 @@ enum Expired {
 
 impl Renewal {
     /// `plan` names another peer than the one that is joined. Its listener is open.
-    fn new(side: Side, plan: Plan, until: Instant, out: &mut VecDeque<Output>) -> Self {
+    fn new(side: Side, plan: Plan, until: Moment, out: &mut VecDeque<Output>) -> Self {
         let way = Way::Waiting { aim: plan.aim };
         let mut renewal = Self { side, role: plan.role, way, vacant: false, until };
         renewal.dial(out);
@@ -170,7 +169,7 @@ impl Renewal {
     }
 
     /// The peer has moved once more.
-    fn again(&mut self, plan: Plan, until: Instant, out: &mut VecDeque<Output>) {
+    fn again(&mut self, plan: Plan, until: Moment, out: &mut VecDeque<Output>) {
         out.push_back(Output::CancelDial(self.side));
         if matches!(self.way, Way::Bound) {
             out.push_back(Output::Listen(self.side));
@@ -195,7 +194,7 @@ impl Renewal {
         !matches!(self.way, Way::Bound)
     }
 
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self) -> Option<Moment> {
         match self.way {
             Way::Binding { until } => Some(until.min(self.until)),
             // Nothing is in the way of the new connection.
@@ -218,7 +217,7 @@ impl Renewal {
         }
     }
 
-    fn connected(&mut self, until: Instant, out: &mut VecDeque<Output>) {
+    fn connected(&mut self, until: Moment, out: &mut VecDeque<Output>) {
         if matches!(self.way, Way::Dialling) {
             self.way = Way::Binding { until };
             out.push_back(Output::SendBind(self.side));
@@ -235,20 +234,20 @@ impl Renewal {
     }
 
     /// A valid first frame on the listener.
-    fn bound(&mut self, until: Instant, out: &mut VecDeque<Output>) {
+    fn bound(&mut self, until: Moment, out: &mut VecDeque<Output>) {
         if self.wants() {
             self.replace(until, out);
         }
     }
 
     /// The peer took our own bind SEND.
-    fn accepted(&mut self, until: Instant, out: &mut VecDeque<Output>) {
+    fn accepted(&mut self, until: Moment, out: &mut VecDeque<Output>) {
         if matches!(self.way, Way::Binding { .. }) {
             self.replace(until, out);
         }
     }
 
-    fn replace(&mut self, until: Instant, out: &mut VecDeque<Output>) {
+    fn replace(&mut self, until: Moment, out: &mut VecDeque<Output>) {
         self.way = Way::Bound;
         self.until = self.until.max(until);
         let told = Output::Notify(NoticeKind::Bound(self.side));
@@ -269,7 +268,7 @@ impl Renewal {
     }
 
     /// Looks at the time.
-    fn expire(&mut self, now: Instant, out: &mut VecDeque<Output>) -> Expired {
+    fn expire(&mut self, now: Moment, out: &mut VecDeque<Output>) -> Expired {
         match self.way {
             Way::Binding { until } if now >= until => self.dial_failed(out),
             _ => {}

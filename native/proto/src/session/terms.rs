@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Which end of a session: `A` made the first offer.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum Side {
     /// The offerer's side.
     A,
@@ -48,7 +50,7 @@ impl Side {
 }
 
 /// Who makes a leg's TCP connection.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Role {
     /// The peer dials, the relay accepts.
     Accept,
@@ -67,7 +69,7 @@ impl Role {
 }
 
 /// What becomes of the paths in MSRP frames; fixed for the life of a session.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Policy {
     /// The relay is each peer's peer: To-Path and From-Path are rewritten.
     Aware,
@@ -94,7 +96,7 @@ impl Policy {
 }
 
 /// How long a session waits.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Timers {
     /// From the answer until both legs are bound.
     pub join: Duration,

@@ -24,8 +24,8 @@ const TIMERS: Timers = Timers {
 /// A session and its clock.
 struct Bench {
     session: Session,
-    start: Instant,
-    now: Instant,
+    start: Moment,
+    now: Moment,
 }
 
 impl Bench {
@@ -34,7 +34,7 @@ impl Bench {
     }
 
     fn with(policy: Policy, timers: Timers) -> Self {
-        let start = Instant::now();
+        let start = Moment::default();
         Self { session: Session::new(policy, timers), start, now: start }
     }
 
@@ -46,7 +46,7 @@ impl Bench {
     /// The clock jumps to the session's deadline, which is `seconds` after its start.
     fn sleep(&mut self, seconds: u64) -> Vec<Output> {
         self.now = self.session.deadline().expect("a deadline");
-        assert_eq!(self.now - self.start, Duration::from_secs(seconds));
+        assert_eq!(self.now.saturating_duration_since(self.start), Duration::from_secs(seconds));
         self.feed(Input::Timeout)
     }
 

@@ -17,38 +17,46 @@ use crate::ring::RingWhat;
 /// The aware side of a direction.
 #[derive(Debug)]
 pub(super) struct Aware {
-    rewriter: Rewriter,
+    pub(super) rewriter: Rewriter,
     /// Read, and not decided.
-    carry: Vec<u8>,
-    /// `carry` was read before the join and has not been looked at.
-    pub(super) fresh: bool,
+    pub(super) carry: Vec<u8>,
     /// Frames of the relay's own for the receiver; they go between two chunks.
     pub(super) own: Vec<u8>,
+    /// The same for the sender, made of input whose output is under way: whoever continues from the
+    /// record makes them again, so nobody may have seen them before.
+    replies: Vec<u8>,
+    /// The same, to be taken over by the opposite direction.
+    pub(super) owed: Vec<u8>,
     /// A body went by unseen: read little, as the next one may follow at once.
     beside: bool,
 }
 
 /// A sender that provokes more answers of ours than its peer's direction lets through is not read
 /// any further.
-const OWN_MAX: usize = 16 * 1024;
+pub(super) const OWN_MAX: usize = 16 * 1024;
 /// Shorter rests of a body are not worth two more system calls.
 const WORTH_A_SPLICE: u64 = 16 * 1024;
 /// Read behind a body that went by unseen: its end-line and the next head.
 const BESIDE: usize = 2048;
 
 impl Aware {
-    /// `early`: what was read from the sender before the join.
-    pub(super) fn new(rewriter: Rewriter, early: Vec<u8>) -> Self {
-        Self { rewriter, fresh: !early.is_empty(), carry: early, own: Vec::new(), beside: false }
+    pub(super) fn new(rewriter: Rewriter) -> Self {
+        Self {
+            rewriter,
+            carry: Vec::new(),
+            own: Vec::new(),
+            replies: Vec::new(),
+            owed: Vec::new(),
+            beside: false,
+        }
     }
 
-    /// One read and one write. `back` takes the relay's own answers to the sender.
+    /// One read and one write.
     pub(super) fn step(
         &mut self,
         lane: &mut Lane,
         from: &mut Leg,
         turn: &mut Turn<'_>,
-        back: &mut Vec<u8>,
     ) -> Option<Moved> {
         if self.rewriter.body_ahead() >= WORTH_A_SPLICE
             && self.carry.is_empty()
@@ -61,28 +69,31 @@ impl Aware {
         let carried = self.carry.len();
         let most = if mem::take(&mut self.beside) { BESIDE } else { READ };
         buffer.input[..carried].copy_from_slice(&self.carry);
-        let received = match mem::take(&mut self.fresh) {
-            true => Received::Bytes(0),
-            false => from.recv(&mut buffer.input[carried..carried + most]),
-        };
+        turn.claim(lane.from, &buffer);
+        let received = from.recv(&mut buffer.input[carried..carried + most]);
         let Received::Bytes(read) = received else {
+            turn.release_claim(lane.from);
             turn.thread.buffers.give_back(buffer);
             return lane.no_bytes(received);
         };
+        lane.read = read;
         lane.count_in(read, turn);
-        let decided = self.decide(&mut buffer, carried + read, back);
+        let decided = self.decide(&mut buffer, carried + read);
         self.see(&buffer.output.passed, lane, turn);
-        let decided = match decided {
-            Ok(decided) => decided,
-            Err(rule) => {
-                turn.thread.counters.refused(rule.as_str());
-                // What stands before the fault is whole, and the receiver's.
-                let _ = lane.send(Unsent::Buffer(buffer), turn);
-                return lane.broken_rule();
-            }
-        };
-        self.keep_undecided(&buffer.input[..carried + read], carried, decided);
+        if let Err(rule) = decided {
+            turn.thread.counters.refused(rule.as_str());
+            // What stands before the fault is whole, and the receiver's.
+            let _ = lane.send(Unsent::Buffer(buffer), turn);
+            return lane.broken_rule();
+        }
         lane.send(Unsent::Buffer(buffer), turn)
+    }
+
+    /// Makes output of `len` bytes of input again, those carried included, for a dead process that
+    /// may have sent some of it.
+    pub(super) fn step_again(&mut self, buffer: &mut Buffer, len: usize) -> Result<(), FrameError> {
+        buffer.input[..self.carry.len()].copy_from_slice(&self.carry);
+        self.decide(buffer, len)
     }
 
     /// The same for the rest of a body whose range says where it ends: nothing is looked at.
@@ -100,18 +111,33 @@ impl Aware {
         stop
     }
 
-    fn decide(
-        &mut self,
-        buffer: &mut Buffer,
-        len: usize,
-        back: &mut Vec<u8>,
-    ) -> Result<usize, FrameError> {
+    fn decide(&mut self, buffer: &mut Buffer, len: usize) -> Result<(), FrameError> {
         let (input, output) = (&buffer.input[..len], &mut buffer.output);
-        let decided = self.rewriter.push_with(input, &mut self.own, output, back)?;
+        let decided = self.rewriter.push_with(input, &mut self.own, output, &mut self.replies)?;
         if self.own.is_empty() {
             self.own = Vec::new();
         }
-        Ok(decided)
+        let carried = self.carry.len();
+        self.keep_undecided(&buffer.input[..len], carried, decided);
+        Ok(())
+    }
+
+    /// What the present output was made of is accounted for.
+    pub(super) fn settle(&mut self) {
+        if !self.replies.is_empty() {
+            self.owed.append(&mut self.replies);
+            self.replies = Vec::new();
+        }
+    }
+
+    /// Takes over what the opposite direction owes to this one's receiver.
+    pub(super) fn take_owed(&mut self, opposite: &mut Self) -> bool {
+        let is_due = !opposite.owed.is_empty();
+        if is_due {
+            self.own.append(&mut opposite.owed);
+            opposite.owed = Vec::new();
+        }
+        is_due
     }
 
     /// What is undecided leaves the buffer, which goes to the next session.
@@ -162,10 +188,9 @@ impl Aware {
     }
 
     /// Another sender begins.
-    pub(super) fn renew(&mut self, rewriter: Rewriter, early: Vec<u8>) {
+    pub(super) fn renew(&mut self, rewriter: Rewriter) {
         self.rewriter = rewriter;
-        self.fresh = !early.is_empty();
-        self.carry = early;
+        self.carry = Vec::new();
     }
 
     /// Another receiver follows.
@@ -191,9 +216,15 @@ impl Aware {
         !self.rewriter.between_chunks() || !self.carry.is_empty()
     }
 
-    /// Too many answers of the relay's own wait for this direction's receiver.
-    pub(super) fn is_full(&self, lane: &Lane) -> bool {
-        lane.flow != Flow::Ended && self.own.len() > OWN_MAX
+    /// Octets of the relay's own answers that wait for this direction's receiver.
+    pub(super) fn own_waiting(&self, lane: &Lane) -> usize {
+        if lane.flow == Flow::Ended { 0 } else { self.own.len() }
+    }
+
+    /// Octets of the relay's own answers to this direction's sender that the opposite direction has
+    /// not taken over.
+    pub(super) fn owing(&self) -> usize {
+        self.owed.len() + self.replies.len()
     }
 
     /// Shows the chunks that passed.

@@ -1,8 +1,6 @@
 //! What a direction has whatever it does with the bytes: counts, and output not taken yet.
 
-use std::time::Instant;
-
-use msrp_proto::Piece;
+use msrp_proto::Moment;
 use msrp_proto::session::{LegReason, Side};
 
 use super::{Moved, Turn};
@@ -20,7 +18,18 @@ pub(super) struct Lane {
     /// Output that the receiver has not taken.
     unsent: Option<Unsent>,
     /// When bytes were last taken from the sender, or could be again.
-    pub(super) moved: Instant,
+    pub(super) moved: Moment,
+    /// Bytes taken from the sender's connection, and given to the receiver's.
+    pub(super) taken: u64,
+    pub(super) given: u64,
+    /// Their tokens.
+    pub(super) tokens: [u32; 2],
+    /// Bytes in the buffer that the present output was made of, beside what was carried.
+    pub(super) read: usize,
+    /// Something has happened that the record does not say.
+    pub(super) unsettled: bool,
+    /// What output was in that has been sent, until the record says so.
+    spent: Option<Unsent>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -30,6 +39,8 @@ pub(super) enum Flow {
     Ending,
     /// Everything was handed on.
     Ended,
+    /// The sender broke a rule; what stood before that is being sent.
+    Broken,
 }
 
 /// Where output waits.
@@ -43,17 +54,59 @@ pub(super) enum Unsent {
 }
 
 impl Lane {
-    pub(super) fn new(from: Side, now: Instant) -> Self {
-        Self { from, flow: Flow::Open, unsent: None, moved: now }
+    pub(super) fn new(from: Side, now: Moment) -> Self {
+        Self {
+            from,
+            flow: Flow::Open,
+            unsent: None,
+            moved: now,
+            taken: 0,
+            given: 0,
+            tokens: [0; 2],
+            read: 0,
+            unsettled: false,
+            spent: None,
+        }
     }
 
-    /// Bytes to send before anything is read.
-    pub(super) fn queue(&mut self, bytes: Vec<u8>, thread: &mut Thread) {
-        if !bytes.is_empty() {
-            let mut buffer = thread.buffers.lease();
-            buffer.output.made = bytes;
-            buffer.output.list.push(Piece::Made(0..buffer.output.made.len()));
-            self.unsent = Some(Unsent::Buffer(buffer));
+    /// Another connection of the sender.
+    pub(super) fn begin_from(&mut self, leg: &Leg) {
+        (self.taken, self.tokens[0]) = (leg.prologue[0].into(), leg.token());
+        self.unsettled = true;
+    }
+
+    /// Another connection of the receiver.
+    pub(super) fn begin_to(&mut self, leg: &Leg) {
+        (self.given, self.tokens[1]) = (leg.prologue[1].into(), leg.token());
+        self.unsettled = true;
+    }
+
+    /// Output that a dead process has not sent.
+    pub(super) fn take_up(&mut self, unsent: Unsent) {
+        self.unsent = Some(unsent);
+        self.unsettled = true;
+    }
+
+    /// The record says what has been sent: the room it was in is free.
+    pub(super) fn release(&mut self, thread: &mut Thread) {
+        self.read = 0;
+        if let Some(spent) = self.spent.take() {
+            spent.release(thread);
+        }
+    }
+
+    /// Output waits in a buffer.
+    pub(super) fn waiting(&self) -> Option<&Buffer> {
+        match &self.unsent {
+            Some(Unsent::Buffer(buffer)) => Some(buffer),
+            _ => None,
+        }
+    }
+
+    /// See [`Held::register`](crate::keep::Held::register).
+    pub(super) fn register(&self) {
+        if let Some(Unsent::Pipe(pipe)) = &self.unsent {
+            pipe.register();
         }
     }
 
@@ -66,6 +119,7 @@ impl Lane {
     pub(super) fn drop_unsent(&mut self, thread: &mut Thread) {
         if let Some(unsent) = self.unsent.take() {
             unsent.release(thread);
+            self.unsettled = true;
         }
     }
 
@@ -82,9 +136,11 @@ impl Lane {
 
     /// Sends; keeps what the socket does not take.
     pub(super) fn send(&mut self, mut unsent: Unsent, turn: &mut Turn<'_>) -> Option<Moved> {
+        self.unsettled = true;
         loop {
             match unsent.send(turn.to) {
                 Some(Sent::Bytes(n)) => {
+                    self.given += n as u64;
                     turn.board.leg(self.from.other()).add_out(n);
                     turn.thread.counters.bytes_out(n as u64);
                     if !turn.to.is_writable() {
@@ -93,11 +149,11 @@ impl Lane {
                     }
                 }
                 None | Some(Sent::Nowhere) => {
-                    unsent.release(turn.thread);
+                    self.spent = Some(unsent);
                     return None;
                 }
                 Some(Sent::Broken(how)) => {
-                    unsent.release(turn.thread);
+                    self.spent = Some(unsent);
                     return Some(Moved::Broken(self.from.other(), how));
                 }
             }
@@ -112,6 +168,9 @@ impl Lane {
         from: &mut Leg,
         turn: &mut Turn<'_>,
     ) -> (usize, Option<Moved>) {
+        if let Some(record) = &turn.record {
+            record.claim_pipe(self.from, pipe.token());
+        }
         match from.fill(&mut pipe, most) {
             Received::Bytes(taken) => {
                 self.count_in(taken, turn);
@@ -120,6 +179,7 @@ impl Lane {
             }
             // Only recv(2) tells a FIN from urgent data in the way.
             ended => {
+                turn.release_claim(self.from);
                 turn.thread.pipes.give_back(pipe);
                 (0, if ended == Received::Fin { None } else { self.no_bytes(ended) })
             }
@@ -127,6 +187,7 @@ impl Lane {
     }
 
     pub(super) fn count_in(&mut self, read: usize, turn: &Turn<'_>) {
+        self.taken += read as u64;
         self.moved = turn.thread.now;
         turn.board.leg(self.from).add_in(read);
         turn.thread.counters.bytes_in(read as u64);
@@ -158,7 +219,7 @@ impl Unsent {
         }
     }
 
-    /// Gives the memory back. A pipe that still holds bytes is closed with them.
+    /// Gives the room back. A pipe that still holds bytes is closed with them.
     fn release(self, thread: &mut Thread) {
         match self {
             Self::Buffer(buffer) => thread.buffers.give_back(buffer),

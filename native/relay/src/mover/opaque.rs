@@ -45,14 +45,17 @@ impl Pace {
 
     fn copy(&mut self, lane: &mut Lane, from: &mut Leg, turn: &mut Turn<'_>) -> Option<Moved> {
         let mut buffer = turn.thread.buffers.lease();
+        turn.claim(lane.from, &buffer);
         match from.recv(&mut buffer.input[..COPY]) {
             Received::Bytes(read) => {
                 self.note_copied(read);
+                lane.read = read;
                 lane.count_in(read, turn);
                 buffer.output.list.push(Piece::Input(0..read));
                 lane.send(Unsent::Buffer(buffer), turn)
             }
             ended => {
+                turn.release_claim(lane.from);
                 turn.thread.buffers.give_back(buffer);
                 lane.no_bytes(ended)
             }

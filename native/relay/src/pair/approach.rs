@@ -1,8 +1,8 @@
 //! The way of each leg to its connection: its door, and who comes through it.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
 
+use msrp_proto::Moment;
 use msrp_proto::session::{Aim, Input, Plan, Policy, Role, Side, Stage};
 use msrp_proto::{Key, Uri, path_uris};
 
@@ -10,6 +10,7 @@ use super::{End, Pair};
 use crate::board::LegState;
 use crate::command::Answered;
 use crate::dial::{Dial, OwnBind};
+use crate::keep::{Held, Keep, Kind};
 use crate::leg::Leg;
 use crate::listener::{Door, Guest, Rule};
 use crate::poller::{Part, Source};
@@ -23,6 +24,8 @@ use crate::thread::Thread;
 pub(super) struct Approach {
     pub(super) targets: Vec<SocketAddr>,
     pub(super) door: Option<Door>,
+    /// A connection that a dead process has begun to make, until it is known what for.
+    pub(super) found: Option<Held>,
     pub(super) dial: Option<Box<Dial>>,
     pub(super) own_bind: Option<Box<OwnBind>>,
     /// After the join: the path of the peer that is expected, empty where none is.
@@ -31,8 +34,6 @@ pub(super) struct Approach {
     pub(super) fresh: Option<Fresh>,
     /// It takes over at the next chance.
     pub(super) replacing: bool,
-    /// Read from the connection that will carry the leg.
-    pub(super) early: Vec<u8>,
 }
 
 /// A connection that will take a leg over.
@@ -43,7 +44,7 @@ pub(super) struct Fresh {
 }
 
 impl Approach {
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Moment> {
         let door = self.door.as_ref().and_then(Door::deadline);
         door.into_iter().chain(self.dial.as_deref().and_then(Dial::deadline)).min()
     }
@@ -62,12 +63,12 @@ impl Approach {
 
     /// Gives up what is being dialled, and what has not taken over.
     pub(super) fn cancel(&mut self, thread: &Thread) {
+        self.found = None;
         if let Some(mut dial) = self.dial.take() {
             dial.cancel(thread);
         }
         if let Some(fresh) = self.fresh.take() {
             fresh.leg.close(thread);
-            self.early = Vec::new();
         }
         self.own_bind = None;
         self.replacing = false;
@@ -93,9 +94,6 @@ impl End {
     }
 
     pub(super) fn drop_leg(&mut self, thread: &Thread) {
-        if let Some(approach) = &mut self.approach {
-            approach.early = Vec::new();
-        }
         if let Some(leg) = self.leg.take() {
             leg.close(thread);
         }
@@ -119,6 +117,7 @@ impl End {
 
 impl Pair {
     pub(crate) fn answer(&mut self, answered: Answered, thread: &mut Thread) {
+        self.changed = true;
         let Answered { spec, listeners } = answered;
         let plans = Side::BOTH.map(|side| self.plan(side, &spec.legs[side.index()]));
         if !self.parting {
@@ -218,7 +217,7 @@ impl Pair {
 
     /// The caller is the leg's peer.
     fn bind(&mut self, side: Side, guest: Guest, thread: &mut Thread) {
-        let Guest { socket, from, seen, has_body } = guest;
+        let Guest { socket, from, has_body } = guest;
         self.cancel_dial(side, thread);
         let fresh = self.flows.is_some();
         let part = if fresh { Part::Dial(side) } else { Part::Leg(side) };
@@ -226,7 +225,6 @@ impl Pair {
             return thread.counters.refused("unwatched");
         }
         self.board.event(thread.now, Some(side), RingWhat::FirstFrame, from.port().into());
-        self.board.leg(side).add_in(seen.len());
         let leg = Leg::new(socket, Role::Accept);
         let end = self.end(side);
         if fresh {
@@ -236,7 +234,6 @@ impl Pair {
             end.leg = Some(leg);
             self.board.leg(side).set_peer(from);
         }
-        self.end(side).approach().early = seen;
         self.feed(Input::Bound { side, body: has_body }, thread);
     }
 
@@ -246,15 +243,17 @@ impl Pair {
             self.board.leg(side).set_state(LegState::Listening);
         }
         let spare = self.spares[side.index()].take();
-        let reopened = || tcp::listen(self.board.local(side), &options).ok();
+        let reopened = || {
+            let listener = tcp::listen(self.board.local(side), &options).ok()?;
+            Some(Keep::hold(thread.keep.as_ref(), listener, Kind::Listener, side, self.id))
+        };
         let Some(listener) = spare.or_else(reopened) else {
             return thread.counters.refused("port-lost");
         };
+        let session = self.id;
         let approach = self.end(side).approach();
-        match &mut approach.door {
-            Some(door) => door.open(listener, thread),
-            None => approach.door = Some(Door::new(key, side, listener, thread)),
-        }
+        let door = approach.door.get_or_insert_with(|| Door::new(key, session, side));
+        door.open(listener, thread);
     }
 
     /// Where the relay dials from.

@@ -3,7 +3,7 @@
 use msrp_proto::Rewriter;
 use msrp_proto::session::{Input, LegReason, NoticeKind, Output, Policy, Side};
 
-use super::Pair;
+use super::{End, Pair};
 use crate::board::LegState;
 use crate::leg::Leg;
 use crate::mover::Direction;
@@ -13,6 +13,7 @@ use crate::thread::Thread;
 impl Pair {
     /// Tells the session what happened and does what follows.
     pub(super) fn feed(&mut self, input: Input, thread: &mut Thread) {
+        self.changed = true;
         self.life.handle(input, thread.now);
         // Before anybody can notice: who is told looks at once.
         if !self.over {
@@ -51,12 +52,12 @@ impl Pair {
 
     fn join(&mut self, thread: &mut Thread) {
         let [rewriter_a, rewriter_b] = self.rewriters(thread);
-        let mut flow = |side: Side, rewriter| {
-            let approach = self.end(side).approach.as_mut();
-            let early = approach.map(|approach| std::mem::take(&mut approach.early));
-            Direction::new(side, rewriter, early.unwrap_or_default(), thread)
-        };
-        let flows = [flow(Side::A, rewriter_a), flow(Side::B, rewriter_b)];
+        let flow = |side: Side, rewriter| Direction::new(side, rewriter, thread.now);
+        let mut flows = [flow(Side::A, rewriter_a), flow(Side::B, rewriter_b)];
+        if let [End { leg: Some(a), .. }, End { leg: Some(b), .. }] = &self.ends {
+            flows[0].between(a, b);
+            flows[1].between(b, a);
+        }
         self.flows = Some(Box::new(flows));
         for side in Side::BOTH {
             self.board.leg(side).set_state(LegState::Joined);
@@ -72,7 +73,7 @@ impl Pair {
         if self.policy != Policy::Aware {
             return [None, None];
         }
-        self.paths().map(|paths| Some(thread.config.rewriter(paths)))
+        self.paths().map(|paths| Some(thread.config.rewriter(paths, None)))
     }
 
     fn shutdown_write(&mut self, side: Side, thread: &Thread) {

@@ -2,17 +2,17 @@
 
 use std::io::IoSlice;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 
+use msrp_proto::bind_request;
 use msrp_proto::session::{Input, LegReason, Role, Side};
-use msrp_proto::{BindAnswer, bind_request};
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::approach::Fresh;
 use super::{End, Pair};
 use crate::board::LegState;
 use crate::dial::{Answered, Dial, Dialled, OwnBind};
-use crate::leg::{Leg, Received, Sent};
+use crate::keep::{DialState, Held, OwnBindState};
+use crate::leg::{Leg, Sent};
 use crate::poller::{Part, Readiness, Source};
 use crate::ring::RingWhat;
 use crate::sys::tcp;
@@ -21,14 +21,31 @@ use crate::thread::Thread;
 impl Pair {
     pub(super) fn dial(&mut self, side: Side, thread: &mut Thread) {
         let options = tcp::Options::new(&thread.config, self.tos);
-        let (at, source) = ((self.key, side), self.source(side));
+        let (at, source) = ((self.key, self.id, side), self.source(side));
         let approach = self.ends[side.index()].approach();
         let mut dial = Dial::new(at, source, &approach.targets, options, thread);
-        let dialled = dial.next(&self.board, thread);
+        let dialled = match approach.found.take() {
+            Some(begun) => dial.go_on(begun, None, &self.board, thread),
+            None => dial.next(&self.board, thread),
+        };
         approach.dial = Some(Box::new(dial));
         if self.flows.is_none() {
             self.board.leg(side).set_state(LegState::Dialling);
         }
+        self.dialled(side, dialled, thread);
+    }
+
+    /// Goes on with a dial of a dead process.
+    pub(super) fn dial_again(&mut self, side: Side, state: &DialState, thread: &mut Thread) {
+        let options = tcp::Options::new(&thread.config, self.tos);
+        let (at, source) = ((self.key, self.id, side), self.source(side));
+        let approach = self.ends[side.index()].approach();
+        let mut dial = Dial::new(at, source, &state.rest, options, thread);
+        let dialled = match approach.found.take() {
+            Some(begun) => dial.go_on(begun, Some(state.until), &self.board, thread),
+            None => dial.next(&self.board, thread),
+        };
+        approach.dial = Some(Box::new(dial));
         self.dialled(side, dialled, thread);
     }
 
@@ -55,9 +72,9 @@ impl Pair {
             return;
         };
         fresh.leg.note(readiness);
-        match own_bind.hear(&mut fresh.leg, &self.board, side) {
+        match own_bind.hear(&mut fresh.leg, thread) {
             Answered::Not => {}
-            Answered::With(status, rest) => self.own_bind_answered(side, status, rest, thread),
+            Answered::With(status, len) => self.own_bind_answered(side, status, len, thread),
             Answered::Unexpected | Answered::Ended(_) => {
                 self.feed(Input::OwnBindAnswered { side, accepted: false }, thread);
             }
@@ -77,7 +94,7 @@ impl Pair {
         }
     }
 
-    fn connected(&mut self, side: Side, socket: OwnedFd, to: SocketAddr, thread: &mut Thread) {
+    fn connected(&mut self, side: Side, socket: Held, to: SocketAddr, thread: &mut Thread) {
         let fresh = self.flows.is_some();
         let part = if fresh { Part::Dial(side) } else { Part::Leg(side) };
         if thread.poller.rename(&socket, Source::Pair(self.key, part)).is_err() {
@@ -107,12 +124,23 @@ impl Pair {
         let (Ok(tid), Ok(message_id)) = (ident(), ident()) else {
             return self.feed(Input::Fault, thread);
         };
+        let ids = OwnBindState { tid, message_id };
         let request = bind_request(path, own_uri, &tid, &message_id);
-        let answer = BindAnswer::new(&tid, thread.config.limits);
-        approach.own_bind = Some(Box::new(OwnBind::new(answer)));
+        leg.prologue[1] = request.len() as u32;
+        approach.own_bind = Some(Box::new(OwnBind::new(ids, thread.config.limits)));
         thread.counters.own_binds(1);
         self.board.event(thread.now, Some(side), RingWhat::OwnBind, 0);
-        match leg.send(&[IoSlice::new(&request)]) {
+        // First: whoever continues must know what has been said.
+        self.write_down();
+        self.say_bind(side, &request, thread);
+    }
+
+    /// Sends the relay's own bind SEND, or what is left of it.
+    pub(super) fn say_bind(&mut self, side: Side, rest: &[u8], thread: &mut Thread) {
+        let End { leg, approach, .. } = &mut self.ends[side.index()];
+        let fresh = approach.as_mut().and_then(|approach| approach.fresh.as_mut());
+        let Some(leg) = fresh.map(|fresh| &mut fresh.leg).or(leg.as_mut()) else { return };
+        match leg.send(&[IoSlice::new(rest)]) {
             Sent::Bytes(n) => self.board.leg(side).add_out(n),
             // Its end is noticed where the answer is awaited.
             Sent::Nowhere => {}
@@ -130,31 +158,52 @@ impl Pair {
             return;
         };
         let heard = match &mut approach.own_bind {
-            Some(own_bind) => own_bind.hear(leg, &self.board, side),
-            None => match leg.may_have_ended().then(|| leg.ended()).flatten() {
-                Some(LegReason::Fin) => Answered::Ended(Received::Fin),
-                Some(how) => Answered::Ended(Received::Broken(how)),
-                None => Answered::Not,
-            },
+            Some(own_bind) => own_bind.hear(leg, thread),
+            None => {
+                let ended = leg.may_have_ended().then(|| leg.ended()).flatten();
+                ended.map_or(Answered::Not, Answered::Ended)
+            }
         };
         match heard {
             Answered::Not => {}
-            Answered::With(status, rest) => self.own_bind_answered(side, status, rest, thread),
+            Answered::With(status, len) => self.own_bind_answered(side, status, len, thread),
             Answered::Unexpected => {
                 self.feed(Input::OwnBindAnswered { side, accepted: false }, thread);
             }
-            Answered::Ended(Received::Broken(how)) => self.lost(side, how, thread),
-            Answered::Ended(_) => self.fin(side, true, thread),
+            Answered::Ended(LegReason::Fin) => self.fin(side, true, thread),
+            Answered::Ended(how) => self.lost(side, how, thread),
         }
     }
 
-    /// `rest` is what the peer sent behind its answer.
-    fn own_bind_answered(&mut self, side: Side, status: u16, rest: Vec<u8>, thread: &mut Thread) {
-        let approach = self.end(side).approach();
+    /// The answer of `len` bytes is taken from the connection's input.
+    fn own_bind_answered(&mut self, side: Side, status: u16, len: usize, thread: &mut Thread) {
+        let End { leg, approach: Some(approach), .. } = &mut self.ends[side.index()] else {
+            return;
+        };
         approach.own_bind = None;
-        approach.early = rest;
+        let is_fresh = approach.fresh.is_some();
+        let fresh = approach.fresh.as_mut().map(|fresh| &mut fresh.leg);
+        let Some(leg) = fresh.or(leg.as_mut()) else { return };
+        leg.prologue[0] = len as u32;
+        let accepted = status == 200;
         self.board.event(thread.now, Some(side), RingWhat::OwnBindAnswer, status.into());
-        self.feed(Input::OwnBindAnswered { side, accepted: status == 200 }, thread);
+        self.feed(Input::OwnBindAnswered { side, accepted }, thread);
+        if accepted {
+            // First: once the answer is taken, nobody can read what it said.
+            self.write_down();
+            self.skip_answer(side, is_fresh, len);
+        }
+    }
+
+    /// Takes `len` bytes of the answer to the relay's own bind SEND out of the stream.
+    pub(super) fn skip_answer(&mut self, side: Side, is_fresh: bool, len: usize) {
+        let End { leg, approach, .. } = &mut self.ends[side.index()];
+        let fresh = approach.as_mut().and_then(|approach| approach.fresh.as_mut());
+        let leg = if is_fresh { fresh.map(|fresh| &mut fresh.leg) } else { leg.as_mut() };
+        if let Some(leg) = leg {
+            leg.skip(len);
+            self.board.leg(side).add_in(len);
+        }
     }
 
     pub(super) fn expire_approach(&mut self, side: Side, thread: &mut Thread) {

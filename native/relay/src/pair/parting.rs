@@ -49,7 +49,8 @@ impl Pair {
         let Some(flows) = &mut self.flows else { return true };
         let Some(to) = &mut self.ends[side.index()].leg else { return true };
         let flow = &mut flows[side.other().index()];
-        flow.drain(&mut Turn { to, board: &self.board, thread })
+        let record = self.record.as_deref_mut();
+        flow.drain(&mut Turn { to, board: &self.board, record, thread })
     }
 
     /// FIN, then its input away; lets go of it when its peer has ended too.

@@ -56,7 +56,6 @@ impl Pair {
         let approach = end.approach();
         approach.replacing = false;
         let Some(Fresh { leg, peer }) = approach.fresh.take() else { return };
-        let early = std::mem::take(&mut approach.early);
         end.path = std::mem::take(&mut approach.path);
         if let Some(old) = end.leg.replace(leg) {
             old.close(thread);
@@ -74,10 +73,10 @@ impl Pair {
         self.board.event(thread.now, Some(side), RingWhat::Renewed, peer.port().into());
         let [paths_a, paths_b] = self.paths();
         let (from, to) = if side == Side::A { (paths_a, paths_b) } else { (paths_b, paths_a) };
-        if let Some(flows) = &mut self.flows {
-            let rewriter = thread.config.rewriter(from);
-            flows[side.index()].renew(rewriter, early, thread.now);
-            flows[side.other().index()].redirect(to, thread.now);
+        if let (Some(flows), Some(leg)) = (&mut self.flows, &self.ends[side.index()].leg) {
+            let rewriter = thread.config.rewriter(from, None);
+            flows[side.index()].renew(rewriter, leg, thread.now);
+            flows[side.other().index()].redirect(to, leg, thread.now);
         }
         thread.runnable.push(key);
         self.feed(Input::Replaced(side), thread);
@@ -97,7 +96,8 @@ impl Pair {
         let (Some(flows), Some(to)) = (&mut self.flows, &mut self.ends[side.index()].leg) else {
             return;
         };
-        flows[side.other().index()].drain(&mut Turn { to, board: &self.board, thread });
+        let record = self.record.as_deref_mut();
+        flows[side.other().index()].drain(&mut Turn { to, board: &self.board, record, thread });
     }
 
     /// A side has no connection although the session is joined.

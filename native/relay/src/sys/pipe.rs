@@ -26,7 +26,10 @@ pub(crate) fn splice(from: impl AsFd, to: impl AsFd, len: usize) -> Result<usize
     loop {
         match pipe::splice(from.as_fd(), None, to.as_fd(), None, len, flags) {
             Err(Errno::INTR) => {}
-            other => return other,
+            other => {
+                super::kill_point();
+                return other;
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, ipproto, sockopt};
 
+use super::kill_point;
 use crate::config::{Config, Keepalive};
 
 /// What every socket of a session gets. Accepted sockets inherit it from their listener.
@@ -44,16 +45,28 @@ pub(crate) fn listen(address: SocketAddr, options: &Options) -> io::Result<Owned
     Ok(socket)
 }
 
-/// Begins to connect, from `source` where the families agree. Writable means connected or failed.
-pub(crate) fn dial(to: SocketAddr, source: IpAddr, options: &Options) -> io::Result<OwnedFd> {
+/// A socket to connect with, from `source` where the families agree.
+pub(crate) fn dialler(to: SocketAddr, source: IpAddr, options: &Options) -> io::Result<OwnedFd> {
     let socket = socket(to, options)?;
     if source.is_ipv4() == to.is_ipv4() && !source.is_unspecified() {
         net::bind(&socket, &SocketAddr::new(source, 0))?;
     }
-    match net::connect(&socket, &to) {
-        Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
+    Ok(socket)
+}
+
+/// Begins to connect, if that has not begun. Writable means connected or failed.
+pub(crate) fn connect(socket: impl AsFd, to: SocketAddr) -> io::Result<()> {
+    let begun = net::connect(socket, &to);
+    kill_point();
+    match begun {
+        Ok(()) | Err(Errno::INPROGRESS | Errno::ALREADY | Errno::ISCONN) => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Where a connection comes from.
+pub(crate) fn peer_address(socket: impl AsFd) -> Option<SocketAddr> {
+    SocketAddr::try_from(net::getpeername(socket).ok()??).ok()
 }
 
 /// Where a socket is bound; with port 0 the kernel chose one.
@@ -97,6 +110,7 @@ pub(crate) fn set_user_timeout(socket: impl AsFd, timeout: Duration) -> io::Resu
 pub(crate) fn accept(listener: impl AsFd) -> Result<(OwnedFd, SocketAddr), Errno> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let (socket, from) = net::acceptfrom_with(listener, flags)?;
+    kill_point();
     let from = from.and_then(|from| SocketAddr::try_from(from).ok()).ok_or(Errno::CONNABORTED)?;
     Ok((socket, from))
 }
@@ -104,6 +118,25 @@ pub(crate) fn accept(listener: impl AsFd) -> Result<(OwnedFd, SocketAddr), Errno
 /// One recv(2); 0 = FIN.
 pub(crate) fn recv(socket: impl AsFd, buf: &mut [u8]) -> Result<usize, Errno> {
     retry(|| net::recv(socket.as_fd(), &mut *buf, net::RecvFlags::empty()).map(|(_, n)| n))
+}
+
+/// What a recv(2) would give; it stays there.
+pub(crate) fn peek(socket: impl AsFd, buf: &mut [u8]) -> Result<usize, Errno> {
+    retry(|| net::recv(socket.as_fd(), &mut *buf, net::RecvFlags::PEEK).map(|(_, n)| n))
+}
+
+/// Takes `bytes` that are there away unread; gives how many it could.
+pub(crate) fn skip(socket: impl AsFd, bytes: usize) -> usize {
+    let mut scratch = [0; 4096];
+    let mut gone = 0;
+    while gone < bytes {
+        let step = scratch.len().min(bytes - gone);
+        match recv(socket.as_fd(), &mut scratch[..step]) {
+            Ok(n @ 1..) => gone += n,
+            _ => break,
+        }
+    }
+    gone
 }
 
 /// One sendmsg(2) of all slices; may take fewer bytes than there are.
@@ -122,16 +155,19 @@ pub(crate) fn send(socket: impl AsFd, slices: &[IoSlice<'_>]) -> Result<usize, E
 pub(crate) fn fin(socket: impl AsFd) {
     // Fails only on a connection that is gone already.
     let _ = net::shutdown(socket, net::Shutdown::Write);
+    kill_point();
 }
 
 /// RST. Works also while another process holds a duplicate, unlike close(2) with SO_LINGER.
 pub(crate) fn reset(socket: impl AsFd) {
     let _ = net::connect_unspec(socket);
+    kill_point();
 }
 
 /// Stops a listener and resets what waits in its queue, duplicates or not.
 pub(crate) fn stop_listening(listener: impl AsFd) {
     let _ = net::shutdown(listener, net::Shutdown::Both);
+    kill_point();
 }
 
 /// The pending error of a socket, and clears it.
@@ -143,7 +179,10 @@ fn retry<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
     loop {
         match call() {
             Err(Errno::INTR) => {}
-            other => return other,
+            other => {
+                kill_point();
+                return other;
+            }
         }
     }
 }
@@ -182,7 +221,9 @@ mod tests {
             let local = local_address(&listener).unwrap();
             let _near = TcpStream::connect(local).unwrap();
             let (accepted, _) = accept(&listener).unwrap();
-            let dialled = dial(local, local.ip(), &options()).unwrap();
+            let dialled = dialler(local, local.ip(), &options()).unwrap();
+            connect(&dialled, local).unwrap();
+            connect(&dialled, local).expect("it has begun");
             for socket in [&accepted, &dialled] {
                 check(socket);
                 if local.is_ipv4() {

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::mem::size_of;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 /// The beginning of the kernel's `struct tcp_info`, up to the last field used here.
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,13 +55,24 @@ pub(crate) struct TcpInfo {
 
 /// Reads it.
 pub(crate) fn tcp_info(socket: impl AsFd) -> io::Result<TcpInfo> {
+    let raw = raw(socket.as_fd())?;
+    let state = match raw.state {
+        1 | FIN_WAIT1 | FIN_WAIT2 => State::Open,
+        2 | 3 => State::Opening,
+        TIME_WAIT | CLOSE_WAIT | LAST_ACK | CLOSING => State::PeerClosed,
+        _ => State::Dead,
+    };
+    Ok(TcpInfo { state, unacked: raw.unacked, notsent: raw.notsent_bytes, window: raw.snd_wnd })
+}
+
+fn raw(socket: BorrowedFd<'_>) -> io::Result<Raw> {
     let mut raw = Raw::default();
     let mut len = size_of::<Raw>() as libc::socklen_t;
     // SAFETY: `raw` is plain integers, valid for any bytes, and `len` is its size; the kernel
     // writes at most `len` bytes; the descriptor is open while it is borrowed.
     let ret = unsafe {
         libc::getsockopt(
-            socket.as_fd().as_raw_fd(),
+            socket.as_raw_fd(),
             libc::IPPROTO_TCP,
             libc::TCP_INFO,
             (&raw mut raw).cast(),
@@ -71,19 +82,76 @@ pub(crate) fn tcp_info(socket: impl AsFd) -> io::Result<TcpInfo> {
     if ret != 0 {
         return Err(io::Error::last_os_error());
     }
-    let state = match raw.state {
-        1 | 4 | 5 => State::Open,
-        2 | 3 => State::Opening,
-        6 | 8 | 9 | 11 => State::PeerClosed,
-        _ => State::Dead,
-    };
-    Ok(TcpInfo { state, unacked: raw.unacked, notsent: raw.notsent_bytes, window: raw.snd_wnd })
+    Ok(raw)
+}
+
+/// Bytes that were read from a connection so far. Only for one that nobody reads: the two counts
+/// behind it are taken one after the other.
+///
+/// A FIN counts as received as soon as it has arrived, and never as readable.
+pub(crate) fn taken(socket: impl AsFd) -> io::Result<u64> {
+    loop {
+        let before = raw(socket.as_fd())?;
+        let unread = rustix::io::ioctl_fionread(socket.as_fd())?;
+        let after = raw(socket.as_fd())?;
+        if (before.bytes_received, before.state) == (after.bytes_received, after.state) {
+            let fin = u64::from(matches!(
+                after.state,
+                CLOSE_WAIT | LAST_ACK | CLOSING | TIME_WAIT | CLOSE
+            ));
+            return Ok(after.bytes_received.saturating_sub(unread + fin));
+        }
+    }
+}
+
+/// Bytes that were written to a connection so far, a SYN of ours included. Only for one that nobody
+/// writes to.
+///
+/// A FIN counts as soon as shutdown(2) was called.
+pub(crate) fn given(socket: impl AsFd) -> io::Result<u64> {
+    loop {
+        let before = raw(socket.as_fd())?;
+        let queued = unsent(socket.as_fd())?;
+        let after = raw(socket.as_fd())?;
+        if (before.bytes_acked, before.state) == (after.bytes_acked, after.state) {
+            let fin = u64::from(is_behind_fin(after.state));
+            return Ok((after.bytes_acked + queued).saturating_sub(fin));
+        }
+    }
+}
+
+/// Whether shutdown(2) was called for a connection, or it is gone.
+pub(crate) fn has_sent_fin(socket: impl AsFd) -> bool {
+    raw(socket.as_fd()).is_ok_and(|raw| is_behind_fin(raw.state))
+}
+
+const FIN_WAIT1: u8 = 4;
+const FIN_WAIT2: u8 = 5;
+const TIME_WAIT: u8 = 6;
+const CLOSE: u8 = 7;
+const CLOSE_WAIT: u8 = 8;
+const LAST_ACK: u8 = 9;
+const CLOSING: u8 = 11;
+
+fn is_behind_fin(state: u8) -> bool {
+    matches!(state, FIN_WAIT1 | FIN_WAIT2 | CLOSING | LAST_ACK | TIME_WAIT | CLOSE)
+}
+
+/// SIOCOUTQ: bytes in the send queue, sent or not, that the peer has not acknowledged.
+fn unsent(socket: BorrowedFd<'_>) -> io::Result<u64> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the request writes one int to where its argument points; the descriptor is open.
+    let ret = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+    if ret != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(u64::try_from(bytes).unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
+    use std::io::{Read, Write};
     use std::net::{Shutdown, TcpListener, TcpStream};
 
     fn pair() -> (TcpStream, TcpStream) {
@@ -104,6 +172,26 @@ mod tests {
         assert_eq!(info.state, State::Open);
         assert!(info.notsent > 0, "{info:?}");
         drop(far);
+    }
+
+    #[test]
+    fn counts_bytes_and_neither_syn_nor_fin() {
+        let (near, far) = pair();
+        let counts = |socket: &TcpStream| (taken(socket).unwrap(), given(socket).unwrap());
+        assert_eq!((counts(&near), counts(&far)), ((0, 1), (0, 0)), "only a SYN of ours counts");
+        (&near).write_all(&[7; 1000]).unwrap();
+        let mut some = [0; 300];
+        (&far).read_exact(&mut some).unwrap();
+        near.shutdown(Shutdown::Write).unwrap();
+        assert!(has_sent_fin(&near) && !has_sent_fin(&far));
+        (&far).write_all(b"still here").unwrap();
+        let mut back = [0; 10];
+        (&near).read_exact(&mut back).unwrap();
+        // The FIN has arrived: what came behind it has.
+        assert_eq!((counts(&near), counts(&far)), ((10, 1001), (300, 10)));
+        far.shutdown(Shutdown::Write).unwrap();
+        assert_eq!((&near).read(&mut back).unwrap(), 0);
+        assert_eq!((counts(&near), counts(&far)), ((10, 1001), (300, 10)));
     }
 
     #[test]

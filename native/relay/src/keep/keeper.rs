@@ -1,0 +1,264 @@
+//! Duplicates of descriptors in the hands of the keeper, a process that outlives this one.
+//!
+//! One direction only: what is held and what is let go of. The keeper knows labels, not what they
+//! mean; the wire is that of `msrprelay/keeper.py`.
+
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use msrp_proto::session::Side;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, IoSlice};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+
+/// Bytes of a label on the wire.
+pub(crate) const LABEL: usize = 16;
+
+/// What a kept descriptor is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Label {
+    pub(crate) kind: Kind,
+    pub(crate) side: Side,
+    /// Tells descriptors apart; never used twice.
+    pub(crate) token: u32,
+    /// 0 for what belongs to no session.
+    pub(crate) session: u64,
+}
+
+/// See [`Label`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    /// The memory with the records.
+    Arena,
+    /// An accepted connection.
+    Accepted,
+    /// A connection that the relay made, or makes.
+    Dialled,
+    Listener,
+    /// An end of a pipe: A is the exit, B the entry. Both have the same token.
+    Pipe,
+}
+
+/// The way to the keeper, for all threads.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    /// Another one after the keeper has died.
+    socket: RwLock<OwnedFd>,
+    tokens: AtomicU32,
+}
+
+/// A descriptor, and the keeper's duplicate of it, which is let go of with it.
+#[derive(Debug)]
+pub(crate) struct Held {
+    fd: OwnedFd,
+    hold: Option<Box<Hold>>,
+}
+
+#[derive(Debug)]
+struct Hold {
+    label: Label,
+    keeper: Arc<Keeper>,
+}
+
+const HOLD: u8 = 1;
+const DROP: u8 = 2;
+const VERSION: u8 = 1;
+/// The room of the engine's labels among others'.
+const ROOM: u8 = b'e';
+/// How long a keeper that does not take anything is waited for. It does nothing but take.
+const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+
+impl Label {
+    pub(crate) fn encode(self) -> [u8; LABEL] {
+        let kind = match self.kind {
+            Kind::Arena => 0,
+            Kind::Accepted => 1,
+            Kind::Dialled => 2,
+            Kind::Listener => 3,
+            Kind::Pipe => 4,
+        };
+        let mut label = [0; LABEL];
+        label[..4].copy_from_slice(&[ROOM, kind, self.side.index() as u8, 0]);
+        label[4..8].copy_from_slice(&self.token.to_le_bytes());
+        label[8..].copy_from_slice(&self.session.to_le_bytes());
+        label
+    }
+
+    pub(crate) fn decode(label: &[u8; LABEL]) -> Option<Self> {
+        let [ROOM, kind, side, 0, rest @ ..] = label else { return None };
+        let kind = match kind {
+            0 => Kind::Arena,
+            1 => Kind::Accepted,
+            2 => Kind::Dialled,
+            3 => Kind::Listener,
+            4 => Kind::Pipe,
+            _ => return None,
+        };
+        let (token, session) = (rest.first_chunk()?, rest.last_chunk()?);
+        Some(Self {
+            kind,
+            side: *Side::BOTH.get(usize::from(*side))?,
+            token: u32::from_le_bytes(*token),
+            session: u64::from_le_bytes(*session),
+        })
+    }
+}
+
+impl Keeper {
+    /// Tokens follow behind `token`.
+    pub(crate) fn new(socket: OwnedFd, token: u32) -> Self {
+        Self { socket: RwLock::new(socket), tokens: AtomicU32::new(token + 1) }
+    }
+
+    /// Another keeper from now on; it holds nothing yet.
+    pub(crate) fn replace(&self, socket: OwnedFd) {
+        *self.socket.write().unwrap_or_else(PoisonError::into_inner) = socket;
+    }
+
+    pub(crate) fn token(&self) -> u32 {
+        self.tokens.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Has these kept. A keeper that is gone is somebody else's business: whoever starts another
+    /// one gives it everything.
+    pub(crate) fn hold(&self, each: &[(Label, BorrowedFd<'_>)]) {
+        let mut fds = [const { None }; 2];
+        debug_assert!(each.len() <= fds.len());
+        for (place, (_, fd)) in fds.iter_mut().zip(each) {
+            *place = Some(*fd);
+        }
+        let labels = each.iter().map(|(label, _)| *label);
+        match fds {
+            [Some(a), Some(b)] => self.say(HOLD, labels, &[a, b]),
+            [Some(a), _] => self.say(HOLD, labels, &[a]),
+            _ => {}
+        }
+    }
+
+    fn let_go(&self, label: Label) {
+        self.say(DROP, [label].into_iter(), &[]);
+    }
+
+    fn say(&self, what: u8, labels: impl Iterator<Item = Label>, fds: &[BorrowedFd<'_>]) {
+        let mut message = [0; 4 + 2 * LABEL];
+        let mut count = 0;
+        for (place, label) in message[4..].chunks_exact_mut(LABEL).zip(labels) {
+            place.copy_from_slice(&label.encode());
+            count += 1;
+        }
+        message[..4].copy_from_slice(&[what, VERSION, count, 0]);
+        let message = &message[..4 + usize::from(count) * LABEL];
+        let socket = self.socket.read().unwrap_or_else(PoisonError::into_inner);
+        let said = send(&socket, message, fds);
+        crate::sys::kill_point();
+        if said == Err(Errno::AGAIN) {
+            let mut room = [PollFd::new(&*socket, PollFlags::OUT)];
+            let _ = poll(&mut room, Some(&PATIENCE));
+            let _ = send(&socket, message, fds);
+        }
+    }
+}
+
+fn send(socket: &OwnedFd, message: &[u8], fds: &[BorrowedFd<'_>]) -> Result<(), Errno> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !fds.is_empty() {
+        control.push(SendAncillaryMessage::ScmRights(fds));
+    }
+    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    loop {
+        match sendmsg(socket, &[IoSlice::new(message)], &mut control, flags) {
+            Err(Errno::INTR) => {}
+            sent => return sent.map(|_| ()),
+        }
+    }
+}
+
+impl Held {
+    /// In nobody's hands but ours.
+    pub(crate) fn alone(fd: OwnedFd) -> Self {
+        Self { fd, hold: None }
+    }
+
+    /// Kept from now on, where there is a keeper.
+    pub(crate) fn kept(fd: OwnedFd, keeper: Option<(&Arc<Keeper>, Label)>) -> Self {
+        let Some((keeper, label)) = keeper else { return Self::alone(fd) };
+        keeper.hold(&[(label, fd.as_fd())]);
+        Self::inherited(fd, keeper, label)
+    }
+
+    /// Kept already under this label.
+    pub(crate) fn inherited(fd: OwnedFd, keeper: &Arc<Keeper>, label: Label) -> Self {
+        let hold = Hold { label, keeper: Arc::clone(keeper) };
+        Self { fd, hold: Some(Box::new(hold)) }
+    }
+
+    /// What a record calls it; 0 where it is not kept.
+    pub(crate) fn token(&self) -> u32 {
+        self.hold.as_ref().map_or(0, |hold| hold.label.token)
+    }
+
+    /// Has the present keeper keep it, which may be another one than before.
+    pub(crate) fn register(&self) {
+        if let Some(hold) = &self.hold {
+            hold.keeper.hold(&[(hold.label, self.fd.as_fd())]);
+        }
+    }
+}
+
+impl AsFd for Held {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.keeper.let_go(self.label);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socketpair};
+
+    const LABELS: [Label; 2] = [
+        Label { kind: Kind::Pipe, side: Side::B, token: 7, session: 0 },
+        Label { kind: Kind::Accepted, side: Side::A, token: u32::MAX, session: u64::MAX },
+    ];
+
+    #[test]
+    fn labels_survive_the_keeper_and_garbage_is_none() {
+        for label in LABELS {
+            assert_eq!(Label::decode(&label.encode()), Some(label));
+        }
+        for broken in
+            [[0; LABEL], [ROOM; LABEL], [ROOM, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]]
+        {
+            assert_eq!(Label::decode(&broken), None);
+        }
+    }
+
+    #[test]
+    fn what_is_dropped_is_let_go_of() {
+        let flags = SocketFlags::CLOEXEC;
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+        let keeper = Arc::new(Keeper::new(ours, 6));
+        assert_eq!(keeper.token(), 7);
+        let fd = theirs.try_clone().unwrap();
+        drop(Held::kept(fd, Some((&keeper, LABELS[0]))));
+        let mut heard = Vec::new();
+        for _ in 0..2 {
+            let mut buf = [0; 64];
+            let (n, _) = recv(&theirs, &mut buf, RecvFlags::empty()).unwrap();
+            heard.push(buf[..n].to_vec());
+        }
+        let label = LABELS[0].encode();
+        let message = |what| [&[what, VERSION, 1, 0][..], &label].concat();
+        assert_eq!(heard, [message(HOLD), message(DROP)]);
+    }
+}

@@ -1,0 +1,325 @@
+//! What a successor must know of one session, in memory that outlives the process.
+//!
+//! Two parts. The *state* changes when something happens to the session: a blob of its own, written
+//! beside the old one and put in its place by one store. The *progress* of each direction changes
+//! with every read: two slots, of which a sequence word says which one holds; and a claim, one word
+//! that says where bytes are that the kernel does not have any more and the progress not yet.
+//!
+//! A process can be killed between any two instructions, so what counts is the order of the stores.
+//! Stores that only a compiler could reorder are kept in order by release stores and fences.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{Ordering, compiler_fence};
+
+use msrp_proto::Position;
+use msrp_proto::session::Side;
+
+use crate::sys::arena::{Arena, Blob, RECORD};
+
+/// The record of one session. Dropping it forgets the session.
+#[derive(Debug)]
+pub(crate) struct Record {
+    blob: Blob,
+    state: Option<Blob>,
+    progress: [Progress; 2],
+    /// Replaced since the last [`publish`](Self::publish).
+    stale: Vec<Blob>,
+}
+
+/// Where one direction stands when nothing of it is under way.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    pub(crate) place: Place,
+    /// Taken from the sender and not decided.
+    pub(crate) carry: Text,
+    /// Frames of the relay's own for the receiver.
+    pub(crate) own: Text,
+    /// Frames of the relay's own for the sender, which its direction has not taken over yet.
+    pub(crate) owed: Text,
+}
+
+/// Counts of a direction, and the connections that they are counted on.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Place {
+    /// Bytes decided, of all that was taken from this connection of the sender.
+    pub(crate) taken: u64,
+    /// Bytes written to this connection of the receiver.
+    pub(crate) given: u64,
+    /// Tokens of sender's and receiver's connection; another connection begins anew.
+    pub(crate) tokens: [u32; 2],
+    /// Where chunks are seen.
+    pub(crate) position: Option<Position>,
+}
+
+/// A few bytes in a blob of their own.
+#[derive(Debug, Default)]
+pub(crate) struct Text(Option<(Blob, u32)>);
+
+/// Bytes that are with the process: taken from the sender, not yet accounted for.
+#[derive(Debug, Default)]
+pub(crate) struct Claim {
+    /// Where they are, and how many if that was written down.
+    pub(crate) buffer: Option<(Blob, Option<usize>)>,
+    /// The token of a pipe that may hold some.
+    pub(crate) pipe: Option<u32>,
+}
+
+/// A record as a dead process left it.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) id: u64,
+    pub(crate) record: Record,
+    pub(crate) claims: [Claim; 2],
+}
+
+// Words of a record. 0 = no session.
+const ID: usize = 0;
+const STATE: usize = 8;
+const SEQUENCE: usize = 16;
+/// Of side A; a side's two claims are words, side B's follow.
+const BUFFER: usize = 32;
+const PIPE: usize = 40;
+/// The two slots.
+const SLOTS: usize = 64;
+const SLOT: usize = 2 * PROGRESS;
+const PROGRESS: usize = 144;
+const _: () = assert!(SLOTS + 2 * SLOT <= RECORD && PLACE + 24 <= PROGRESS);
+/// Bytes of an encoded place; three texts follow.
+const PLACE: usize = 24 + 1 + Position::OCTETS;
+
+impl Record {
+    /// Of a session that has no state yet: nobody finds it before it is [described](Self::describe).
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub(crate) fn new(arena: &Arc<Arena>) -> io::Result<Self> {
+        Ok(Self {
+            blob: arena.record()?,
+            state: None,
+            progress: Default::default(),
+            stale: Vec::new(),
+        })
+    }
+
+    /// Writes the state of session `id` down.
+    pub(crate) fn describe(&mut self, id: u64, state: &[u8]) {
+        let Ok(mut blob) = self.blob.arena().allocate(state.len()) else { return self.give_up() };
+        blob[..state.len()].copy_from_slice(state);
+        self.store(STATE, u64::from(blob.name()) << 32 | state.len() as u64);
+        crate::sys::kill_point();
+        if self.state.replace(blob).is_none() {
+            self.store(ID, id);
+        }
+    }
+
+    /// The state written last.
+    pub(crate) fn state(&self) -> &[u8] {
+        let len = self.load(STATE) as u32 as usize;
+        self.state.as_deref().and_then(|blob| blob.get(..len)).unwrap_or_default()
+    }
+
+    pub(crate) fn progress(&self, from: Side) -> &Progress {
+        &self.progress[from.index()]
+    }
+
+    /// To be changed and [published](Self::publish).
+    pub(crate) fn place(&mut self, from: Side) -> &mut Place {
+        &mut self.progress[from.index()].place
+    }
+
+    /// Notes bytes of a direction; nothing changes for a successor before they are published.
+    pub(crate) fn note(&mut self, from: Side, what: What, bytes: &[u8]) {
+        let progress = &mut self.progress[from.index()];
+        let text = match what {
+            What::Carry => &mut progress.carry,
+            What::Own => &mut progress.own,
+            What::Owed => &mut progress.owed,
+        };
+        if bytes.is_empty() && text.0.is_none() {
+            return;
+        }
+        let Ok(new) = Text::new(self.blob.arena(), bytes) else { return self.give_up() };
+        let old = std::mem::replace(text, new);
+        self.stale.extend(old.0.map(|(blob, _)| blob));
+    }
+
+    /// From now on a successor begins where the progress of both directions says.
+    pub(crate) fn publish(&mut self) {
+        let sequence = self.load(SEQUENCE) + 1;
+        let mut slot = [0; SLOT];
+        let (a, b) = slot.split_at_mut(PROGRESS);
+        self.progress[0].encode(a);
+        self.progress[1].encode(b);
+        let at = slot_at(sequence);
+        self.blob[at..at + SLOT].copy_from_slice(&slot);
+        crate::sys::kill_point();
+        self.store(SEQUENCE, sequence);
+        crate::sys::kill_point();
+        self.stale.clear();
+    }
+
+    /// Bytes of this direction are about to be read into a buffer.
+    pub(crate) fn claim_buffer(&self, from: Side, buffer: &Blob) {
+        self.store(BUFFER + 16 * from.index(), u64::from(buffer.name()) << 32);
+    }
+
+    /// How many bytes are there: then the connection that they came from is not needed to tell.
+    pub(crate) fn claim_bytes(&self, from: Side, buffer: &Blob, bytes: usize) {
+        let claim = u64::from(buffer.name()) << 32 | (bytes as u64 + 1);
+        self.store(BUFFER + 16 * from.index(), claim);
+    }
+
+    /// Bytes of this direction are about to be moved into a pipe.
+    pub(crate) fn claim_pipe(&self, from: Side, token: u32) {
+        self.store(PIPE + 16 * from.index(), token.into());
+    }
+
+    /// The progress accounts for all bytes.
+    pub(crate) fn release(&self, from: Side) {
+        self.store(BUFFER + 16 * from.index(), 0);
+        self.store(PIPE + 16 * from.index(), 0);
+    }
+
+    /// The record of that name as it was left. What makes no sense is forgotten.
+    pub(crate) fn find(arena: &Arc<Arena>, name: u32) -> Option<Found> {
+        let blob = arena.claim(name)?;
+        let found = Self::read(arena, &blob);
+        if found.is_none() {
+            blob.word(ID).store(0, Ordering::Release);
+        }
+        let (id, state, progress, claims) = found?;
+        let record = Self { blob, state: Some(state), progress, stale: Vec::new() };
+        Some(Found { id, record, claims })
+    }
+
+    fn read(arena: &Arc<Arena>, blob: &Blob) -> Option<(u64, Blob, [Progress; 2], [Claim; 2])> {
+        let word = |at: usize| blob.word(at).load(Ordering::Acquire);
+        let at = slot_at(word(SEQUENCE));
+        let slot: [u8; SLOT] = blob.get(at..at + SLOT)?.try_into().ok()?;
+        let (a, b) = slot.split_at(PROGRESS);
+        let progress = [Progress::decode(arena, a)?, Progress::decode(arena, b)?];
+        let claims = Side::BOTH.map(|side| {
+            let (buffer, pipe) = (word(BUFFER + 16 * side.index()), word(PIPE + 16 * side.index()));
+            Claim::decode(arena, buffer, pipe)
+        });
+        let state = arena.claim((word(STATE) >> 32) as u32)?;
+        Some((word(ID), state, progress, claims))
+    }
+
+    /// No successor goes on with this session: there was no memory to write down how.
+    fn give_up(&self) {
+        self.store(ID, 0);
+    }
+
+    fn load(&self, word: usize) -> u64 {
+        self.blob.word(word).load(Ordering::Relaxed)
+    }
+
+    fn store(&self, word: usize, value: u64) {
+        self.blob.word(word).store(value, Ordering::Release);
+        // Nor may what follows come before it.
+        compiler_fence(Ordering::SeqCst);
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        self.store(ID, 0);
+    }
+}
+
+/// Which bytes of a direction, see [`Progress`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum What {
+    Carry,
+    Own,
+    Owed,
+}
+
+impl Progress {
+    fn encode(&self, out: &mut [u8]) {
+        self.place.encode(&mut out[..PLACE]);
+        for (text, out) in
+            [&self.carry, &self.own, &self.owed].into_iter().zip(out[PLACE..].chunks_exact_mut(8))
+        {
+            out.copy_from_slice(&text.encode().to_ne_bytes());
+        }
+    }
+
+    fn decode(arena: &Arc<Arena>, octets: &[u8]) -> Option<Self> {
+        let place = Place::decode(octets.get(..PLACE)?)?;
+        let mut texts = octets.get(PLACE..)?.chunks_exact(8);
+        let mut text = || {
+            let octets = texts.next()?.try_into().ok()?;
+            Text::decode(arena, u64::from_ne_bytes(octets))
+        };
+        Some(Self { place, carry: text()?, own: text()?, owed: text()? })
+    }
+}
+
+impl Place {
+    fn encode(&self, out: &mut [u8]) {
+        out[..8].copy_from_slice(&self.taken.to_ne_bytes());
+        out[8..16].copy_from_slice(&self.given.to_ne_bytes());
+        out[16..20].copy_from_slice(&self.tokens[0].to_ne_bytes());
+        out[20..24].copy_from_slice(&self.tokens[1].to_ne_bytes());
+        out[24] = self.position.is_some().into();
+        if let Some(position) = &self.position {
+            out[25..].copy_from_slice(&position.encode());
+        }
+    }
+
+    fn decode(octets: &[u8]) -> Option<Self> {
+        let long = |at: usize| Some(u64::from_ne_bytes(octets.get(at..at + 8)?.try_into().ok()?));
+        let short = |at: usize| Some(u32::from_ne_bytes(octets.get(at..at + 4)?.try_into().ok()?));
+        let position = match octets.get(24)? {
+            0 => None,
+            _ => Some(Position::decode(octets.get(25..)?.try_into().ok()?)?),
+        };
+        let tokens = [short(16)?, short(20)?];
+        Some(Self { taken: long(0)?, given: long(8)?, tokens, position })
+    }
+}
+
+impl Text {
+    fn new(arena: &Arc<Arena>, bytes: &[u8]) -> io::Result<Self> {
+        if bytes.is_empty() {
+            return Ok(Self(None));
+        }
+        let mut blob = arena.allocate(bytes.len())?;
+        blob[..bytes.len()].copy_from_slice(bytes);
+        Ok(Self(Some((blob, bytes.len() as u32))))
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match &self.0 {
+            Some((blob, len)) => &blob[..*len as usize],
+            None => &[],
+        }
+    }
+
+    fn encode(&self) -> u64 {
+        self.0.as_ref().map_or(0, |(blob, len)| u64::from(blob.name()) << 32 | u64::from(*len))
+    }
+
+    fn decode(arena: &Arc<Arena>, word: u64) -> Option<Self> {
+        if word == 0 {
+            return Some(Self(None));
+        }
+        let (blob, len) = (arena.claim((word >> 32) as u32)?, word as u32);
+        (len as usize <= blob.len()).then_some(Self(Some((blob, len))))
+    }
+}
+
+impl Claim {
+    fn decode(arena: &Arc<Arena>, buffer: u64, pipe: u64) -> Self {
+        let blob = arena.claim((buffer >> 32) as u32);
+        let bytes = (buffer as u32 as usize).checked_sub(1);
+        Self { buffer: blob.map(|blob| (blob, bytes)), pipe: (pipe != 0).then_some(pipe as u32) }
+    }
+}
+
+fn slot_at(sequence: u64) -> usize {
+    SLOTS + SLOT * (sequence as usize & 1)
+}

@@ -1,0 +1,250 @@
+//! What a direction tells its successor in another process, and how that one begins.
+//!
+//! The order of things: a claim says where bytes will be, then they are read, made into output and
+//! sent; then the record accounts for them, and the claim is released. Whoever finds a claim makes
+//! the same output again, of the same bytes, from the same position, and sends what the kernel does
+//! not count as given.
+
+use msrp_proto::session::Side;
+use msrp_proto::{PathPair, Piece};
+
+use super::aware::Aware;
+use super::lane::{Flow, Lane, Unsent};
+use super::opaque::Pace;
+use super::{Direction, Manner};
+use crate::board::Board;
+use crate::buffers::{Buffer, Input};
+use crate::keep::{Claim, Place, Record, What};
+use crate::leg::Leg;
+use crate::pipe::Pipe;
+use crate::sys::arena::Blob;
+use crate::thread::Thread;
+
+/// What moving needs beside the direction itself.
+pub(crate) struct Turn<'a> {
+    pub(crate) to: &'a mut Leg,
+    pub(crate) board: &'a Board,
+    pub(crate) record: Option<&'a mut Record>,
+    pub(crate) thread: &'a mut Thread,
+}
+
+impl Turn<'_> {
+    /// Bytes are about to be read into this buffer.
+    pub(super) fn claim(&self, from: Side, buffer: &Buffer) {
+        if let (Some(record), Some(blob)) = (&self.record, buffer.input.blob()) {
+            record.claim_buffer(from, blob);
+        }
+    }
+
+    /// No bytes came.
+    pub(super) fn release_claim(&self, from: Side) {
+        if let Some(record) = &self.record {
+            record.release(from);
+        }
+    }
+}
+
+/// What a dead process has left of a direction.
+pub(crate) struct Left<'a> {
+    pub(crate) record: &'a Record,
+    pub(crate) claim: Claim,
+    /// The pipe of the claim, if there is one.
+    pub(crate) pipe: Option<Box<Pipe>>,
+    /// The connections, as far as they are there.
+    pub(crate) from: Option<&'a Leg>,
+    pub(crate) to: Option<&'a Leg>,
+}
+
+impl Direction {
+    /// The record accounts for everything, if nothing is under way.
+    pub(crate) fn settle(&mut self, turn: &mut Turn<'_>) {
+        if !self.lane.unsettled {
+            return;
+        }
+        if self.lane.is_stalled() {
+            return self.claim_bytes(turn);
+        }
+        self.lane.unsettled = false;
+        if let Manner::Aware(aware) = &mut self.manner {
+            aware.settle();
+        }
+        if let (Some(record), Some(place)) = (turn.record.as_deref_mut(), self.place()) {
+            self.account(place, record);
+        }
+        self.lane.release(turn.thread);
+    }
+
+    /// Output waits: whoever continues may not have the sender's connection any more to count by.
+    fn claim_bytes(&self, turn: &Turn<'_>) {
+        let buffer = self.lane.waiting().filter(|_| self.lane.read > 0);
+        if let (Some(record), Some(blob)) =
+            (&turn.record, buffer.and_then(|buffer| buffer.input.blob()))
+        {
+            record.claim_bytes(self.lane.from, blob, self.lane.read);
+        }
+    }
+
+    /// `None` after a fault: such a session is not continued by anybody.
+    fn place(&self) -> Option<Place> {
+        let Lane { taken, given, tokens, .. } = self.lane;
+        match &self.manner {
+            Manner::Opaque(_) => Some(Place { taken, given, tokens, position: None }),
+            Manner::Aware(aware) => {
+                let position = Some(aware.rewriter.position()?);
+                Some(Place { taken: taken - aware.carry.len() as u64, given, tokens, position })
+            }
+        }
+    }
+
+    fn account(&self, place: Place, record: &mut Record) {
+        let from = self.lane.from;
+        *record.place(from) = place;
+        if let Manner::Aware(aware) = &self.manner {
+            record.note(from, What::Carry, &aware.carry);
+            record.note(from, What::Own, &aware.own);
+            record.note(from, What::Owed, &aware.owed);
+        }
+        record.publish();
+        record.release(from);
+    }
+
+    /// Takes over what the opposite direction owes to this one's receiver. Both records change at
+    /// once: it is neither lost nor said twice.
+    pub(super) fn take_owed(&mut self, turn: &mut Turn<'_>, back: &mut Self) {
+        let (Manner::Aware(aware), Manner::Aware(behind)) = (&mut self.manner, &mut back.manner)
+        else {
+            return;
+        };
+        if self.lane.flow != Flow::Ended
+            && aware.take_owed(behind)
+            && let Some(record) = turn.record.as_deref_mut()
+        {
+            record.note(self.lane.from, What::Own, &aware.own);
+            record.note(back.lane.from, What::Owed, &[]);
+            record.publish();
+        }
+    }
+
+    /// Goes on where a dead process has left off; aware with paths, else opaque. `None`: what is
+    /// there does not fit together.
+    pub(crate) fn inherit(
+        from: Side,
+        paths: Option<PathPair>,
+        left: Left<'_>,
+        thread: &mut Thread,
+    ) -> Option<Self> {
+        let progress = left.record.progress(from);
+        let mut lane = Lane::new(from, thread.now);
+        let (same_from, same_to) = begin(&mut lane, progress.place, &left);
+        let position = progress.place.position.as_ref().filter(|_| same_from);
+        let rewriter = paths.map(|paths| thread.config.rewriter(paths, position));
+        let mut manner = match rewriter {
+            None => Manner::Opaque(Pace::Copying),
+            Some(rewriter) => Manner::Aware(Box::new(Aware::new(rewriter))),
+        };
+        if let Manner::Aware(aware) = &mut manner {
+            if same_from {
+                aware.carry = progress.carry.bytes().to_vec();
+                aware.owed = progress.owed.bytes().to_vec();
+            }
+            if same_to {
+                aware.own = progress.own.bytes().to_vec();
+            }
+            lane.taken += aware.carry.len() as u64;
+        }
+        let mut direction = Self { lane, manner };
+        direction.take_up(left, thread)?;
+        Some(direction)
+    }
+
+    /// Whatever the dead process had in hand.
+    fn take_up(&mut self, left: Left<'_>, thread: &mut Thread) -> Option<()> {
+        let counts = |leg: Option<&Leg>| leg.map(|leg| leg.counts().ok());
+        let written = left.claim.buffer.as_ref().and_then(|(_, bytes)| *bytes).unwrap_or_default();
+        let taken = match counts(left.from) {
+            Some(counts) => counts?[0],
+            None => self.lane.taken + written as u64,
+        };
+        let given = match counts(left.to) {
+            Some(counts) => counts?[1],
+            None => self.lane.given,
+        };
+        let read = usize::try_from(taken.checked_sub(self.lane.taken)?).ok()?;
+        let sent = usize::try_from(given.checked_sub(self.lane.given)?).ok()?;
+        if let Some(pipe) = left.pipe {
+            self.pour_again(pipe, read);
+        } else {
+            self.send_again(left.claim.buffer.map(|(blob, _)| blob), read, sent, thread)?;
+        }
+        (self.lane.taken, self.lane.given) = (taken, given);
+        Some(())
+    }
+
+    /// What went through a pipe was not looked at.
+    fn pour_again(&mut self, pipe: Box<Pipe>, read: usize) {
+        if let Manner::Aware(aware) = &mut self.manner {
+            aware.rewriter.skip(read as u64);
+        }
+        self.lane.take_up(Unsent::Pipe(pipe));
+    }
+
+    /// Makes the output again; `sent` bytes of it are on their way.
+    fn send_again(
+        &mut self,
+        blob: Option<Blob>,
+        read: usize,
+        sent: usize,
+        thread: &mut Thread,
+    ) -> Option<()> {
+        let mut buffer = match blob {
+            Some(blob) => Buffer::new(Input::Shared(blob)),
+            None if read == 0 => thread.buffers.lease(),
+            None => return None,
+        };
+        match &mut self.manner {
+            Manner::Opaque(_) => buffer.output.list.push(Piece::Input(0..read)),
+            Manner::Aware(aware) => {
+                let len = aware.carry.len() + read;
+                if aware.step_again(&mut buffer, len).is_err() {
+                    self.lane.flow = Flow::Broken;
+                }
+            }
+        }
+        if sent > buffer.output.total() {
+            return None;
+        }
+        buffer.skip(sent);
+        self.lane.read = read;
+        self.lane.take_up(Unsent::Buffer(buffer));
+        Some(())
+    }
+
+    /// Bytes taken from the sender's connection and given to the receiver's, and chunks seen.
+    pub(crate) fn counts(&self) -> [u64; 3] {
+        let chunks = match &self.manner {
+            Manner::Aware(aware) => aware.rewriter.chunks(),
+            Manner::Opaque(_) => 0,
+        };
+        [self.lane.taken, self.lane.given, chunks]
+    }
+
+    /// Its FIN was passed on.
+    pub(crate) fn has_ended(&mut self) {
+        self.lane.flow = Flow::Ended;
+    }
+}
+
+/// Where a direction begins: where the record says, or at the beginning of a connection that the
+/// record does not speak of. Tells whether sender's and receiver's are those of the record.
+fn begin(lane: &mut Lane, place: Place, left: &Left<'_>) -> (bool, bool) {
+    let is_of = |leg: Option<&Leg>, token: u32| leg.is_none_or(|leg| leg.token() == token);
+    let same = (is_of(left.from, place.tokens[0]), is_of(left.to, place.tokens[1]));
+    (lane.taken, lane.given, lane.tokens) = (place.taken, place.given, place.tokens);
+    if let (Some(leg), false) = (left.from, same.0) {
+        lane.begin_from(leg);
+    }
+    if let (Some(leg), false) = (left.to, same.1) {
+        lane.begin_to(leg);
+    }
+    same
+}

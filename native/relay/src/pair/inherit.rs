@@ -1,0 +1,290 @@
+//! A session whose process was killed goes on: from its record, and from what the kernel says of its
+//! connections.
+
+use std::sync::Arc;
+
+use msrp_proto::bind_request;
+use msrp_proto::session::{Input, LegReason, Side, Stage};
+
+use super::approach::{Approach, Fresh};
+use super::{End, Pair};
+use crate::board::{Board, LegState};
+use crate::dial::OwnBind;
+use crate::keep::{Claim, ConnectionState, EndState, Held, Kind, Label, Record, Written};
+use crate::leg::Leg;
+use crate::listener::Door;
+use crate::meter::Meter;
+use crate::mover::{Direction, Left};
+use crate::poller::{Part, Source};
+use crate::ring::RingWhat;
+use crate::sys::tcp;
+use crate::sys::tcp_info::has_sent_fin;
+use crate::thread::Thread;
+
+/// All that a dead process has left of a session.
+#[derive(Debug)]
+pub(crate) struct Inheritance {
+    pub(crate) id: u64,
+    pub(crate) record: Box<Record>,
+    pub(crate) state: Written,
+    pub(crate) claims: [Claim; 2],
+    /// Of the pipes in the claims: exit and entry.
+    pub(crate) pipes: [Option<[Held; 2]>; 2],
+    /// Oldest first.
+    pub(crate) held: Vec<(Label, Held)>,
+    pub(crate) board: Arc<Board>,
+}
+
+impl Inheritance {
+    /// Takes out what the record calls by this token.
+    fn take(&mut self, token: u32) -> Option<Held> {
+        let at = self.held.iter().position(|(label, _)| label.token == token)?;
+        Some(self.held.remove(at).1)
+    }
+
+    /// A connection that the record names; `None` where the keeper does not have it.
+    fn leg(&mut self, state: &ConnectionState) -> Option<Leg> {
+        let mut leg = Leg::inherit(self.take(state.token)?, state.origin, state.prologue);
+        leg.skip_prologue();
+        Some(leg)
+    }
+}
+
+impl Pair {
+    /// Goes on with it, in this place of the thread's table.
+    pub(crate) fn inherit(mut left: Inheritance, key: usize, thread: &mut Thread) -> Self {
+        let mut pair = Self::read(&left, key, thread);
+        let mut missing = Vec::new();
+        for side in Side::BOTH {
+            if !pair.take_connections(side, &mut left, thread) {
+                missing.push(side);
+            }
+        }
+        let joined = left.state.joined;
+        let is_sound = !joined || pair.inherit_flows(&mut left, thread);
+        for (side, state) in Side::BOTH.into_iter().zip(&left.state.ends) {
+            pair.inherit_board(side, state);
+        }
+        let Inheritance { record, held, state, .. } = left;
+        pair.record = Some(record);
+        held.into_iter().for_each(|(label, held)| pair.take_in(label, held, thread));
+        pair.board.event(thread.now, None, RingWhat::Resumed, 0);
+        if is_sound {
+            pair.begin_again(&missing, &state.ends, thread);
+        } else {
+            pair.fail(thread);
+        }
+        pair
+    }
+
+    /// What the record says, without any connection.
+    fn read(left: &Inheritance, key: usize, thread: &Thread) -> Self {
+        let state = &left.state;
+        let life = state.life.clone().resumed(Arc::clone(&thread.timers));
+        let limits = thread.config.limits;
+        Self {
+            id: left.id,
+            key,
+            parting: life.is_parting(),
+            life,
+            board: Arc::clone(&left.board),
+            policy: state.policy,
+            tos: state.tos,
+            idle: state.idle,
+            ends: Side::BOTH.map(|side| End::inherit(&state.ends[side.index()], limits)),
+            spares: [None, None],
+            flows: None,
+            record: None,
+            changed: true,
+            meter: Meter::new(&thread.config, thread.now),
+            armed: None,
+            over: false,
+        }
+    }
+
+    /// The connections that the record names; false where one that carries the leg is missing.
+    fn take_connections(
+        &mut self,
+        side: Side,
+        left: &mut Inheritance,
+        thread: &mut Thread,
+    ) -> bool {
+        let EndState { leg, fresh, listener, .. } = &left.state.ends[side.index()];
+        let (leg, fresh, listener) = (*leg, *fresh, *listener);
+        let watch = |leg: &Leg, part: Part, thread: &Thread| {
+            thread.poller.add(leg, Source::Pair(self.key, part)).is_ok()
+        };
+        let found = leg.and_then(|state| left.leg(&state));
+        let found = found.filter(|leg| watch(leg, Part::Leg(side), thread));
+        let is_there = found.is_some() || leg.is_none();
+        let found_fresh = fresh.and_then(|state| Some((left.leg(&state)?, state.peer?)));
+        let found_fresh = found_fresh.filter(|(leg, _)| watch(leg, Part::Dial(side), thread));
+        self.end(side).leg = found;
+        if let Some((leg, peer)) = found_fresh {
+            self.end(side).approach().fresh = Some(Fresh { leg, peer });
+        }
+        match listener.map(|token| left.take(token)) {
+            Some(Some(listener)) => self.door(side).open(listener, thread),
+            Some(None) => self.listen(side, thread),
+            None => {}
+        }
+        is_there
+    }
+
+    fn door(&mut self, side: Side) -> &mut Door {
+        let (key, id) = (self.key, self.id);
+        self.end(side).approach().door.get_or_insert_with(|| Door::new(key, id, side))
+    }
+
+    /// Both directions as they stood; false where the kernel's counts say that this cannot be.
+    fn inherit_flows(&mut self, left: &mut Inheritance, thread: &mut Thread) -> bool {
+        let [a, b] = Side::BOTH.map(|side| self.inherit_flow(side, left, thread));
+        let (Some(a), Some(b)) = (a, b) else { return false };
+        let mut flows = Box::new([a, b]);
+        for side in Side::BOTH {
+            if self.life.has_finished(side) {
+                flows[side.index()].has_ended();
+            }
+            if self.ends[side.index()].leg.is_none() {
+                flows[side.index()].cut();
+                flows[side.other().index()].forsake(thread);
+            }
+        }
+        self.flows = Some(flows);
+        true
+    }
+
+    fn inherit_flow(
+        &self,
+        side: Side,
+        left: &mut Inheritance,
+        thread: &mut Thread,
+    ) -> Option<Direction> {
+        let [from_a, from_b] = self.paths();
+        let paths = if side == Side::A { from_a } else { from_b };
+        let paths = self.policy.is_aware().then_some(paths);
+        let leg = |side: Side| self.ends[side.index()].leg.as_ref();
+        let pipe = left.pipes[side.index()].take();
+        let left = Left {
+            claim: std::mem::take(&mut left.claims[side.index()]),
+            pipe: pipe.and_then(|ends| thread.pipes.inherit(ends).ok()),
+            record: &left.record,
+            from: leg(side),
+            to: leg(side.other()),
+        };
+        Direction::inherit(side, paths, left, thread)
+    }
+
+    /// What others may read of it.
+    fn inherit_board(&self, side: Side, state: &EndState) {
+        let [mut bytes_in, mut bytes_out, chunks] = state.earlier;
+        let mut seen = 0;
+        if let Some(flows) = &self.flows {
+            let [taken, _, now] = flows[side.index()].counts();
+            let [_, given, _] = flows[side.other().index()].counts();
+            (bytes_in, bytes_out, seen) = (bytes_in + taken, bytes_out + given, now);
+        }
+        let board = self.board.leg(side);
+        board.inherit([bytes_in, bytes_out, chunks, seen]);
+        board.set_state(match (&self.ends[side.index()].leg, self.life.stage()) {
+            (Some(_), Stage::Joined) => LegState::Joined,
+            (Some(_), Stage::Draining) => LegState::Draining,
+            (Some(_), _) => LegState::Bound,
+            (None, _) if state.dial.is_some() => LegState::Dialling,
+            (None, _) => LegState::Listening,
+        });
+        self.board.set_stage(self.life.stage());
+        self.board.set_reason(self.life.ending());
+    }
+
+    /// A descriptor that the record does not name. An accepted connection that we have not ended
+    /// is one that waits at the gate; one that the relay began to make is needed when it dials.
+    fn take_in(&mut self, label: Label, held: Held, thread: &mut Thread) {
+        let Label { kind, side, .. } = label;
+        match kind {
+            Kind::Accepted if !has_sent_fin(&held) && !self.parting => {
+                let Some(from) = tcp::peer_address(&held) else { return };
+                let board = Arc::clone(&self.board);
+                self.door(side).admit(held, from, &board, thread);
+            }
+            Kind::Dialled if !self.parting && self.end(side).leg.is_none() => {
+                self.end(side).approach().found = Some(held);
+            }
+            Kind::Listener => tcp::stop_listening(&held),
+            _ => tcp::fin(&held),
+        }
+    }
+
+    /// Everything is there again: what may have been missed is looked at, and what was under way is
+    /// done again.
+    fn begin_again(&mut self, missing: &[Side], states: &[EndState; 2], thread: &mut Thread) {
+        for side in Side::BOTH {
+            let broken = self.end(side).leg.as_mut().and_then(Leg::error);
+            let gone = missing.contains(&side).then_some(LegReason::Reset);
+            if let Some(how) = gone.or(broken) {
+                return self.lost(side, how, thread);
+            }
+        }
+        for (side, state) in Side::BOTH.into_iter().zip(states) {
+            if let Some(dial) = &state.dial {
+                self.dial_again(side, dial, thread);
+            }
+            self.bind_again(side, state, thread);
+        }
+        self.feed(Input::Resumed, thread);
+        for side in Side::BOTH {
+            if self.flows.is_none() && !self.parting {
+                self.watch_unjoined(side, thread);
+            }
+        }
+        self.leave_doors();
+        thread.runnable.push(self.key);
+    }
+
+    /// The relay's own bind SEND was written down before it was sent.
+    fn bind_again(&mut self, side: Side, state: &EndState, thread: &mut Thread) {
+        let End { leg, approach: Some(approach), own_uri, path, .. } = &mut self.ends[side.index()]
+        else {
+            return;
+        };
+        let (leg, path) = match &approach.fresh {
+            Some(fresh) => (Some(&fresh.leg), &approach.path),
+            None => (leg.as_ref(), &*path),
+        };
+        if state.fresh.is_some() && approach.fresh.is_none() {
+            // The connection that was to take over is gone.
+            let lost = if approach.replacing {
+                Input::Fault
+            } else {
+                Input::OwnBindAnswered { side, accepted: false }
+            };
+            return self.feed(lost, thread);
+        }
+        let (Some(leg), Some(own_bind)) = (leg, &approach.own_bind) else { return };
+        let request = bind_request(path, own_uri, &own_bind.ids.tid, &own_bind.ids.message_id);
+        let given = leg.counts().map_or(0, |[_, given]| given as usize);
+        if let Some(rest) = request.get(given..).filter(|rest| !rest.is_empty()) {
+            self.say_bind(side, rest, thread);
+        }
+    }
+}
+
+impl End {
+    fn inherit(state: &EndState, limits: msrp_proto::Limits) -> Self {
+        let own_bind = state.own_bind.map(|ids| Box::new(OwnBind::new(ids, limits)));
+        let approach = Approach {
+            targets: state.targets.clone(),
+            path: state.expected.clone().into(),
+            replacing: state.replacing,
+            own_bind,
+            ..Approach::default()
+        };
+        Self {
+            leg: None,
+            approach: Some(Box::new(approach)),
+            own_uri: state.own_uri.clone().into(),
+            path: state.path.clone().into(),
+            sources: state.sources.clone(),
+        }
+    }
+}

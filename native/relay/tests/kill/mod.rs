@@ -1,0 +1,7 @@
+//! The parts of the kill test.
+#![allow(unreachable_pub)]
+
+pub mod keeper;
+pub mod peers;
+pub mod random;
+pub mod worker;
