@@ -7,11 +7,13 @@ import json
 import sys
 from collections.abc import Sequence
 
+from .keepers import both, keepers
+from .points import points
 from .scarcity import files, leases, ports
 from .storm import Plan, storm
 from .verdict import Verdict
 
-PHASES = {each.__name__: each for each in (storm, leases, ports, files)}
+PHASES = {each.__name__: each for each in (storm, points, keepers, both, leases, ports, files)}
 QUICK_PHASES = ("storm",)
 
 QUICK = {"sessions": 20, "kills": 30, "upgrades": 2, "seconds": 45.0}

@@ -77,6 +77,10 @@ class Crowd:
         for call in self._lasting:
             self._try(call.delete)
 
+    def reoffer_all(self) -> int:
+        """Of how many calls that last the relay knows ports and paths."""
+        return sum(self._try(call.reoffer) for call in self._lasting)
+
     def call_briefly(self) -> bool:
         """One call from offer to delete; whether all of it went well."""
         before = len(self.failed), sum(each["lost"] is not None for each in self.over)

@@ -7,16 +7,18 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from ..hostile.process import descriptors
 from ..peers.daemon import Daemon
 from .signalling import Address
 
 PORTS = 3000
 PATIENCE = 20.0
+POLL_SECONDS = 0.001
 # Short calls may end a direction long before the other; see kinds.
 SETTINGS = {"timers.grace": 60.0, "timers.port-quarantine": 10.0}
 OPTIONS = ("--dial-allow=127.0.0.0/8",)
@@ -31,12 +33,11 @@ class ChaosRelay:
         keeper: bool,
         ports: int = PORTS,
         options: Sequence[str] = (),
-        first: int | None = None,
+        package: Path | None = None,
     ) -> None:
         self.keeper = keeper
-        self.restarts = 0
         self._daemon = Daemon(
-            SETTINGS, ports=ports, first_port=first, options=(*OPTIONS, *options), keeper=keeper
+            SETTINGS, ports=ports, options=(*OPTIONS, *options), keeper=keeper, package=package
         )
 
     def __enter__(self) -> Self:
@@ -50,11 +51,7 @@ class ChaosRelay:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for pid in self._processes():
-            os.kill(pid, signal.SIGTERM)
-        self._daemon.stop()
-        for pid in self._processes():
-            os.kill(pid, signal.SIGKILL)
+        self.end()
 
     @property
     def ng(self) -> Address:
@@ -66,25 +63,44 @@ class ChaosRelay:
         """What it has said."""
         return self._daemon.log
 
-    def relay_pid(self) -> int:
-        """The process that moves bytes; waits until there is one."""
-        return self._await("no relay process", lambda pid: not _is_keeper(pid))
+    def relay_pid(self, *, but: int = 0) -> int:
+        """The process that moves bytes; waits until there is one, another than `but`."""
+        return self._await("no relay process", lambda pid: pid != but and not is_keeper(pid))
 
-    def keeper_pid(self) -> int:
-        """The process that outlives it."""
-        return self._await("no keeper", _is_keeper)
+    def keeper_pid(self, *, but: int = 0) -> int:
+        """The process that outlives it; waits until there is one, another than `but`."""
+        return self._await("no keeper", lambda pid: pid != but and is_keeper(pid))
 
     def kill_relay(self) -> float:
         """SIGKILL; when it was."""
-        return _kill(self.relay_pid())
+        return kill(self.relay_pid())
+
+    def replace_keeper(self) -> float:
+        """SIGKILL the keeper, and wait until another one holds as much; when it was."""
+        old = self.keeper_pid()
+        held = len(descriptors(old))
+        at = kill(old)
+        new = self.keeper_pid(but=old)
+        wait_until("the new keeper holds less", lambda: len(descriptors(new)) >= held)
+        return at
 
     def revive(self) -> None:
-        """What systemd does for a daemon without a keeper."""
+        """What systemd does for a daemon that has no keeper."""
         if not self.keeper:
-            self._daemon.stop()
-            self._daemon.__enter__()
-            self._session = self._daemon.pid
-            self.restarts += 1
+            self.begin_again()
+
+    def begin_again(self) -> None:
+        """End what is left of it, and start it."""
+        self.end()
+        self.__enter__()
+
+    def end(self) -> None:
+        """End every process."""
+        for pid in self._processes():
+            os.kill(pid, signal.SIGTERM)
+        self._daemon.stop()
+        for pid in self._processes():
+            os.kill(pid, signal.SIGKILL)
 
     def ask(self, method: str, **params: object) -> Any:
         """One JSON-RPC call. Raises OSError, and RuntimeError for an error."""
@@ -93,58 +109,69 @@ class ChaosRelay:
             client.connect(str(self._daemon.control))
             request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
             client.sendall(json.dumps(request).encode() + b"\n")
-            reply = json.loads(client.makefile("rb").readline())
+            line = client.makefile("rb").readline()
+        reply = json.loads(line or b'{"error": {"message": "no reply"}}')
         if "error" in reply:
             raise RuntimeError(f"{method}: {reply['error'].get('message')}")
         return reply["result"]
 
     def upgrade(self) -> float:
-        """Put a new process in the old one's place; when it was asked for."""
-        old, asked = self.relay_pid(), time.monotonic()
+        """Put a new process in the old one's place; when the old one ended."""
+        old = self.relay_pid()
         self.ask("upgrade")
-        deadline = asked + PATIENCE
-        while _is_alive(old):
-            if time.monotonic() > deadline:
-                raise RuntimeError("upgrade: the old process goes on")
-            time.sleep(0.005)
-        return asked
+        wait_until("upgrade: the old process goes on", lambda: not is_alive(old))
+        return time.monotonic()
 
-    def _await(self, missing: str, wanted: Any) -> int:
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            for pid in self._processes():
-                if wanted(pid):
-                    return pid
-            time.sleep(0.001)
-        raise RuntimeError(missing)
+    def _await(self, missing: str, wanted: Callable[[int], bool]) -> int:
+        found: list[int] = []
+
+        def look() -> bool:
+            found[:] = [pid for pid in self._processes() if wanted(pid)]
+            return bool(found)
+
+        wait_until(missing, look)
+        return found[0]
 
     def _processes(self) -> Iterator[int]:
         """The processes of the daemon's session, oldest first."""
         for pid in sorted(int(each.name) for each in Path("/proc").glob("[0-9]*")):
-            try:
-                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[3]) == self._session and fields[0] != "Z":
+            fields = stat(pid)
+            if fields and int(fields[3]) == self._session and fields[0] != "Z":
                 yield pid
 
 
-def _kill(pid: int) -> float:
+def wait_until(missing: str, condition: Callable[[], bool]) -> None:
+    """Look again and again. Raises RuntimeError after PATIENCE seconds."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise RuntimeError(missing)
+        time.sleep(POLL_SECONDS)
+
+
+def kill(pid: int) -> float:
+    """SIGKILL; when it was."""
     now = time.monotonic()
     os.kill(pid, signal.SIGKILL)
     return now
 
 
-def _is_keeper(pid: int) -> bool:
+def stat(pid: int) -> list[str]:
+    """What /proc says of a process behind its name: state, parent, group, session, ..."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def is_keeper(pid: int) -> bool:
+    """Whether this is a keeper."""
     try:
         return b"keeper.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
 
 
-def _is_alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
+def is_alive(pid: int) -> bool:
+    """Whether it has not ended."""
+    return stat(pid)[:1] not in ([], ["Z"])

@@ -22,6 +22,12 @@ class Faults:
 
     kills: list[Span] = field(default_factory=list)
     upgrades: list[Span] = field(default_factory=list)
+    keepers: list[Span] = field(default_factory=list)
+
+    @property
+    def all(self) -> list[Span]:
+        """Of every sort."""
+        return [*self.kills, *self.upgrades, *self.keepers]
 
 
 @dataclass
@@ -51,13 +57,14 @@ def judge(
     figures = {
         "kills": len(faults.kills),
         "upgrades": len(faults.upgrades),
+        "keepers": len(faults.keepers),
         "sessions": len(over),
         "sessions_lost": sum(event["lost"] is not None for event in over),
         **{name: sum(event[name] for event in over) for name in ("bytes", *OCTETS)},
         "longest_stall_ms": max(by_kills, default=0),
         "median_stall_ms": round(statistics.median(by_kills or [0])),
         "longest_upgrade_stall_ms": max(by_upgrades, default=0),
-        "longest_other_gap_ms": longest_other(gaps, [*faults.kills, *faults.upgrades]),
+        "longest_other_gap_ms": longest_other(gaps, faults.all),
         "failed_offers": len(failed),
         "redials": sum(event["redials"] for event in over),
         **{name.replace(" ", "_"): count for name, count in sorted(counts.items())},
