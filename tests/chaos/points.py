@@ -48,6 +48,7 @@ def points(plan: Plan) -> Verdict:
                 break
             number = round(FIRST * (LAST / FIRST) ** dice.random())
             order.write_text(str(number))
+            on.relay.await_settled()
             at = _doom(on.relay, order)
             on.recovered(at, on.faults.kills, f"a kill at point {number}")
         verdict = on.verdict("points")

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +20,8 @@ from .signalling import Address
 PORTS = 3000
 PATIENCE = 20.0
 POLL_SECONDS = 0.001
+# A little above keeper.SOON: after a few that die sooner the keeper pauses before the next one.
+SETTLED_SECONDS = 1.05
 # Short calls may end a direction long before the other; see kinds.
 SETTINGS = {"timers.grace": 60.0, "timers.port-quarantine": 10.0}
 OPTIONS = ("--dial-allow=127.0.0.0/8",)
@@ -58,10 +61,10 @@ class ChaosRelay:
         """Its control port."""
         return self._daemon.ng_address
 
-    @property
-    def log(self) -> list[str]:
-        """What it has said."""
-        return self._daemon.log
+    def complaints(self) -> Counter[str]:
+        """Errors in its log, by what they are about."""
+        lines = (json.loads(line) for line in self._daemon.log if line.startswith("{"))
+        return Counter(f"log: {each['event']}" for each in lines if each.get("level") == "error")
 
     def relay_pid(self, *, but: int = 0) -> int:
         """The process that moves bytes; waits until there is one, another than `but`."""
@@ -70,6 +73,11 @@ class ChaosRelay:
     def keeper_pid(self, *, but: int = 0) -> int:
         """The process that outlives it; waits until there is one, another than `but`."""
         return self._await("no keeper", lambda pid: pid != but and is_keeper(pid))
+
+    def await_settled(self) -> None:
+        """Wait until the relay process serves, and is as old as one that has recovered."""
+        self.ask("ping")
+        wait_until("no relay process lives long", lambda: age(self.relay_pid()) > SETTLED_SECONDS)
 
     def kill_relay(self) -> float:
         """SIGKILL; when it was."""
@@ -162,6 +170,15 @@ def stat(pid: int) -> list[str]:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return []
+
+
+def age(pid: int) -> float:
+    """Seconds since it was started; 0 for one that has ended."""
+    fields = stat(pid)
+    if not fields:
+        return 0.0
+    started = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - started
 
 
 def is_keeper(pid: int) -> bool:

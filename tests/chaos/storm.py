@@ -18,7 +18,7 @@ MOVED_SECONDS = 20.0
 FINISH_SECONDS = 30.0
 # Between a recovery and the next fault.
 CALM_SECONDS = 0.1
-# Of the kills, those into a recovery; they are not counted.
+# Of the kills, those followed by one into the recovery; the two count as one.
 EARLY_SHARE = 0.1
 EARLY_SECONDS = 0.4
 
@@ -52,16 +52,16 @@ class Scene:
             link.lose_waiting(f"nothing moved in {MOVED_SECONDS:g} s after {what}")
         if link.endless:
             counted.append((at, time.monotonic()))
-            progress(
-                f"{len(self.faults.kills)} kills, {len(self.faults.upgrades)} upgrades, "
-                f"{link.endless} sessions"
-            )
+            progress(f"{len(self.faults.all)} faults, {link.endless} sessions")
 
     def verdict(self, phase: str) -> Verdict:
         """End the calls, and add up."""
         self.crowd.leave(FINISH_SECONDS)
         progress("")
-        return judge(phase, self.crowd.over, self.crowd.failed, self.faults, self.crowd.counts)
+        crowd = self.crowd
+        verdict = judge(phase, crowd.over, crowd.failed, self.faults, crowd.counts)
+        verdict.reasons.update(self.relay.complaints())
+        return verdict
 
 
 @contextlib.contextmanager
@@ -97,19 +97,22 @@ class Storm:
         for fault in faults:
             if not self._scene.crowd.link.endless or time.monotonic() > self._ends:
                 return
+            if self._plan.keeper:
+                self._scene.relay.await_settled()
             time.sleep(self._random.uniform(0, CALM_SECONDS))
             fault()
 
     def _kill(self) -> None:
-        relay = self._scene.relay
+        relay, faults = self._scene.relay, self._scene.faults
         at = relay.kill_relay()
         relay.revive()
+        counted = faults.kills
         if self._random.random() < EARLY_SHARE:
             time.sleep(self._random.uniform(0, EARLY_SECONDS))
-            self._scene.crowd.counts["kills in a recovery"] += 1
             relay.kill_relay()
             relay.revive()
-        self._scene.recovered(at, self._scene.faults.kills, "a kill")
+            counted = faults.doubles
+        self._scene.recovered(at, counted, "a kill")
 
     def _upgrade(self) -> None:
         try:

@@ -21,13 +21,15 @@ class Faults:
     """When something was done to the relay, until octets moved in all sessions again."""
 
     kills: list[Span] = field(default_factory=list)
+    # Kills of which another one followed before the recovery.
+    doubles: list[Span] = field(default_factory=list)
     upgrades: list[Span] = field(default_factory=list)
     keepers: list[Span] = field(default_factory=list)
 
     @property
     def all(self) -> list[Span]:
         """Of every sort."""
-        return [*self.kills, *self.upgrades, *self.keepers]
+        return [*self.kills, *self.doubles, *self.upgrades, *self.keepers]
 
 
 @dataclass
@@ -53,9 +55,9 @@ def judge(
 ) -> Verdict:
     """Add up what became of the sessions."""
     gaps = [(start, stop) for event in over for start, stop in event["gaps"]]
-    by_kills, by_upgrades = stalls(gaps, faults.kills), stalls(gaps, faults.upgrades)
+    by_kills = stalls(gaps, faults.kills)
     figures = {
-        "kills": len(faults.kills),
+        "kills": len(faults.kills) + len(faults.doubles),
         "upgrades": len(faults.upgrades),
         "keepers": len(faults.keepers),
         "sessions": len(over),
@@ -63,7 +65,8 @@ def judge(
         **{name: sum(event[name] for event in over) for name in ("bytes", *OCTETS)},
         "longest_stall_ms": max(by_kills, default=0),
         "median_stall_ms": round(statistics.median(by_kills or [0])),
-        "longest_upgrade_stall_ms": max(by_upgrades, default=0),
+        "longest_upgrade_stall_ms": max(stalls(gaps, faults.upgrades), default=0),
+        "longest_double_stall_ms": max(stalls(gaps, faults.doubles), default=0),
         "longest_other_gap_ms": longest_other(gaps, faults.all),
         "failed_offers": len(failed),
         "redials": sum(event["redials"] for event in over),
