@@ -28,6 +28,7 @@ test: setup ## run the tests: the crates' and the package's
 	$(STAGE) bench-test cargo test --quiet --manifest-path bench/Cargo.toml --locked
 	$(STAGE) bench-build cargo build --quiet --release --manifest-path bench/Cargo.toml --locked
 	$(STAGE) pytest $(BIN)/python -m pytest --quiet --benchmark-disable
+	$(STAGE) chaos-quick $(BIN)/python -m tests.chaos --quick
 	$(STAGE) fuzz-smoke ./scripts/fuzz 4
 	$(STAGE) valgrind ./scripts/valgrind
 
@@ -67,7 +68,8 @@ bench-quick: setup ## the same in a minute: the works that matter most
 	$(BIN)/python -m bench --quick
 
 chaos: setup ## kill the relay under load for half an hour: nothing may be lost; see docs/reliability.md
-	$(BIN)/python -m tests.chaos
+	$(BIN)/python -m tests.chaos --keep
+	WRITE_DOCS=1 $(BIN)/python -m pytest --quiet tests/docs -k reliability
 
 chaos-quick: setup ## the same in a minute
 	$(BIN)/python -m tests.chaos --quick

@@ -8,12 +8,15 @@ import sys
 from collections.abc import Sequence
 
 from .keepers import both, keepers
+from .kept import keep
 from .points import points
 from .scarcity import files, leases, ports
-from .storm import Plan, storm
+from .storm import Plan, storm, unkept
 from .verdict import Verdict
 
-PHASES = {each.__name__: each for each in (storm, points, keepers, both, leases, ports, files)}
+PHASES = {
+    each.__name__: each for each in (storm, points, keepers, both, unkept, leases, ports, files)
+}
 QUICK_PHASES = ("storm",)
 
 QUICK = {"sessions": 20, "kills": 30, "upgrades": 2, "seconds": 45.0}
@@ -36,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         verdicts.append(PHASES[name](plan))
         if not options.json:
             _tell(verdicts[-1])
+    if options.keep:
+        keep(verdicts)
     print(json.dumps(_line(verdicts)))
     return int(any(verdict.problems for verdict in verdicts))
 
@@ -58,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("phases", nargs="*", metavar="PHASE", help=f"of {', '.join(PHASES)}")
     parser.add_argument("--quick", action="store_true", help="a minute of it")
+    parser.add_argument("--keep", action="store_true", help="the figures, for the manual")
     parser.add_argument("--json", action="store_true", help="print nothing but the figures")
     parser.add_argument("--seed", type=int, default=4975, help="of kills, losses and octets")
     parser.add_argument("--no-keeper", action="store_true", help="see what a keeper is good for")

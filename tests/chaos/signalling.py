@@ -22,9 +22,9 @@ from .kinds import Kind
 from .link import Link
 
 HERE = "127.0.0.1"
-# As a SIP server is set up that wants no call to wait.
-REPEAT_SECONDS = 0.3
-TRIES = 3
+# Kamailio's defaults: rtpengine_tout_ms, rtpengine_retr.
+REPEAT_SECONDS = 1.0
+TRIES = 5
 Address = tuple[str, int]
 _serial = itertools.count(1)
 

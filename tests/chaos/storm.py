@@ -7,7 +7,7 @@ import random
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .crowd import Crowd
 from .relay import ChaosRelay
@@ -97,8 +97,6 @@ class Storm:
         for fault in faults:
             if not self._scene.crowd.link.endless or time.monotonic() > self._ends:
                 return
-            if self._plan.keeper:
-                self._scene.relay.await_settled()
             time.sleep(self._random.uniform(0, CALM_SECONDS))
             fault()
 
@@ -113,6 +111,10 @@ class Storm:
             relay.revive()
             counted = faults.doubles
         self._scene.recovered(at, counted, "a kill")
+        if self._plan.keeper:
+            relay.ask("ping")
+            faults.silences.append(time.monotonic() - at)
+            relay.await_settled()
 
     def _upgrade(self) -> None:
         try:
@@ -121,6 +123,7 @@ class Storm:
             self._scene.crowd.failed.append(str(why))
             return
         self._scene.recovered(at, self._scene.faults.upgrades, "an upgrade")
+        self._scene.relay.await_settled()
 
 
 def storm(plan: Plan) -> Verdict:
@@ -129,6 +132,17 @@ def storm(plan: Plan) -> Verdict:
         Storm(plan, on).rage()
         verdict = on.verdict("storm")
     verdict.require(kills=plan.kills, upgrades=plan.upgrades)
+    return verdict
+
+
+def unkept(plan: Plan) -> Verdict:
+    """The same without a keeper: what is lost then."""
+    plan = replace(plan, keeper=False, kills=1, upgrades=0)
+    with scene(plan, ChaosRelay(keeper=False)) as on:
+        Storm(plan, on).rage()
+        verdict = on.verdict("unkept")
+    verdict.problems.clear()
+    verdict.require(sessions_lost=plan.sessions)
     return verdict
 
 

@@ -25,6 +25,8 @@ class Faults:
     doubles: list[Span] = field(default_factory=list)
     upgrades: list[Span] = field(default_factory=list)
     keepers: list[Span] = field(default_factory=list)
+    # Seconds from a kill to the next reply on the control socket.
+    silences: list[float] = field(default_factory=list)
 
     @property
     def all(self) -> list[Span]:
@@ -68,6 +70,8 @@ def judge(
         "longest_upgrade_stall_ms": max(stalls(gaps, faults.upgrades), default=0),
         "longest_double_stall_ms": max(stalls(gaps, faults.doubles), default=0),
         "longest_other_gap_ms": longest_other(gaps, faults.all),
+        "longest_silence_ms": round(1000 * max(faults.silences, default=0)),
+        "median_silence_ms": round(1000 * statistics.median(faults.silences or [0])),
         "failed_offers": len(failed),
         "redials": sum(event["redials"] for event in over),
         **{name.replace(" ", "_"): count for name, count in sorted(counts.items())},
