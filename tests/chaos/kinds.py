@@ -50,6 +50,14 @@ class Talk:
         """Whether it talks without a pause."""
         return not self.think and not self.manner.write_pause
 
+    @property
+    def lasting_manner(self) -> Manner:
+        """In a session that lasts: bulk must not take all processors, the relay's start needs one.
+
+        Short sessions are as fast as it goes.
+        """
+        return STEADY if self.is_bulk and self.manner == PROMPT else self.manner
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -63,6 +71,8 @@ class Kind:
 
 
 PROMPT = Manner()
+# 12 MB/s.
+STEADY = Manner(write_least=48 * KIB, write_most=48 * KIB, write_pause=0.004)
 SLOW = Manner(read_most=900, read_pause=0.002)
 STALLING = Manner(stall_every=64, stall=0.15)
 OCTET_BY_OCTET = Manner(write_least=1, write_most=1, write_pause=0.001)

@@ -9,7 +9,7 @@ from functools import partial
 from ..peers import msrp
 from .aware import MessageReader, MessageWriter, Paths
 from .book import Book, Messages, Octets
-from .kinds import Kind, Talk
+from .kinds import Kind, Manner, Talk
 from .loop import Loop
 from .opaque import OctetReader, OctetWriter
 from .peer import Address, Peer, Reader, Writer
@@ -57,7 +57,7 @@ class Session:
         self.is_joined = self.is_over = self._stopping = False
         self.account = Account()
         self.peers = {
-            side: Peer(loop, self, side, talk.manner, f"{number}{side}")
+            side: Peer(loop, self, side, _manner(talk, endless), f"{number}{side}")
             for side, talk in (("a", kind.a), ("b", kind.b))
         }
 
@@ -226,6 +226,10 @@ class Session:
         theirs = Messages(self._book, self.number, other, self._talk(other).sizes)
         peer = self.peers[side]
         return writer, MessageReader(theirs, own, here, writer, peer.say_first)
+
+
+def _manner(talk: Talk, endless: bool) -> Manner:
+    return talk.lasting_manner if endless else talk.manner
 
 
 def _other(side: str) -> str:
