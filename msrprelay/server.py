@@ -136,7 +136,7 @@ class RelayProcess:
         kept = None if link is None else Kept(link.fileno(), engine)
         self.dataplane = DataPlane(engine_config(config), kept)
         self.strain = Strain(cpu=config.limits.cpu, free_memory=config.limits.free_memory)
-        self.admission = Admission(room(config), clock, self.strain.reason)
+        self.admission = Admission(room(config), clock, self.strain.reason, self.strain.taken)
         ports = range(config.port_min, config.port_max + 1)
         rest = config.timers.port_quarantine
         pools = {interface: PortPool(ports, quarantine=rest) for interface in config.interface}

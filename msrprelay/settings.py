@@ -28,7 +28,13 @@ def room(config: Config) -> Room:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     limits = config.limits
     spare = SPARE_DESCRIPTORS + limits.ng_connections + limits.control_connections
-    return Room(limits.sessions, max(0, hard - spare), limits.offers_per_second)
+    return Room(
+        limits.sessions,
+        max(0, hard - spare),
+        limits.offers_per_second,
+        limits.load,
+        limits.load_emergency,
+    )
 
 
 def rules(config: Config) -> Rules:

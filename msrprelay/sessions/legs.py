@@ -16,7 +16,7 @@ from ..interfaces import Family, Interface
 from ..offer_answer import Side
 from ..ports import PortPool
 from ..sdp import Policy
-from .admission import PARALLEL_LIMIT
+from ..strain import PARALLEL_LIMIT
 
 SIDES: tuple[Side, Side] = ("a", "b")
 # RFC 4975 section 14.1 wants 80 random bits in a session-id; this is 96.

@@ -25,6 +25,7 @@ class Daemon:
     """The daemon with settings such as ``{"timers.gate": 0.5}``; `ports` ports for legs.
 
     Log lines are kept in `log`. `command` runs before the daemon: ``["prlimit", "--nofile=64"]``.
+    `package` is a folder with another copy of the package.
     """
 
     def __init__(
@@ -36,11 +37,14 @@ class Daemon:
         options: Sequence[str] = (),
         command: Sequence[str] = (),
         interfaces: Sequence[str] = (f"test/{HOST}",),
+        keeper: bool = False,
+        package: Path | None = None,
     ) -> None:
         self.ng_address = (HOST, free_port())
         self.first_port = first_port or free_range(ports)
         self.log: list[str] = []
         self._serving = threading.Event()
+        self._package = package
         self._folder = tempfile.TemporaryDirectory(prefix="msrprelay-test-")
         last = self.first_port + ports - 1
         self._command = [
@@ -48,7 +52,7 @@ class Daemon:
             *(f"--interface={interface}" for interface in interfaces),
             f"--port-min={self.first_port}", f"--port-max={last}",
             f"--listen-ng={HOST}:{self.ng_address[1]}", f"--control={self.control}",
-            "--no-keeper", *options,
+            "--keeper" if keeper else "--no-keeper", *options,
             *(f"--set={key}={value}" for key, value in (settings or {}).items()),
         ]  # fmt: skip
 
@@ -65,7 +69,7 @@ class Daemon:
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
             self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, text=True, start_new_session=True,
+            stderr=subprocess.PIPE, text=True, start_new_session=True, cwd=self._package,
         )  # fmt: skip
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
