@@ -1,4 +1,4 @@
-"""What must hold between options, and what this version does not serve yet."""
+"""What must hold between options."""
 
 from __future__ import annotations
 
@@ -7,13 +7,6 @@ from ipaddress import ip_address
 
 from .options import Config, Limits, known
 from .values import HostPort
-
-# Refused rather than ignored: an operator must not believe in a limit that nobody holds.
-UNSERVED = frozenset(
-    {
-        "state-dir",
-    }
-)
 
 # Limits and timers of which 0 is a sense: at once, off, or worked out at the start.
 MAY_BE_ZERO = frozenset(
@@ -62,8 +55,6 @@ def broken_rules(config: Config) -> Iterator[tuple[str, str]]:
     for option in known():
         if option.option.unit and option.key not in MAY_BE_ZERO and not option.value(config):
             yield option.key, "must be above 0"
-        if option.key in UNSERVED and option.value(config):
-            yield option.key, "is not served by this version"
 
 
 def shares(limits: Limits) -> Iterator[tuple[str, int]]:

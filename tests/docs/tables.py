@@ -12,7 +12,6 @@ from pathlib import Path
 import msrprelay
 from msrprelay import commands, config, events
 from msrprelay.config.options import known
-from msrprelay.config.rules import UNSERVED
 from msrprelay.rpc import dispatcher, flags, requests
 from msrprelay.rpc.dispatcher import JSON_RPC, NG
 
@@ -170,7 +169,7 @@ def option_table(*, limits: bool) -> str:
     """Options, or the limits and timers among them, with their defaults."""
     rows = []
     for each in known():
-        if (each.table in ("timers", "limits")) is limits and each.key not in UNSERVED:
+        if (each.table in ("timers", "limits")) is limits:
             value = shown(each.value(config.Config()), each.option.unit)
             live = "reload" if each.option.live else "restart"
             rows.append((f"`{each.key}`", value, each.option.what, live))
