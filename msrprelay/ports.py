@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from . import chance
 from .errors import CommandError
@@ -29,7 +29,9 @@ class PortPool:
         """``quarantine``: seconds a freed port rests. ``seed`` fixes the order, for tests."""
         self._ports = ports
         self._free = list(ports)
-        self._below = chance.below if seed is None else random.Random(seed).randrange
+        self._below: Callable[[int], int] = (
+            chance.below if seed is None else random.Random(seed).randrange
+        )
         self._quarantine = quarantine
         self._resting: deque[tuple[float, int]] = deque()
         self._leased: set[int] = set()
