@@ -228,8 +228,16 @@ def log_lines() -> Iterator[tuple[str, str]]:
             for call in ast.walk(tree):
                 if isinstance(call, ast.Call) and call.args:
                     line, level = call.args[0], level_of(call.func, writers)
+                    if called(call) == "log" and isinstance(line, ast.Constant):
+                        # The keeper's own: the level comes first.
+                        level, line = str(line.value), call.args[1]
                     if level and isinstance(line, ast.Constant):
                         yield str(line.value), level
+
+
+def called(call: ast.Call) -> str:
+    """The name of a function that is called by its name alone."""
+    return call.func.id if isinstance(call.func, ast.Name) else ""
 
 
 def level_of(function: ast.expr, writers: Mapping[str, str]) -> str | None:

@@ -92,8 +92,7 @@ class FakeCommands:
         return {"draining": int(not request.off), "calls": len(self.calls)}
 
     def upgrade(self) -> Reply:
-        self._note("upgrade")
-        return {"relay": 2, "keeper": 1, "upgrades": 0}
+        return {"relay": 1}
 
     def limits(self) -> Reply:
         self._note("limits")
