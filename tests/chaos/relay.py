@@ -54,7 +54,8 @@ class ChaosRelay:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.end()
+        self._end()
+        self._daemon.stop()
 
     @property
     def ng(self) -> Address:
@@ -99,14 +100,14 @@ class ChaosRelay:
 
     def begin_again(self) -> None:
         """End what is left of it, and start it."""
-        self.end()
-        self.__enter__()
+        self._end()
+        self._daemon.start()
+        self._session = self._daemon.pid
 
-    def end(self) -> None:
-        """End every process."""
+    def _end(self) -> None:
         for pid in self._processes():
             os.kill(pid, signal.SIGTERM)
-        self._daemon.stop()
+        self._daemon.end()
         for pid in self._processes():
             os.kill(pid, signal.SIGKILL)
 

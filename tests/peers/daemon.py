@@ -67,6 +67,13 @@ class Daemon:
         return self._process.pid
 
     def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start it, also once it has ended. Raises RuntimeError."""
+        self._serving.clear()
+        said = len(self.log)
         self._process = subprocess.Popen(
             self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, text=True, start_new_session=True, cwd=self._package,
@@ -74,10 +81,9 @@ class Daemon:
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
         self._serving.wait(START_SECONDS)
-        if not any('"serving"' in line for line in self.log):
+        if not any('"serving"' in line for line in self.log[said:]):
             self.stop()
             raise RuntimeError("msrprelayd does not serve:\n" + "".join(self.log))
-        return self
 
     def __exit__(
         self,
@@ -103,6 +109,11 @@ class Daemon:
         return found
 
     def stop(self) -> None:
+        """End it, and what it has left behind."""
+        self.end()
+        self._folder.cleanup()
+
+    def end(self) -> None:
         """SIGTERM twice: at once, without draining; SIGKILL if it does not obey."""
         for _ in range(2):
             self._process.send_signal(signal.SIGTERM)
@@ -112,7 +123,6 @@ class Daemon:
             self._process.kill()
             self._process.wait()
         self._reader.join()
-        self._folder.cleanup()
 
     def _read(self) -> None:
         assert self._process.stderr is not None
