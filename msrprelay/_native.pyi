@@ -115,6 +115,12 @@ class Relay:
     ) -> Session:
         """Listen on both legs' ports and create the session. Raises OpenError."""
 
+    def sessions(self) -> list[int]:
+        """The ids of the sessions that live."""
+
+    def session(self, id: int) -> Session | None:
+        """A handle for one of them."""
+
     def fileno(self) -> int:
         """An eventfd that is readable when :meth:`drain` has something to give."""
 

@@ -138,14 +138,26 @@ class DataPlane:
         """
         return self._relay.open(policy, a, b, tos, idle_seconds)
 
+    def sessions(self) -> list[int]:
+        """The numbers of the sessions that live."""
+        return self._relay.sessions()
+
+    def session(self, number: int) -> Session | None:
+        """A handle for one of them."""
+        return self._relay.session(number)
+
+    def notices(self) -> list[Notice]:
+        """Take what waits to be delivered."""
+        return [Notice(*notice) for notice in self._relay.drain()]
+
     def counters(self) -> dict[str, int]:
         """Totals of all threads since the start."""
         return self._relay.counters()
 
     def catch_up(self) -> None:
         """Deliver what waits now: a re-offer may come on the heels of the loss it is to cure."""
-        for notice in self._relay.drain():
-            self._deliver(Notice(*notice))
+        for notice in self.notices():
+            self._deliver(notice)
 
     def _on_ready(self) -> None:
         # Clear the counter first: a notice pushed in between signals again.

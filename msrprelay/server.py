@@ -32,8 +32,9 @@ from .rpc.jsonrpc_server import JsonRpcServer
 from .rpc.ng import NgResponder, NgUdpServer
 from .rpc.ng_streams import NgStreamServer
 from .rpc.reply_cache import ReplyCache
-from .sessions import Admission, Ports, Sessions
+from .sessions import Admission, Ledger, Ports, Sessions
 from .settings import engine_config, room, rules
+from .state import State
 from .strain import Strain
 from .surface import Surface
 
@@ -119,18 +120,27 @@ class RelayProcess:
         ports = range(config.port_min, config.port_max + 1)
         rest = config.timers.port_quarantine
         pools = {interface: PortPool(ports, quarantine=rest) for interface in config.interface}
+        self.state = State(Path(config.state_dir) if config.state_dir else None)
+        ledger = Ledger(self.state.journal)
         self.sessions = Sessions(
             rules(config),
-            Ports(self.dataplane, pools, clock),
+            Ports(self.dataplane, pools, clock, ledger),
             self._scheduler,
             resolve,
             self.admission,
             self.feed,
+            ledger,
         )
         self.dispatcher = Dispatcher(Surface(self.sessions, self.statistics, self.limits))
         limits = config.limits
-        self.cache = ReplyCache(lifetime=config.timers.reply_cache, capacity=limits.reply_cache)
-        self.responder = NgResponder(self.dispatcher, self.cache, longest=limits.ng_datagram)
+        self.cache = ReplyCache(
+            lifetime=config.timers.reply_cache,
+            capacity=limits.reply_cache,
+            journal=self.state.journal,
+        )
+        self.responder = NgResponder(
+            self.dispatcher, self.cache, longest=limits.ng_datagram, flush=self.state.flush
+        )
         self.ng = NgUdpServer(self.responder, config.listen_ng)
         self.ng_streams = NgStreamServer(
             self.responder,
@@ -138,13 +148,14 @@ class RelayProcess:
             most_connections=limits.ng_connections,
             clock=clock,
         )
-        self.jsonrpc = JsonRpcResponder(self.dispatcher)
+        self.jsonrpc = JsonRpcResponder(self.dispatcher, flush=self.state.flush)
         self.control = control_server(self.jsonrpc, self.feed, config)
         self.http = http_server(self.responder, config)
         self.webhooks = webhooks(self.feed, config)
 
     async def start(self) -> None:
         """Open the control sockets, the last thing: whoever asks finds everything there."""
+        self.state.restore(self.sessions, self.cache, self.dataplane)
         self.dataplane.start(self.sessions.notice)
         self._sample()
         loop = asyncio.get_running_loop()
@@ -177,6 +188,7 @@ class RelayProcess:
         if self.control is not None:
             await self.control.close()
         self.dataplane.stop()
+        self.state.close()
         log.info("stopped")
 
     def drain(self) -> None:
@@ -232,6 +244,7 @@ class RelayProcess:
                 "hits": self.cache.hits,
                 "dropped-early": self.cache.dropped_early,
             },
+            "state": self.state.figures(),
             "webhooks": [dict(hook.counts) for hook in self.webhooks],
             "statistics": rtpengine_statistics(
                 uptime, sessions.live, sessions.counts, sessions.call_seconds, engine, commands
@@ -271,6 +284,7 @@ class RelayProcess:
 
     def _sample(self) -> None:
         self.strain.sample()
+        self.state.tick()
         self.systemd.status(f"{self.sessions.live} calls")
         self._scheduler.call_at(self._scheduler.time() + SAMPLING, self._sample)
 

@@ -13,7 +13,6 @@ UNSERVED = frozenset(
     {
         "keeper",
         "limits.buffer-budget",
-        "state-dir",
     }
 )
 

@@ -8,8 +8,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import NamedTuple
 
+import msgspec
+
+from ..journal import Entry as Record
+from ..journal import Journal
+
+# The first octet of its keys in the journal.
+REPLY = b"r"
 # What an entry costs besides its bytes (objects, hash tables).
 OVERHEAD = 500
 
@@ -37,7 +45,15 @@ class ReplyCache:
     ``now`` is in seconds of any clock that does not go back, the same in every call.
     """
 
-    def __init__(self, *, lifetime: float = 60.0, capacity: int = 64 << 20) -> None:
+    def __init__(
+        self,
+        *,
+        lifetime: float = 60.0,
+        capacity: int = 64 << 20,
+        journal: Journal | None = None,
+    ) -> None:
+        """``journal`` keeps the replies for a process after this one."""
+        self._journal = journal
         self.lifetime = lifetime
         self.capacity = capacity
         self.size = 0
@@ -62,17 +78,19 @@ class ReplyCache:
         Nothing is kept that alone is above the capacity.
         """
         self._expire(now)
-        if key in self._entries:
-            self._drop(key)
-        cost = weight(key, reply)
-        if cost > self.capacity:
-            return
-        while self.size + cost > self.capacity:
-            self._drop(next(iter(self._entries)))
-            self.dropped_early += 1
-        self._entries[key] = Entry(reply, now + self.lifetime)
-        self._bodies[key[:4]] = key.digest
-        self.size += cost
+        entry = Entry(reply, now + self.lifetime)
+        if self._keep(key, entry) and self._journal is not None:
+            self._journal.put(name(key), reply, entry.until)
+
+    def restore(self, records: Mapping[bytes, Record], shift: float) -> None:
+        """Keep what another process wrote into its journal, ``shift`` added to every time."""
+        found = (
+            (msgspec.msgpack.decode(name_[len(REPLY) :], type=Key), Entry(value, until + shift))
+            for name_, (value, until) in records.items()
+            if name_.startswith(REPLY) and value is not None
+        )
+        for key, entry in sorted(found, key=lambda each: each[1].until):
+            self._keep(key, entry)
 
     def reused(self, key: Key) -> bool:
         """Whether the cookie came lately with another body: its sender counts in step with one."""
@@ -80,6 +98,20 @@ class ReplyCache:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def _keep(self, key: Key, entry: Entry) -> bool:
+        if key in self._entries:
+            self._drop(key)
+        cost = weight(key, entry.reply)
+        if cost > self.capacity:
+            return False
+        while self.size + cost > self.capacity:
+            self._drop(next(iter(self._entries)))
+            self.dropped_early += 1
+        self._entries[key] = entry
+        self._bodies[key[:4]] = key.digest
+        self.size += cost
+        return True
 
     def _expire(self, now: float) -> None:
         while self._entries:
@@ -92,11 +124,18 @@ class ReplyCache:
         self.size -= weight(key, self._entries.pop(key).reply)
         if self._bodies.get(key[:4]) == key.digest:
             del self._bodies[key[:4]]
+        if self._journal is not None:
+            self._journal.forget(name(key))
 
 
 def digest(body: bytes) -> bytes:
     """64 bits of hash, the same in every process: a successor knows its predecessor's replies."""
     return hashlib.blake2b(body, digest_size=8).digest()
+
+
+def name(key: Key) -> bytes:
+    """The entry's key in the journal."""
+    return REPLY + msgspec.msgpack.encode(key)
 
 
 def weight(key: Key, reply: bytes) -> int:

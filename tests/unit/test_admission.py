@@ -8,8 +8,8 @@ from msrprelay.errors import CommandError
 from msrprelay.sessions import Admission, Room
 from msrprelay.strain import Strained
 
-from .session_fakes import Lab, answer, delete, drain, offer
-from .test_sessions import refusal, send
+from .session_fakes import Lab, answer, delete, drain, offer, send
+from .test_sessions import refusal
 
 
 def admission(room: Room) -> tuple[Admission, list[float]]:

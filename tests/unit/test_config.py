@@ -190,7 +190,7 @@ def test_the_command_line_wins() -> None:
             "limits.header-line: is above limits.header-block",
             id="line-above-block",
         ),
-        pytest.param('state-dir = "/x"', "state-dir: is not served by this version", id="unserved"),
+        pytest.param("keeper = true", "keeper: is not served by this version", id="unserved"),
         pytest.param("keeper = true", "keeper: is not served by this version", id="no-keeper-yet"),
         pytest.param("limits = 3", "limits: unknown key", id="no-table"),
     ],

@@ -59,9 +59,12 @@ def test_nothing_is_written_before_the_flush(journal: Journal) -> None:
 def test_a_flush_is_one_write(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     writes: list[int] = []
     pwrite = os.pwrite
-    monkeypatch.setattr(
-        os, "pwrite", lambda fd, data, at: writes.append(len(data)) or pwrite(fd, data, at)
-    )
+
+    def write(fd: int, data: Any, at: int) -> int:
+        writes.append(len(data))
+        return pwrite(fd, data, at)
+
+    monkeypatch.setattr(os, "pwrite", write)
     for number in range(10):
         journal.put(b"%d" % number, bytes(100))
     journal.drop(b"3")
