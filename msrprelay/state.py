@@ -133,6 +133,8 @@ class State:
         self._tell_torn(self._found)
         if self._adopted:
             self.journal = journal
+        else:
+            journal.close()
 
     def _read(self, disk: DiskCopy) -> None:
         try:

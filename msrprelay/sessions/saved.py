@@ -54,7 +54,6 @@ class SavedSection(Struct, frozen=True, array_like=True):
     draining: list[int]
     alive: list[int]
     unanswered: bool
-    joined: bool
     waiting: bool
     reason: str | None
     earlier: tuple[int, int, int]

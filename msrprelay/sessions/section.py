@@ -336,7 +336,6 @@ class Section:
             list(self._draining),
             list(self._alive),
             self._unanswered,
-            self.joined,
             self.waiting,
             self.reason,
             (earlier.octets, earlier.chunks, earlier.errors),
@@ -370,7 +369,7 @@ class Section:
         section._draining = {number: session(number) for number in saved.draining}
         section._alive = set(saved.alive)
         section._unanswered, section.reason = saved.unanswered, saved.reason
-        section.joined, section.waiting = saved.joined, saved.waiting
+        section.waiting = saved.waiting
         section.earlier = Relayed(*saved.earlier)
         section._expected = {s: leg.expected for s, leg in zip(SIDES, saved.legs, strict=True)}
         section._names = tuple(saved.unresolved)

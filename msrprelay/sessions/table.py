@@ -88,8 +88,11 @@ class Sessions:
         room = self._rules.sections_per_call - sum(1 for _ in call.sections())
         try:
             rewritten = branch.offer(self._scheduler.time(), request, description, room)
-        except TooManySections:
-            self._calls.counts["refused-sessions-per-call"] += 1
+        except CommandError as refused:
+            if isinstance(refused, TooManySections):
+                self._calls.counts["refused-sessions-per-call"] += 1
+            # What was opened for it is leaving.
+            self._calls.record(call)
             raise
         if branch not in call.branches.values():
             call.branches[request.via_branch] = branch
@@ -112,6 +115,7 @@ class Sessions:
         except CommandError as refused:
             if refused.reason == NEEDS_AWARE:
                 self._calls.tell("needs-aware-reoffer", call)
+            self._calls.record(call)
             raise
         for warning in rewritten.warnings:
             if "dial-denied" in warning:

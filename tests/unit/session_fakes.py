@@ -237,10 +237,19 @@ class Lab:
     def _end(self) -> None:
         for work in self.clock.spawned:
             work.close()  # type: ignore[attr-defined]
+        if self.state.journal is not None:
+            self.state.journal.close()
         self.clock = Clock(self.clock.now)
 
     def _hold(self, name: str, fd: int) -> None:
+        if name in self._held:
+            os.close(self._held[name])
         self._held[name] = os.dup(fd)
+
+    def __del__(self) -> None:
+        self._end()
+        for fd in self._held.values():
+            os.close(fd)
 
     def _begin(self, state: State) -> None:
         self.state = state

@@ -148,6 +148,18 @@ def test_a_session_that_ended_unseen_ends_for_a_reason_of_its_own() -> None:
     assert send(lab, listing()) == {"calls": []}
 
 
+def test_a_session_that_ended_unseen_while_it_waited_ends_its_call_at_once() -> None:
+    lab = Lab()
+    send(lab, offer())
+    send(lab, answer())
+    lab.join(lab.plane.opened[0])
+    lab.wait(lab.plane.opened[0])
+    lab.plane.opened[0].state = "closed"
+    lab.kill()
+    lab.clock.pass_time(0.0)
+    assert send(lab, listing()) == {"calls": []}
+
+
 def test_a_session_that_ended_after_the_adoption_ends_for_what_the_engine_says() -> None:
     lab = Lab()
     send(lab, offer())
@@ -171,6 +183,37 @@ def test_the_figures_of_a_session_that_has_ended_survive() -> None:
     assert after["totals"] == before["totals"]
     (told,) = after["msrp"]["sessions"]
     assert (told["state"], told["reason"]) == ("closed", "hangup")
+
+
+def test_the_figures_of_what_a_call_no_longer_has_survive() -> None:
+    lab = Lab()
+    send(lab, offer(sdp(sections=2)))
+    send(lab, answer(sdp("203.0.113.9", 9000, session_id="bobid", sections=2)))
+    send(lab, offer(to_tag="bob"))
+    send(lab, answer())
+    lab.settle()
+    before: Any = send(lab, query())
+    assert len(before["msrp"]["sessions"]) == 2
+    lab.kill()
+    after: Any = send(lab, query())
+    assert after["totals"] == before["totals"]
+    assert [each["section"] for each in after["msrp"]["sessions"]] == [0, 1]
+
+
+def test_the_figures_of_replaced_legs_survive() -> None:
+    lab = Lab()
+    send(lab, offer(policy="sessmatch"))
+    send(lab, answer())
+    old = lab.plane.opened[0]
+    lab.join(old)
+    send(lab, offer(MOVED_ALICE, to_tag="bob"))
+    send(lab, answer())
+    lab.join(lab.plane.opened[1])
+    send(lab, answer())
+    lab.kill()
+    lab.close(old, "deleted")
+    totals: Any = send(lab, delete())["totals"]
+    assert totals["RTP"] == {"bytes": 40, "packets": 4, "errors": 0}
 
 
 def test_ports_of_an_ended_call_stay_leased_until_the_engine_has_closed_them() -> None:
