@@ -31,7 +31,11 @@ class Interface:
 
     def __str__(self) -> str:
         """As :meth:`parse` reads it."""
-        return f"{self.name}/{self.address}!{self.advertised}"
+        return self.text
+
+    def __hash__(self) -> int:
+        # Every lease looks its pool up by it, and an address is slow to hash.
+        return hash(self.text)
 
     @property
     def family(self) -> Family:

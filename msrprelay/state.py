@@ -6,7 +6,9 @@ which nothing but the disk is left.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -66,14 +68,15 @@ class State:
     def restore(self, sessions: Sessions, cache: ReplyCache, dataplane: DataPlane) -> None:
         """Go on where the process before this one has stopped; then keep the disk up to date."""
         entries = {} if self._found is None else self._found.entries
-        if self._adopted:
-            sessions.go_on(entries, dataplane, dataplane.notices)
-            cache.restore(entries, 0.0)
-        elif entries:
-            shift = self._shift()
-            self._carry_over(shift)
-            sessions.begin_again(entries, shift)
-            cache.restore(entries, shift)
+        with uncollected():
+            if self._adopted:
+                sessions.go_on(entries, dataplane, dataplane.notices)
+                cache.restore(entries, 0.0)
+            elif entries:
+                shift = self._shift()
+                self._carry_over(shift)
+                sessions.begin_again(entries, shift)
+                cache.restore(entries, shift)
         if self._found is not None:
             log.info("state restored", calls=sessions.live, replies=len(cache), cold=self._cold)
         self._found = None
@@ -163,3 +166,14 @@ class State:
         for key, (value, until) in self._found.entries.items():
             if value is not None and until and until + shift > now:
                 self.journal.put(key, value, until + shift)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """What is made here stays: looking for cycles among it would take longer than making it."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()

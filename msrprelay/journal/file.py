@@ -23,6 +23,10 @@ _PLACES = (64, 128)
 _HEAD = struct.Struct("<QQI")
 
 
+# Where a record is, how long, and until when it counts (0: for ever).
+Place = tuple[int, int, float]
+
+
 class Unreadable(Exception):
     """No journal, or one of another version; says which."""
 
@@ -30,12 +34,12 @@ class Unreadable(Exception):
 class Found(NamedTuple):
     """What a journal holds: every key that is there, with its newest value.
 
-    ``head`` and ``end`` are where its records begin and end; ``places`` where each key's record is
-    and how long. ``torn`` bytes behind the end are no records.
+    ``head`` and ``end`` are where its records begin and end; ``torn`` bytes behind the end are no
+    records.
     """
 
     entries: dict[bytes, Entry]
-    places: dict[bytes, tuple[int, int]]
+    places: dict[bytes, Place]
     turn: int
     head: int
     end: int
@@ -63,7 +67,7 @@ def read(fd: int) -> Found:
     turn, head = _head(page)
     data = _read(fd, head, max(0, os.fstat(fd).st_size - head))
     entries: dict[bytes, Entry] = {}
-    places: dict[bytes, tuple[int, int]] = {}
+    places: dict[bytes, Place] = {}
     end = 0
     for found in frames(data):
         end = found.offset + found.size
@@ -72,7 +76,7 @@ def read(fd: int) -> Found:
             places.pop(found.key, None)
         else:
             entries[found.key] = found.entry
-            places[found.key] = (head + found.offset, found.size)
+            places[found.key] = (head + found.offset, found.size, found.entry.until)
     return Found(entries, places, turn, head, head + end, len(data) - end)
 
 

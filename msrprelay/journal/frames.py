@@ -31,12 +31,12 @@ class Frame(NamedTuple):
     entry: Entry
 
 
-def frame(key: bytes, entry: Entry) -> bytes:
+def frame(key: bytes, value: bytes | None, until: float = 0.0) -> bytes:
     """The bytes of one record."""
-    value = entry.value or b""
-    said = _BODY.pack(len(key) + len(value), len(key), entry.value is None, entry.until)
-    checksum = zlib.crc32(value, zlib.crc32(key, zlib.crc32(said)))
-    return b"".join((_SUM.pack(checksum), said, key, value))
+    gone, value = value is None, value or b""
+    said = _BODY.pack(len(key) + len(value), len(key), gone, until) + key
+    checksum = zlib.crc32(value, zlib.crc32(said))
+    return b"".join((_SUM.pack(checksum), said, value))
 
 
 def frames(data: bytes) -> Iterator[Frame]:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import msgspec
 
 from .file import FIRST, Found, read, write_head, write_title
-from .frames import Entry, frame, keys, size_of
+from .frames import frame, keys, size_of
 from .moment import Moment
 
 # Bytes that need not count before anything is cleared away.
@@ -56,10 +56,9 @@ class Journal:
         self._tail = self._end = found.end
         self._waiting: list[bytes] = []
         self._places = found.places
-        self._counting = sum(size for _, size in found.places.values())
-        self._expiring = [(entry.until, key) for key, entry in found.entries.items() if entry.until]
+        self._counting = sum(size for _, size, _ in found.places.values())
+        self._expiring = [(until, key) for key, (_, _, until) in found.places.items() if until]
         heapq.heapify(self._expiring)
-        self._untils = {key: until for until, key in self._expiring}
         self._told = float("-inf")
 
     @classmethod
@@ -91,23 +90,31 @@ class Journal:
 
     def put(self, key: bytes, value: bytes, until: float = 0.0) -> None:
         """Keep ``value`` under ``key``; from ``until`` on (0: never) it need not be kept."""
-        self._append(key, frame(key, Entry(value, until)))
+        if self.ended:
+            return
+        record = frame(key, value, until)
+        size = len(record)
+        before = self._places.get(key)
+        self._counting += size if before is None else size - before[1]
+        self._places[key] = (self._end, size, until)
+        self._end += size
+        self._waiting.append(record)
         if until:
-            self._untils[key] = until
             heapq.heappush(self._expiring, (until, key))
 
     def drop(self, key: bytes) -> None:
         """Forget what is under ``key``, also after a restart."""
-        if key in self._places:
+        if key in self._places and not self.ended:
             self.forget(key)
-            self._write_later(frame(key, Entry(None)))
+            record = frame(key, None)
+            self._end += len(record)
+            self._waiting.append(record)
 
     def forget(self, key: bytes) -> None:
         """Keep what is under ``key`` no longer than it costs nothing."""
         place = self._places.pop(key, None)
         if place is not None:
             self._counting -= place[1]
-            self._untils.pop(key, None)
 
     def flush(self) -> None:
         """Write what waits, with one system call as a rule. Never raises."""
@@ -116,7 +123,7 @@ class Journal:
         now = self._clock()
         if now.monotonic - self._told >= TIMING:
             self._told = now.monotonic
-            self._append(TIME, frame(TIME, Entry(msgspec.msgpack.encode(now))))
+            self.put(TIME, msgspec.msgpack.encode(now))
         self._expire(now.monotonic)
         try:
             head = self._clear()
@@ -145,18 +152,6 @@ class Journal:
         """Close the file."""
         os.close(self.fd)
 
-    def _append(self, key: bytes, record: bytes) -> None:
-        self.forget(key)
-        self._places[key] = (self._end, len(record))
-        self._counting += len(record)
-        self._write_later(record)
-
-    def _write_later(self, record: bytes) -> None:
-        if self.ended:
-            return
-        self._waiting.append(record)
-        self._end += len(record)
-
     def _write(self) -> None:
         data = memoryview(b"".join(self._waiting))
         at = self._tail
@@ -170,7 +165,8 @@ class Journal:
     def _expire(self, now: float) -> None:
         while self._expiring and self._expiring[0][0] <= now:
             until, key = heapq.heappop(self._expiring)
-            if self._untils.get(key) == until:
+            place = self._places.get(key)
+            if place is not None and place[2] == until:
                 self.forget(key)
 
     def _clear(self) -> int:
@@ -184,8 +180,9 @@ class Journal:
         for offset, size, key in keys(data):
             place = self._places.get(key)
             if place is not None and place[0] == head + offset:
-                self._places[key] = (self._end, size)
-                self._write_later(data[offset : offset + size])
+                self._places[key] = (self._end, size, place[2])
+                self._end += size
+                self._waiting.append(data[offset : offset + size])
             end = head + offset + size
         return end
 

@@ -15,7 +15,7 @@ RECORDS = st.lists(st.tuples(st.binary(max_size=20), ENTRIES), max_size=6)
 
 
 def written(records: list[tuple[bytes, Entry]]) -> bytes:
-    return b"".join(frame(key, entry) for key, entry in records)
+    return b"".join(frame(key, *entry) for key, entry in records)
 
 
 def found(data: bytes) -> list[tuple[bytes, Entry]]:

@@ -94,7 +94,7 @@ def request(step: Step) -> Any:
         return delete(**ids, **tags)
     if what == "terminate":
         return terminate(call)
-    return rollback(**ids) if what == "rollback" else query(**ids)
+    return rollback(**ids) if what == "rollback" else query(call)
 
 
 # Chance, the time of day, and the event ring, which ends with a session that nobody has any more.
