@@ -88,7 +88,7 @@ def adopt(link: Link, config: Any) -> Relay | None:
     if not link.engine:
         return None
     try:
-        return Relay.adopt(config, link.fileno(), link.engine)
+        return Relay.adopt(config, link.fileno(), link.engine, link.crashed)
     except ValueError as error:
         log("error", "what is held cannot be read, sessions end", reason=str(error))
         link.drop_engine()
