@@ -409,7 +409,7 @@ def test_without_another_word_it_becomes_the_keeper(
     run: list[object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     became: list[list[str]] = []
-    monkeypatch.setattr(daemon.os, "execv", lambda _program, command: became.append(command))
+    monkeypatch.setattr("os.execv", lambda _program, command: became.append(command))
     path = tmp_path / "m.toml"
     path.write_text('interface = "192.0.2.1"\n[timers]\nupgrade = 3\n')
     start("--config", str(path), "--port-max=20100")

@@ -14,8 +14,8 @@ PACKAGE = ROOT / "msrprelay"
 
 # Bottom first; a room may import only rooms on lower floors (and itself).
 FLOORS: list[set[str]] = [
-    {"_native", "commands", "errors", "events", "keeper", "notify", "printable"},
-    {"framing", "keeping", "roles", "uri"},
+    {"_native", "commands", "errors", "events", "notify", "printable", "wire"},
+    {"framing", "keeper", "keeping", "roles", "uri"},
     {"sdp"},
     {"offer_answer"},
     {"dial", "interfaces", "log", "ports", "strain"},

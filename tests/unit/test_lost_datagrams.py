@@ -206,7 +206,7 @@ def played(kinds: list[str], seed: int, *, faulty: bool) -> tuple[Lab, list[Work
     """The relay after all stories have been told and all timers have passed."""
     lab = Lab(ports=8 * len(kinds))
     responder = NgResponder(
-        Dispatcher(Surface(lab.sessions, dict, dict), clock=lab.clock.time),
+        Dispatcher(Surface(lab.sessions, dict, dict, dict), clock=lab.clock.time),
         ReplyCache(),
         clock=lab.clock.time,
     )
