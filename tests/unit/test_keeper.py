@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from msrprelay import wire
-from msrprelay.keeper import Inventory, Keeper, Process, words
+from msrprelay.holding import Inventory, Process
+from msrprelay.keeper import Keeper, words
 from msrprelay.wire import HEAD, HELD, HOLD, LABEL, MOST, pack, receive, send, unpack
 
 A, B = b"a" * LABEL, b"b" * LABEL

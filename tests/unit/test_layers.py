@@ -15,8 +15,8 @@ PACKAGE = ROOT / "msrprelay"
 # Bottom first; a room may import only rooms on lower floors (and itself).
 FLOORS: list[set[str]] = [
     {"_native", "commands", "errors", "events", "notify", "printable", "wire"},
-    {"framing", "keeper", "keeping", "roles", "uri"},
-    {"sdp"},
+    {"framing", "holding", "keeping", "roles", "uri"},
+    {"keeper", "sdp"},
     {"offer_answer"},
     {"dial", "interfaces", "log", "ports", "strain"},
     {"config", "dataplane"},
