@@ -35,10 +35,12 @@ from .rpc.ng import NgResponder, NgUdpServer
 from .rpc.ng_streams import NgStreamServer
 from .rpc.reply_cache import ReplyCache
 from .rpc.sockets import Sockets
-from .sessions import Admission, Ports, Sessions
-from .settings import engine_config, remembrance, room, rules
+from .sessions import Admission, Ledger, Ports, Sessions
+from .settings import buffer_budget, engine_config, remembrance, room, rules
+from .state import State
 from .strain import Strain
 from .surface import Surface
+from .timers import Timers
 
 if TYPE_CHECKING:
     from .rpc.http import HttpServer
@@ -92,6 +94,7 @@ class LoopScheduler:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._timers = Timers(self._loop)
         # A task nobody holds may be collected before it is done.
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -101,7 +104,7 @@ class LoopScheduler:
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Callable[[], None]:
         """Call back at ``when``; gives what cancels it."""
-        return self._loop.call_at(when, callback).cancel
+        return self._timers.call_at(when, callback)
 
     def spawn(self, work: Awaitable[None]) -> None:
         """Run ``work`` beside everything else."""
@@ -134,23 +137,37 @@ class RelayProcess:
         kept = None if link is None else Kept(link.fileno(), engine)
         self.dataplane = DataPlane(engine_config(config), kept)
         self.strain = Strain(cpu=config.limits.cpu, free_memory=config.limits.free_memory)
-        self.admission = Admission(room(config), clock, self.strain.reason)
+        self.admission = Admission(room(config), clock, self.strain.reason, self.strain.taken)
         ports = range(config.port_min, config.port_max + 1)
         rest = config.timers.port_quarantine
         pools = {interface: PortPool(ports, quarantine=rest) for interface in config.interface}
+        self.state = State(
+            Path(config.state_dir) if config.state_dir else None,
+            inherited=None if link is None else link.inherited,
+            hold=None if link is None else link.hold,
+            adopted=engine is not None,
+        )
+        ledger = Ledger(self.state.journal)
         self.sessions = Sessions(
             rules(config),
-            Ports(self.dataplane, pools, clock),
+            Ports(self.dataplane, pools, clock, ledger),
             self._scheduler,
             resolve,
             self.admission,
             self.feed,
+            ledger,
         )
         surface = Surface(self.sessions, self.statistics, self.limits, self.upgrade)
         self.dispatcher = Dispatcher(surface)
         limits = config.limits
-        self.cache = ReplyCache(lifetime=config.timers.reply_cache, capacity=limits.reply_cache)
-        self.responder = NgResponder(self.dispatcher, self.cache, longest=limits.ng_datagram)
+        self.cache = ReplyCache(
+            lifetime=config.timers.reply_cache,
+            capacity=limits.reply_cache,
+            journal=self.state.journal,
+        )
+        self.responder = NgResponder(
+            self.dispatcher, self.cache, longest=limits.ng_datagram, flush=self.state.flush
+        )
         self.sockets = Sockets(link)
         self.ng = NgUdpServer(self.responder, config.listen_ng, self.sockets)
         self.ng_streams = NgStreamServer(
@@ -160,13 +177,14 @@ class RelayProcess:
             clock=clock,
             sockets=self.sockets,
         )
-        self.jsonrpc = JsonRpcResponder(self.dispatcher)
+        self.jsonrpc = JsonRpcResponder(self.dispatcher, flush=self.state.flush)
         self.control = control_server(self.jsonrpc, self.feed, config, self.sockets)
         self.http = http_server(self.responder, config, self.sockets)
         self.webhooks = webhooks(self.feed, config)
 
     async def start(self) -> None:
         """Open the control sockets, the last thing: whoever asks finds everything there."""
+        self.state.restore(self.sessions, self.cache, self.dataplane)
         self.dataplane.start(self.sessions.notice)
         self._sample()
         loop = asyncio.get_running_loop()
@@ -208,6 +226,7 @@ class RelayProcess:
         if self.control is not None:
             await self.control.close()
         self.dataplane.stop()
+        self.state.close()
         log.info("stopped")
 
     def drain(self) -> None:
@@ -291,6 +310,7 @@ class RelayProcess:
                 "hits": self.cache.hits,
                 "dropped-early": self.cache.dropped_early,
             },
+            "state": self.state.figures(),
             "webhooks": [dict(hook.counts) for hook in self.webhooks],
             "statistics": rtpengine_statistics(
                 uptime, sessions.live, sessions.counts, sessions.call_seconds, engine, commands
@@ -310,7 +330,10 @@ class RelayProcess:
             "limits.ng-message": self.responder.counts["message-too-long"],
             "limits.reply-cache": self.cache.dropped_early,
         }
-        effective = {"limits.sessions": float(self.admission.room.most_sessions)}
+        effective = {
+            "limits.buffer-budget": float(buffer_budget(self.config)),
+            "limits.sessions": float(self.admission.room.most_sessions),
+        }
         return {"limits": list(configuration.limit_rows(self.config, effective, refusals))}
 
     async def _listen(self) -> None:
@@ -332,6 +355,7 @@ class RelayProcess:
 
     def _sample(self) -> None:
         self.strain.sample()
+        self.state.tick()
         self.systemd.status(f"{self.sessions.live} calls")
         self._scheduler.call_at(self._scheduler.time() + SAMPLING, self._sample)
 

@@ -49,6 +49,9 @@ def octets(default: int, what: str, *, unit: str = "bytes", live: bool = False) 
     return option(default, what, size, unit=unit, live=live)
 
 
+_LOAD = "of sessions, descriptors or memory taken: no new call from here on"
+
+
 @dataclass(frozen=True, slots=True)
 class Timers:
     """Seconds. ``[timers]`` of the file."""
@@ -95,12 +98,16 @@ class Limits:
     sessions: int = count(0, "sessions; 0: what the file descriptor limit allows", live=True)
     sessions_per_call: int = count(16, "sessions of one call-id", live=True)
     offers_per_second: int = count(0, "offers; 0: no limit", unit="per second", live=True)
+    load: int = count(80, _LOAD, unit="%", live=True)
+    load_emergency: int = count(95, "the same for emergency calls", unit="%", live=True)
     cpu: int = count(0, "processors' time that may be busy; 0: no limit", unit="%", live=True)
     free_memory: int = octets(64 << 20, "memory that must be free for a new call", live=True)
     session_bytes: int = octets(0, "bytes of one session; 0: no limit")
     session_rate: int = octets(0, "speed of one session; 0: no limit", unit="bytes/s")
     leg_buffer: int = octets(512 << 10, "socket buffer of a leg and direction, effective")
-    buffer_budget: int = octets(0, "socket buffers together; 0: half of tcp_mem's pressure mark")
+    buffer_budget: int = octets(
+        0, "held by stalled legs together; 0: half of tcp_mem's pressure mark"
+    )
 
 
 @dataclass(frozen=True, slots=True)

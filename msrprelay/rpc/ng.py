@@ -47,8 +47,13 @@ class NgResponder:
         *,
         longest: int = 64 << 10,
         clock: Callable[[], float] = time.monotonic,
+        flush: Callable[[], None] = lambda: None,
     ) -> None:
-        """``longest``: bytes of the longest datagram that is read."""
+        """``longest``: bytes of the longest datagram that is read.
+
+        ``flush`` is called before a reply is given away.
+        """
+        self._flush = flush
         self._dispatcher = dispatcher
         self._cache = cache
         self._longest = longest
@@ -90,15 +95,19 @@ class NgResponder:
         payload, lasting = self._perform(body, origin)
         reply = b"%s %s" % (cookie, payload)
         if largest is not None and len(reply) > largest:
+            self._flush()
             payload = encode(refusal("Reply too long for a datagram"), encoding_of(body))
             return b"%s %s" % (cookie[:256], payload)
         if lasting:
             self._cache.store(key, reply, now)
+        self._flush()
         return reply
 
     def plain(self, body: bytes, origin: Origin) -> bytes:
         """The reply to a message without a cookie: nobody repeats it, nothing is kept."""
-        return self._perform(body, origin)[0]
+        reply = self._perform(body, origin)[0]
+        self._flush()
+        return reply
 
     def refuse(self, reason: str, origin: Origin) -> bytes:
         """The reply to what is no message."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from . import exchanges, tables
+from . import exchanges, promises, tables
 from .pages import DOCS, check, masked
 
 LOG_LINES = {
@@ -61,11 +61,18 @@ def test_operations() -> None:
         "options": tables.option_table(limits=False),
         "limits": tables.option_table(limits=True),
         "log": tables.log_table(LOG_LINES),
+        "slow-readers": tables.slow_reader_table(),
     }
     check("operations.md", parts)
 
 
-@pytest.mark.parametrize("page", ["your-own-b2bua.md", "control-protocol.md", "operations.md"])
+def test_reliability() -> None:
+    check("reliability.md", {"promises": promises.promise_table()})
+
+
+@pytest.mark.parametrize(
+    "page", ["your-own-b2bua.md", "control-protocol.md", "operations.md", "reliability.md"]
+)
 def test_links_lead_somewhere(page: str) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", (DOCS / page).read_text()):
         name, _, heading = target.partition("#")

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from msrprelay import config as configuration
 from msrprelay.config import Config, changes, limit_rows, load, load_file, reloaded, warnings
 from msrprelay.config.options import known
-from msrprelay.config.rules import UNSERVED
 from msrprelay.config.units import seconds, show, size
 from msrprelay.errors import ConfigError
 
@@ -60,7 +59,7 @@ def test_the_shipped_example_names_every_option_with_its_default() -> None:
     missing = {
         o.key for o in known() if not re.search(rf"^#? ?{o.key.split('.')[-1]} = ", text, re.M)
     }
-    assert missing - UNSERVED == {"msrp-path"}
+    assert missing == {"msrp-path"}
 
 
 def test_every_option_can_be_written() -> None:
@@ -193,7 +192,6 @@ def test_the_command_line_wins() -> None:
             "limits.header-line: is above limits.header-block",
             id="line-above-block",
         ),
-        pytest.param('state-dir = "/x"', "state-dir: is not served by this version", id="unserved"),
         pytest.param("limits = 3", "limits: unknown key", id="no-table"),
     ],
 )

@@ -14,14 +14,31 @@ PACKAGE = ROOT / "msrprelay"
 
 # Bottom first; a room may import only rooms on lower floors (and itself).
 FLOORS: list[set[str]] = [
+<<<<<<< HEAD
     {"_native", "commands", "errors", "events", "notify", "printable", "wire"},
     {"framing", "holding", "keeping", "roles", "uri"},
     {"keeper", "sdp"},
+=======
+    {
+        "_native",
+        "chance",
+        "commands",
+        "errors",
+        "events",
+        "keeper",
+        "notify",
+        "printable",
+        "timers",
+    },
+    {"framing", "keeping", "roles", "uri"},
+    {"sdp"},
+>>>>>>> main
     {"offer_answer"},
-    {"dial", "interfaces", "log", "ports", "strain"},
+    {"dial", "interfaces", "journal", "log", "ports", "strain"},
     {"config", "dataplane"},
     {"sessions"},
     {"figures", "rpc", "settings", "surface"},
+    {"state"},
     {"server"},
     {"client", "endpoint", "ladder"},
     {"demo", "doctor", "sippy"},
