@@ -15,7 +15,6 @@ from types import SimpleNamespace
 sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from msrprelay._native import Relay, __version__
-from msrprelay.keeper import log
 from msrprelay.keeping import Link, remembered
 
 TYPE_CHECKING = False
@@ -90,6 +89,8 @@ def adopt(link: Link, config: Any) -> Relay | None:
     try:
         return Relay.adopt(config, link.fileno(), link.engine, link.crashed)
     except ValueError as error:
+        from msrprelay.keeper import log
+
         log("error", "what is held cannot be read, sessions end", reason=str(error))
         link.drop_engine()
         return None

@@ -4,15 +4,10 @@ Run by its path (``python -I -S keeper.py SETTINGS COMMAND...``). It holds dupli
 pipes and memory for the relay process, looks into none of them, and gives them to the next one:
 after a crash, or when an upgrade has a successor prepared. It uses the standard library alone, has
 no threads, and imports nothing after its start: what is on disk may change under it.
-
-The wire is a socket pair (SOCK_SEQPACKET). A message is ``op, version, count`` (``<BBH``), as many
-labels of 16 bytes, and a payload; HOLD and HELD carry a descriptor for each label.
 """
 
 from __future__ import annotations
 
-import array
-import collections
 import collections.abc
 import contextlib
 import errno
@@ -22,21 +17,30 @@ import resource
 import select
 import signal
 import socket
-import struct
 import sys
 import time
 
-VERSION = 1
-HEAD = struct.Struct("<BBH")
-LABEL = 16
-# Descriptors of one message; the kernel takes 253.
-MOST = 250
-LONGEST = 1 << 16
+# Behind the standard library: what stands beside the package must not take its place.
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-# From the relay process.
-HOLD, DROP, READY, UPGRADE, BYE, PREPARED, REFUSED = 1, 2, 3, 4, 5, 7, 8
-# To the relay process.
-HELD, ALL, FAILED = 16, 17, 18
+from msrprelay.holding import Inventory, Process
+from msrprelay.wire import (
+    ALL,
+    BYE,
+    DROP,
+    FAILED,
+    HOLD,
+    PREPARED,
+    READY,
+    REFUSED,
+    UPGRADE,
+    Descriptors,
+    Labels,
+    pack,
+    receive,
+    send,
+    unpack,
+)
 
 # Seconds: one that dies sooner has not recovered.
 SOON = 1.0
@@ -47,47 +51,6 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.25, 10.0
 TURN = 256
 ENDING = (signal.SIGTERM, signal.SIGINT)
 SIGNALS = (*ENDING, signal.SIGHUP, signal.SIGUSR2)
-
-Labels = collections.abc.Sequence[bytes]
-Descriptors = collections.abc.Sequence[int]
-
-
-def pack(op: int, labels: Labels = (), payload: bytes = b"") -> bytes:
-    """A message."""
-    return HEAD.pack(op, VERSION, len(labels)) + b"".join(labels) + payload
-
-
-def unpack(message: bytes) -> tuple[int, list[bytes], bytes]:
-    """Op, labels and payload; op 0: it is no message of this version."""
-    if len(message) < HEAD.size:
-        return 0, [], b""
-    op, version, count = HEAD.unpack_from(message)
-    end = HEAD.size + count * LABEL
-    if version != VERSION or end > len(message):
-        return 0, [], b""
-    return op, [message[at : at + LABEL] for at in range(HEAD.size, end, LABEL)], message[end:]
-
-
-def send(
-    link: socket.socket, message: bytes, descriptors: Descriptors = (), flags: int = 0
-) -> None:
-    """Send a message whole; raises OSError."""
-    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
-    link.sendmsg([message], rights if descriptors else [], flags | socket.MSG_NOSIGNAL)
-
-
-def receive(link: socket.socket, flags: int = 0) -> tuple[bytes, list[int]]:
-    """The next message and its descriptors, which no child inherits; raises OSError.
-
-    Without anything: the other end is closed.
-    """
-    found = array.array("i")
-    space = socket.CMSG_SPACE(253 * found.itemsize)
-    message, ancillary, _, _ = link.recvmsg(LONGEST, space, flags | socket.MSG_CMSG_CLOEXEC)
-    for level, kind, content in ancillary:
-        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-            found.frombytes(content[: len(content) // found.itemsize * found.itemsize])
-    return message, list(found)
 
 
 def log(level: str, event: str, **fields: object) -> None:
@@ -107,88 +70,6 @@ def words(code: int | None) -> str:
     if code is None:
         return "ended"
     return f"ended with status {code}" if code >= 0 else f"killed by signal {-code}"
-
-
-class Inventory:
-    """What is held: a descriptor for each label."""
-
-    def __init__(self) -> None:
-        self._held: dict[bytes, int] = {}
-
-    def __len__(self) -> int:
-        return len(self._held)
-
-    def hold(self, labels: Labels, descriptors: Descriptors) -> None:
-        """Hold these from now on; a label that is there gets the new descriptor.
-
-        Where the process had no room for all descriptors, the last labels have none.
-        """
-        for label, descriptor in zip(labels, descriptors, strict=False):
-            self.drop([label])
-            self._held[label] = descriptor
-        for descriptor in descriptors[len(labels) :]:
-            os.close(descriptor)
-
-    def drop(self, labels: Labels) -> None:
-        """Close these; one that is not there does no harm."""
-        for label in labels:
-            descriptor = self._held.pop(label, None)
-            if descriptor is not None:
-                os.close(descriptor)
-
-    def clear(self) -> None:
-        """Close everything."""
-        self.drop(list(self._held))
-
-    def batches(self) -> list[list[bytes]]:
-        """All labels, as many at a time as one message takes."""
-        labels = list(self._held)
-        return [labels[at : at + MOST] for at in range(0, len(labels), MOST)]
-
-    def batch(self, labels: Labels) -> tuple[bytes, list[int]]:
-        """HELD with those of ``labels`` that are still there, and their descriptors."""
-        there = [label for label in labels if label in self._held]
-        return pack(HELD, there), [self._held[label] for label in there]
-
-
-class Process:
-    """A relay process as its keeper sees it."""
-
-    def __init__(self, pid: int, pidfd: int, link: socket.socket) -> None:
-        self.pid = pid
-        self.pidfd = pidfd
-        self.link = link
-        self.since = time.monotonic()
-        self.alive = True
-        # What it has said of itself; ``reason``: why it does not want to be the successor.
-        self.prepared = self.ready = self.leaving = False
-        self.reason = ""
-        # What waits to be sent: a message, or the labels of a batch.
-        self.outbox: collections.deque[bytes | list[bytes]] = collections.deque()
-
-    @classmethod
-    def start(cls, command: list[str], *options: str) -> Process:
-        """Start another one; raises OSError."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            theirs.set_inheritable(True)
-            arguments = [*command, f"--keeper={theirs.fileno()}", *options]
-            # A group of its own: Ctrl-C on a terminal is for the keeper, which passes it on.
-            pid = os.posix_spawn(command[0], arguments, os.environ, setpgroup=0, setsigmask=())
-        return cls(pid, os.pidfd_open(pid), ours)
-
-    def signal(self, number: int) -> None:
-        """Send a signal, if it is still there."""
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self.pidfd, number)
-
-    def reap(self) -> int | None:
-        """Wait for its end; gives its exit code, None where it is no child of ours."""
-        self.alive = False
-        try:
-            return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        except ChildProcessError:
-            return None
 
 
 class Keeper:

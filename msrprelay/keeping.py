@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from .keeper import (
+from .wire import (
     ALL,
     BYE,
     DROP,
@@ -25,7 +25,6 @@ from .keeper import (
     PREPARED,
     READY,
     REFUSED,
-    SIGNALS,
     UPGRADE,
     pack,
     receive,
@@ -43,6 +42,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ENGINE, CONTROL = b"e", b"c"
 # A label's name has no more bytes.
 LONGEST_NAME = LABEL - 1
+# A keeper that is starting takes these later.
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2)
 # Seconds: a keeper that dies sooner is not replaced at once, but after as long.
 SOON = 1.0
 LONGEST_PAUSE = 10.0

@@ -17,8 +17,8 @@ from typing import Any
 
 sys.path.append(str(Path(__file__).parents[2]))
 
-from msrprelay import keeper
-from msrprelay.keeper import pack, receive, send, unpack
+from msrprelay import wire
+from msrprelay.wire import pack, receive, send, unpack
 
 SOCKET, MEMORY, PIPE_EXIT, PIPE_ENTRY = (name.ljust(16, b"\0") for name in (b"s", b"m", b"x", b"e"))
 
@@ -43,13 +43,13 @@ class FakeRelay:
         if self.mode == "hang":
             time.sleep(600)
         if self.mode == "refuse":
-            send(self.link, pack(keeper.REFUSED, (), b"not like this"))
+            send(self.link, pack(wire.REFUSED, (), b"not like this"))
             sys.exit(1)
-        send(self.link, pack(keeper.PREPARED))
+        send(self.link, pack(wire.PREPARED))
 
     def take(self) -> None:
         op = 0
-        while op != keeper.ALL:
+        while op != wire.ALL:
             message, descriptors = receive(self.link)
             op, labels, payload = unpack(message)
             self.held.update(zip(labels, descriptors, strict=True))
@@ -64,7 +64,7 @@ class FakeRelay:
         self.hold({SOCKET: udp.detach(), MEMORY: memory, PIPE_EXIT: exit_, PIPE_ENTRY: entry})
 
     def hold(self, more: dict[bytes, int]) -> None:
-        send(self.link, pack(keeper.HOLD, list(more)), list(more.values()))
+        send(self.link, pack(wire.HOLD, list(more)), list(more.values()))
         self.held.update(more)
 
     def serve(self) -> None:
@@ -98,16 +98,16 @@ class FakeRelay:
     def hold_more(self, argument: bytes) -> object:
         """So many more, in the largest messages there may be."""
         labels = [b"n%015d" % number for number in range(int(argument))]
-        for at in range(0, len(labels), keeper.MOST):
-            batch = labels[at : at + keeper.MOST]
-            send(self.link, pack(keeper.HOLD, batch), [0] * len(batch))
+        for at in range(0, len(labels), wire.MOST):
+            batch = labels[at : at + wire.MOST]
+            send(self.link, pack(wire.HOLD, batch), [0] * len(batch))
         self.held.update(dict.fromkeys(labels, 0))
         return len(self.held)
 
     def drop(self, argument: bytes) -> object:
         labels = [b"n%015d" % number for number in range(int(argument))]
         for name in labels:
-            send(self.link, pack(keeper.DROP, [name]))
+            send(self.link, pack(wire.DROP, [name]))
         return len(labels)
 
     def say(self, argument: bytes) -> object:
@@ -116,13 +116,13 @@ class FakeRelay:
 
     def upgrade(self, _argument: bytes) -> object:
         """The reason of its failure; the process is killed where it works."""
-        send(self.link, pack(keeper.UPGRADE))
+        send(self.link, pack(wire.UPGRADE))
         op, _, payload = unpack(receive(self.link)[0])
-        assert op == keeper.FAILED
+        assert op == wire.FAILED
         return json.loads(payload)["reason"]
 
     def bye(self, argument: bytes) -> object:
-        send(self.link, pack(keeper.BYE))
+        send(self.link, pack(wire.BYE))
         os._exit(int(argument))
 
 
@@ -137,7 +137,7 @@ def main() -> None:
     if not relay.held:
         relay.begin()
     if relay.mode != "slow" or relay.left["cold"]:
-        send(relay.link, pack(keeper.READY))
+        send(relay.link, pack(wire.READY))
     if relay.mode == "die":
         sys.exit(9)
     relay.serve()

@@ -238,3 +238,35 @@ def test_offers_during_an_upgrade_are_answered(daemon: KeptDaemon) -> None:
         ng.close()
     assert (upgrade.returncode, asked > 0) == (0, True)
     assert daemon.processes()["upgrades"] == 1
+
+
+def test_the_relay_process_imports_nothing_after_it_has_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reload, an upgrade that fails, another keeper and an end load no module."""
+    served = tmp_path / "served"
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        "def loud(event, arguments):\n"
+        f"    if event == 'import' and os.path.exists({str(served)!r}):\n"
+        "        os.write(2, f'imported {arguments[0]}\\n'.encode())\n"
+        "if '--successor' not in sys.argv:\n"
+        "    sys.addaudithook(loud)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with KeptDaemon(tmp_path) as daemon:
+        # Once, for what a first connection to a control socket may load.
+        relay = daemon.relay
+        served.touch()
+        daemon.file.write_text("nonsense")
+        os.kill(daemon.pid, signal.SIGHUP)
+        daemon.call("upgrade")
+        while not daemon.processes()["failed-upgrades"]:
+            pass
+        end(daemon.pid)
+        keeper = daemon.new_keeper(daemon.pid)
+        with NgRelay(daemon.ng_address).call("aware") as call:
+            goes_on(*call.join())
+            call.delete()
+        send_until(keeper, signal.SIGTERM, ended=relay)
+    assert [line for line in daemon.log if line.startswith("imported")] == []

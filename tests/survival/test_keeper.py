@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from msrprelay import keeper
-from msrprelay.keeper import pack
+from msrprelay import wire
+from msrprelay.wire import pack
 
 from .kept import Kept, end
 
@@ -192,7 +192,7 @@ def test_signals_wait_for_one_that_serves(kept: Kept) -> None:
     kept.ask("state")
     os.kill(kept.pid, signal.SIGHUP)
     os.kill(kept.pid, signal.SIGTERM)
-    kept.ask("say", pack(keeper.READY).hex())
+    kept.ask("say", pack(wire.READY).hex())
     while len(heard := kept.ask("state")["heard"]) < 2:
         pass
     assert sorted(heard) == ["SIGHUP", "SIGTERM"]
@@ -221,7 +221,7 @@ def test_a_crash_while_it_drains_does_not_make_it_stay(kept: Kept) -> None:
 
 
 def test_garbage_is_reported_once_and_harms_nothing(kept: Kept) -> None:
-    for garbage in ("00", "ff" * 100, pack(99).hex(), pack(keeper.HELD).hex(), "01020000"):
+    for garbage in ("00", "ff" * 100, pack(99).hex(), pack(wire.HELD).hex(), "01020000"):
         kept.ask("say", garbage)
     kept.ask("hold_more", 10)
     assert kept.event("garbled message")["pid"] == kept.ask("state")["pid"]

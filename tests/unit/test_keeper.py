@@ -12,22 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from msrprelay import keeper
-from msrprelay.keeper import (
-    HEAD,
-    HELD,
-    HOLD,
-    LABEL,
-    MOST,
-    Inventory,
-    Keeper,
-    Process,
-    pack,
-    receive,
-    send,
-    unpack,
-    words,
-)
+from msrprelay import wire
+from msrprelay.holding import Inventory, Process
+from msrprelay.keeper import Keeper, words
+from msrprelay.wire import HEAD, HELD, HOLD, LABEL, MOST, pack, receive, send, unpack
 
 A, B = b"a" * LABEL, b"b" * LABEL
 
@@ -95,7 +83,7 @@ SAID = st.one_of(
     st.binary(max_size=100),
     st.builds(
         lambda op, count, rest: struct.pack("<BBH", op, 1, count) + rest,
-        st.sampled_from([0, HOLD, keeper.DROP, keeper.READY, keeper.REFUSED, HELD, 200]),
+        st.sampled_from([0, HOLD, wire.DROP, wire.READY, wire.REFUSED, HELD, 200]),
         st.integers(0, 4) | st.integers(0, 65535),
         st.binary(max_size=100) | st.sampled_from([A, A + B, A + A]),
     ),
@@ -108,7 +96,7 @@ def test_whatever_is_said_no_descriptor_is_lost_or_leaks(said: list[tuple[bytes,
     described = Described()
     before = opened()
     for message, count in said:
-        if unpack(message)[0] not in (keeper.UPGRADE, keeper.BYE):
+        if unpack(message)[0] not in (wire.UPGRADE, wire.BYE):
             send(described.link, message, [0] * count)
     described.hear()
     assert opened() - before == len(described.keeper.inventory)

@@ -14,6 +14,11 @@ PACKAGE = ROOT / "msrprelay"
 
 # Bottom first; a room may import only rooms on lower floors (and itself).
 FLOORS: list[set[str]] = [
+<<<<<<< HEAD
+    {"_native", "commands", "errors", "events", "notify", "printable", "wire"},
+    {"framing", "holding", "keeping", "roles", "uri"},
+    {"keeper", "sdp"},
+=======
     {
         "_native",
         "chance",
@@ -27,6 +32,7 @@ FLOORS: list[set[str]] = [
     },
     {"framing", "keeping", "roles", "uri"},
     {"sdp"},
+>>>>>>> main
     {"offer_answer"},
     {"dial", "interfaces", "journal", "log", "ports", "strain"},
     {"config", "dataplane"},
