@@ -39,6 +39,8 @@ class _Config(Protocol):
     @property
     def leg_buffer_bytes(self) -> int: ...
     @property
+    def buffer_budget_bytes(self) -> int: ...
+    @property
     def unbound_per_port(self) -> int: ...
     @property
     def half_open(self) -> int: ...
@@ -97,8 +99,8 @@ class Relay:
     def adopt(config: _Config, keeper: int, left: list[tuple[bytes, int]]) -> Relay:
         """Go on with what a dead process has left with the keeper; bytes move when it returns.
 
-        ``left``: labels of 16 bytes and descriptors, which are the engine's from now on. The process
-        must have been reaped. Raises OSError; ValueError for records of another version.
+        ``left``: labels of 16 bytes and descriptors, which are the engine's from now on. The
+        process must have been reaped. Raises OSError; ValueError for records of another version.
         """
 
     def register(self, keeper: int) -> None:
@@ -114,12 +116,6 @@ class Relay:
         self, policy: str, a: _LegOpen, b: _LegOpen, tos: int | None, idle_seconds: float | None
     ) -> Session:
         """Listen on both legs' ports and create the session. Raises OpenError."""
-
-    def sessions(self) -> list[int]:
-        """The ids of the sessions that live."""
-
-    def session(self, id: int) -> Session | None:
-        """A handle for one of them."""
 
     def fileno(self) -> int:
         """An eventfd that is readable when :meth:`drain` has something to give."""
