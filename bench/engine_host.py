@@ -1,7 +1,8 @@
-"""The engine alone, to be driven over pipes: ``python -m bench.engine_host THREADS ring|no-ring``.
+"""The engine alone, to be driven over pipes: ``python -m bench.engine_host SETTINGS``.
 
 No control plane: sessions are opened and closed as the table of calls would do it, so that what
-is measured is the engine and its listeners. One line of JSON each:
+is measured is the engine and its listeners. The settings are one JSON object, see
+:class:`Settings`. One line of JSON each:
 
     {"open": {"policy": "aware", "address": "127.0.0.1", "count": 8}}
         -> {"numbers": [[session, left port, right port], ...], "cpu_seconds": ...}
@@ -23,6 +24,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Literal
 
+import msgspec
+
 from msrprelay.config import Config
 from msrprelay.dataplane import DataPlane, LegAnswer, LegOpen, Notice, OpenError, Session
 from msrprelay.settings import engine_config
@@ -36,12 +39,25 @@ READ = 65_536
 Policy = Literal["aware", "sessmatch"]
 
 
+class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """How the engine is started."""
+
+    threads: int = 1
+    # The event ring of every session, as shipped.
+    ring: bool = False
+    # Sessions are deleted as soon as they are joined, as a BYE does it; they go on for so long.
+    linger_seconds: float | None = None
+    # Fields of EngineConfig that are not as shipped.
+    engine: dict[str, Any] = {}
+
+
 class Host:
     """The engine and the sessions opened since the last close."""
 
-    def __init__(self, threads: int, ring: bool) -> None:
-        config = replace(engine_config(Config()), threads=threads, event_ring=ring)
-        self._plane = DataPlane(config)
+    def __init__(self, settings: Settings) -> None:
+        shipped = replace(engine_config(Config()), threads=settings.threads)
+        self._plane = DataPlane(replace(shipped, event_ring=settings.ring, **settings.engine))
+        self._linger = settings.linger_seconds
         self._plane.start(self._notice)
         self._sessions: dict[int, Session] = {}
         self._ended = asyncio.Event()
@@ -50,6 +66,9 @@ class Host:
         self._cpu = 0.0
 
     def _notice(self, notice: Notice) -> None:
+        if notice.what == "joined" and self._linger is not None:
+            with self._metered():
+                self._sessions[notice.session].close("deleted", self._linger)
         if notice.what == "closed":
             self._sessions.pop(notice.session, None)
             if not self._sessions:
@@ -128,7 +147,7 @@ async def main() -> None:
     """Run until the input ends."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    await Host(int(sys.argv[1]), sys.argv[2] == "ring").serve()
+    await Host(msgspec.json.decode(sys.argv[1], type=Settings)).serve()
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from . import readings
 from .control import DAEMONS, Daemon
@@ -19,6 +19,9 @@ from .processes import Lines
 from .search import Search
 
 __all__ = ["SYSTEMS", "Measured", "System", "is_ours"]
+
+# Longer than a session of the set-up work lives.
+LINGER_SECONDS = 10.0
 
 
 class System(Protocol):
@@ -74,15 +77,16 @@ class Direct:
 
 
 class Engine:
-    """The engine of this project, without its control plane."""
+    """The engine of this project, without its control plane.
+
+    ``settings`` are those of :class:`bench.engine_host.Settings`.
+    """
 
     sink = None
     answers_itself = False
 
-    def __init__(
-        self, place: Place, *, ring: bool = False, threads: int = 1, pinned: bool = True
-    ) -> None:
-        argv = [sys.executable, "-m", "bench.engine_host", str(threads), "ring" if ring else "no"]
+    def __init__(self, place: Place, *, pinned: bool = True, **settings: Any) -> None:
+        argv = [sys.executable, "-m", "bench.engine_host", json.dumps(settings)]
         side = place.systems
         if not pinned:
             side = replace(side, cores=tuple(sorted(os.sched_getaffinity(0))))
@@ -143,6 +147,8 @@ SYSTEMS: dict[str, Callable[[Place], Measured]] = {
     "msrprelay": Engine,
     # As shipped: with the event ring.
     "msrprelay-defaults": lambda place: Engine(place, ring=True),
+    # Ended by the control plane, as after a BYE: nobody is waited for again.
+    "msrprelay-deleted": lambda place: Engine(place, linger_seconds=LINGER_SECONDS),
     "msrprelay-2-threads": lambda place: Engine(place, threads=2, pinned=False),
     # What two threads are compared with.
     "one-thread": lambda place: Engine(place, pinned=False),

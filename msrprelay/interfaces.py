@@ -29,6 +29,10 @@ class Interface:
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", f"{self.name}/{self.address}!{self.advertised}")
 
+    def __str__(self) -> str:
+        """As :meth:`parse` reads it."""
+        return self.text
+
     def __hash__(self) -> int:
         # Every lease looks its pool up by it, and an address is slow to hash.
         return hash(self.text)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
+from . import chance
 from .errors import CommandError
 
 RAN_OUT = "Ran out of ports"
@@ -28,7 +29,9 @@ class PortPool:
         """``quarantine``: seconds a freed port rests. ``seed`` fixes the order, for tests."""
         self._ports = ports
         self._free = list(ports)
-        self._order = random.Random(seed) if seed is not None else random.SystemRandom()
+        self._below: Callable[[int], int] = (
+            chance.below if seed is None else random.Random(seed).randrange
+        )
         self._quarantine = quarantine
         self._resting: deque[tuple[float, int]] = deque()
         self._leased: set[int] = set()
@@ -40,7 +43,7 @@ class PortPool:
         if not self._free:
             raise CommandError(RAN_OUT)
         # Swap with the last one: taking from the middle of a list would cost its length.
-        index = self._order.randrange(len(self._free))
+        index = self._below(len(self._free))
         self._free[index], self._free[-1] = self._free[-1], self._free[index]
         port = self._free.pop()
         self._leased.add(port)

@@ -32,11 +32,8 @@ class Key(NamedTuple):
     digest: bytes
 
 
-class Entry(NamedTuple):
-    """The bytes sent, and until when they are kept."""
-
-    reply: bytes
-    until: float
+# The bytes sent, and until when they are kept.
+Entry = tuple[bytes, float]
 
 
 class ReplyCache:
@@ -67,10 +64,10 @@ class ReplyCache:
     def find(self, key: Key, now: float) -> bytes | None:
         """The reply given to ``key``, if it is still kept."""
         entry = self._entries.get(key)
-        if entry is None or entry.until <= now:
+        if entry is None or entry[1] <= now:
             return None
         self.hits += 1
-        return entry.reply
+        return entry[0]
 
     def store(self, key: Key, reply: bytes, now: float) -> None:
         """Keep ``reply`` beside one to another body under the same cookie, if there is one.
@@ -78,18 +75,18 @@ class ReplyCache:
         Nothing is kept that alone is above the capacity.
         """
         self._expire(now)
-        entry = Entry(reply, now + self.lifetime)
+        entry = (reply, now + self.lifetime)
         if self._keep(key, entry) and self._journal is not None:
-            self._journal.put(name(key), reply, entry.until)
+            self._journal.put(name(key), reply, entry[1])
 
     def restore(self, records: Mapping[bytes, Record], shift: float) -> None:
         """Keep what another process wrote into its journal, ``shift`` added to every time."""
         found = (
-            (msgspec.msgpack.decode(name_[len(REPLY) :], type=Key), Entry(value, until + shift))
+            (msgspec.msgpack.decode(name_[len(REPLY) :], type=Key), (value, until + shift))
             for name_, (value, until) in records.items()
             if name_.startswith(REPLY) and value is not None
         )
-        for key, entry in sorted(found, key=lambda each: each[1].until):
+        for key, entry in sorted(found, key=lambda each: each[1][1]):
             self._keep(key, entry)
 
     def reused(self, key: Key) -> bool:
@@ -102,7 +99,7 @@ class ReplyCache:
     def _keep(self, key: Key, entry: Entry) -> bool:
         if key in self._entries:
             self._drop(key)
-        cost = weight(key, entry.reply)
+        cost = weight(key, entry[0])
         if cost > self.capacity:
             return False
         while self.size + cost > self.capacity:
@@ -116,12 +113,12 @@ class ReplyCache:
     def _expire(self, now: float) -> None:
         while self._entries:
             key, entry = next(iter(self._entries.items()))
-            if entry.until > now:
+            if entry[1] > now:
                 return
             self._drop(key)
 
     def _drop(self, key: Key) -> None:
-        self.size -= weight(key, self._entries.pop(key).reply)
+        self.size -= weight(key, self._entries.pop(key)[0])
         if self._bodies.get(key[:4]) == key.digest:
             del self._bodies[key[:4]]
         if self._journal is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 from msgspec import Struct
@@ -86,13 +86,12 @@ class Rewritten(Struct, frozen=True):
     repeated: bool = False
 
 
-@dataclass(slots=True)
-class Attempt:
+class Attempt(Struct):
     """What has been opened for a reply that may still be refused."""
 
-    opened: list[Section] = field(default_factory=list)
-    renewed: list[Section] = field(default_factory=list)
-    expected: list[tuple[Section, Side, Sources]] = field(default_factory=list)
+    opened: list[Section] = []
+    renewed: list[Section] = []
+    expected: list[tuple[Section, Side, Sources]] = []
 
 
 class Branch:

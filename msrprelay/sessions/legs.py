@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-import secrets
 from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from .. import chance
 from ..dataplane import DataPlane, LegOpen, OpenError, Session, Sources
 from ..dial import literal
 from ..errors import CommandError
@@ -16,7 +16,7 @@ from ..interfaces import Family, Interface
 from ..offer_answer import Side
 from ..ports import PortPool
 from ..sdp import Policy
-from .admission import PARALLEL_LIMIT
+from ..strain import PARALLEL_LIMIT
 from .ledger import Ledger
 from .saved import SavedLeg, interface_of
 
@@ -29,7 +29,7 @@ EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 def new_session_id() -> str:
     """A session-id that cannot be guessed."""
-    return secrets.token_hex(SESSION_ID_BYTES)
+    return chance.octets(SESSION_ID_BYTES).hex()
 
 
 class Leg(Struct, frozen=True):

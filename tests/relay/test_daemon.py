@@ -17,6 +17,8 @@ import pytest
 
 from msrprelay.rpc import bencode
 
+from ..survival.kept import end_all
+
 OFFER = (
     b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
     b"m=message 9 TCP/MSRP *\r\na=accept-types:*\r\n"
@@ -72,7 +74,7 @@ class Daemon:
         return self.ask("offer", call_id=call_id, from_tag="a", sdp=OFFER.decode())
 
     def end(self) -> None:
-        self.process.kill()
+        end_all(self.config.parent)
         self.process.wait()
         assert self.process.stderr is not None
         self.process.stderr.close()
@@ -146,13 +148,13 @@ def test_after_a_kill_the_copy_on_disk_brings_the_calls_back_on_their_ports(
     tmp_path: Path,
 ) -> None:
     state = tmp_path / "state"
-    daemon = Daemon(tmp_path, f"--state-dir={state}")
+    daemon = Daemon(tmp_path, f"--state-dir={state}", "--no-keeper")
     try:
         sdp = daemon.offer("call")["sdp"]
         while daemon.ask("statistics")["state"]["disk-bytes"] < 4096 + len(sdp):
             daemon.ask("ping")
         daemon.end()
-        daemon = Daemon(tmp_path, f"--state-dir={state}")
+        daemon = Daemon(tmp_path, f"--state-dir={state}", "--no-keeper")
         assert daemon.ask("list") == {"calls": ["call"], "result": "ok"}
         assert daemon.offer("call")["sdp"] == sdp
         with socket.create_connection(("127.0.0.1", port_of(sdp)), timeout=10.0):

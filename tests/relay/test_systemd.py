@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from ..survival.kept import end_all
+
 PATIENCE_SECONDS = 30
 
 
@@ -31,7 +33,7 @@ def daemon(tmp_path: Path, systemd: socket.socket) -> Iterator[subprocess.Popen[
     environment = {**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify")}
     with subprocess.Popen(command, env=environment) as process:
         yield process
-        process.kill()
+        end_all(tmp_path)
 
 
 def test_start_reload_and_end(

@@ -166,11 +166,9 @@ class LowestFirst(PortPool):
         return super().lease(now)
 
 
-class Last:
+def last(stop: int) -> int:
     """No chance: always the last one."""
-
-    def randrange(self, stop: int) -> int:
-        return stop - 1
+    return stop - 1
 
 
 class Lab:
@@ -260,7 +258,7 @@ class Lab:
             for interface in self.interfaces
         }
         for pool in pools.values():
-            pool._order = Last()  # type: ignore[assignment]
+            pool._below = last
         self.pool = pools[RELAY]
         self.admission = Admission(self._room, self.clock.time, lambda: self.strained)
         feed = Feed()

@@ -127,7 +127,7 @@ class Net:
     def _begin(self) -> NgResponder:
         lab = self.lab
         return NgResponder(
-            Dispatcher(Surface(lab.sessions, dict, dict), clock=lab.clock.time),
+            Dispatcher(Surface(lab.sessions, dict, dict, dict), clock=lab.clock.time),
             lab.cache,
             clock=lab.clock.time,
             flush=lab.state.flush,

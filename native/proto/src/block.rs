@@ -4,7 +4,7 @@ use memchr::memchr;
 
 use crate::chars::is_control;
 use crate::end_line::{self, HYPHENS};
-use crate::{Flag, FrameError, Head, Limits, header, start_line};
+use crate::{Flag, FrameError, Head, Limits, PathLine, Span, header, start_line};
 
 /// Where in its header block the next chunk has arrived. Offsets count from the block's start,
 /// which stays at the front of the buffer until the block is complete.
@@ -19,6 +19,14 @@ pub(crate) struct Block {
     looked: usize,
     /// Header lines so far.
     count: usize,
+}
+
+/// The paths that nearly every chunk of a direction has, each as it stands in its line behind the
+/// blank, with the CRLF.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usual<'a> {
+    pub(crate) to: &'a [u8],
+    pub(crate) from: &'a [u8],
 }
 
 /// How a header block ends.
@@ -47,12 +55,16 @@ impl Block {
         &mut self,
         buf: &[u8],
         limits: &Limits,
+        usual: Usual<'_>,
     ) -> Result<Option<(Head, Ending)>, FrameError> {
         // Most blocks are complete at once: what is known of this one stays on the stack.
         let mut head = match self.head.take() {
             Some(head) => *head,
             None => match self.begin(buf, limits)? {
-                Some(head) => head,
+                Some(mut head) => {
+                    self.pass_usual(&mut head, buf, limits, usual);
+                    head
+                }
                 None => return Ok(None),
             },
         };
@@ -76,24 +88,50 @@ impl Block {
         Ok(Some(Head::begin(tid, kind, self.line)))
     }
 
-    /// The line that begins at `self.line`. What is too long is refused at the first octet too
-    /// many, so that it does not matter in which portions the octets came.
+    /// Passes both path lines where they come first and hold these paths. What is compared is known
+    /// to be well-formed and has not to be looked at again.
+    #[inline]
+    fn pass_usual(&mut self, head: &mut Head, buf: &[u8], limits: &Limits, usual: Usual<'_>) {
+        let Some(to) = usual_line(buf, self.line, b"To-Path: ", usual.to) else { return };
+        let end = to.line.end as usize;
+        let Some(from) = usual_line(buf, end, b"From-Path: ", usual.from) else { return };
+        let end = from.line.end as usize;
+        if end - self.line <= limits.line && end <= limits.head && limits.headers >= 2 {
+            (head.to_path, head.from_path) = (Some(to), Some(from));
+            (self.count, self.line, self.looked) = (2, end, end);
+        }
+    }
+
+    /// The line that begins at `self.line`, if it is there.
+    #[inline(always)]
     fn next_line(&mut self, buf: &[u8], limits: &Limits) -> Result<Option<Line>, FrameError> {
+        if self.looked == self.line {
+            match text(&buf[self.line..]) {
+                Text::Line(octets) if octets <= limits.line => {
+                    let end = self.line + octets;
+                    if end + 2 <= limits.head {
+                        return Ok(Some(Line { end, plain: true }));
+                    }
+                }
+                Text::Open => self.looked = buf.len(),
+                Text::Line(_) | Text::Odd => {}
+            }
+        }
+        self.next_odd_line(buf, limits)
+    }
+
+    /// The same where it is too long, not complete or has control characters. What is too long is
+    /// refused at the first octet too many, so that it does not matter in which portions the octets
+    /// came.
+    #[cold]
+    fn next_odd_line(&mut self, buf: &[u8], limits: &Limits) -> Result<Option<Line>, FrameError> {
         let longest = self.line + limits.line + 2;
         let bound = longest.min(limits.head);
         let window = &buf[..buf.len().min(bound)];
+        let unseen = window.get(self.looked..).unwrap_or_default();
         #[cfg(test)]
-        crate::steps::add(window.len() - self.looked);
-        if self.looked == self.line {
-            match text(&window[self.line..]) {
-                Text::Line(octets) => {
-                    return Ok(Some(Line { end: self.line + octets, plain: true }));
-                }
-                Text::Open => self.looked = window.len(),
-                Text::Odd => {}
-            }
-        }
-        match memchr(b'\n', &window[self.looked..]) {
+        crate::steps::add(unseen.len());
+        match memchr(b'\n', unseen) {
             Some(at) if window[self.line..self.looked + at].ends_with(b"\r") => {
                 Ok(Some(Line { end: self.looked + at - 1, plain: false }))
             }
@@ -113,6 +151,7 @@ impl Block {
     }
 
     /// A line behind the start line; how the block ends if this ends it.
+    #[inline(always)]
     fn take(
         &mut self,
         line: &Line,
@@ -121,16 +160,20 @@ impl Block {
         limits: &Limits,
     ) -> Result<Option<Ending>, FrameError> {
         let text = &buf[self.line..line.end];
-        head.header_len = self.line;
-        head.len = self.line;
-        if text.is_empty() {
-            head.has_body = true;
-            head.len = line.end + 2;
-            return Ok(Some(Ending::BlankLine));
-        }
-        if text.starts_with(HYPHENS) {
-            let flag = end_line::closing(text, head.tid.of(buf))?;
-            return Ok(Some(Ending::EndLine { flag, len: text.len() + 2 }));
+        match text.first() {
+            None => {
+                head.header_len = self.line;
+                head.len = line.end + 2;
+                head.has_body = true;
+                return Ok(Some(Ending::BlankLine));
+            }
+            Some(b'-') if text.starts_with(HYPHENS) => {
+                head.header_len = self.line;
+                head.len = self.line;
+                let flag = end_line::closing(text, head.tid.of(buf))?;
+                return Ok(Some(Ending::EndLine { flag, len: text.len() + 2 }));
+            }
+            Some(_) => {}
         }
         self.count += 1;
         if self.count > limits.headers {
@@ -140,6 +183,15 @@ impl Block {
         self.pass(line);
         Ok(None)
     }
+}
+
+/// The line at `start`, if it consists of these.
+#[inline]
+fn usual_line(buf: &[u8], start: usize, name: &[u8], value: &[u8]) -> Option<PathLine> {
+    let rest = buf.get(start..)?.strip_prefix(name)?;
+    let (from, to) = (start + name.len(), start + name.len() + value.len());
+    (value.len() > 2 && rest.starts_with(value))
+        .then(|| PathLine { line: Span::new(start, to), value: Span::new(from, to - 2) })
 }
 
 /// A complete line.
@@ -163,31 +215,48 @@ enum Text {
 /// Looks for the first control character; in almost every line that is the CR.
 #[inline]
 fn text(bytes: &[u8]) -> Text {
-    match first_control(bytes) {
+    let control = first_control(bytes);
+    #[cfg(test)]
+    crate::steps::add(control.unwrap_or(bytes.len()));
+    match control {
         None => Text::Open,
         Some(at) if bytes[at..].starts_with(b"\r\n") => Text::Line(at),
         Some(_) => Text::Odd,
     }
 }
 
-/// Eight octets at a time. May stop at another character behind an octet 0xFF, which is in no UTF-8.
+/// Sixteen octets at a time. May stop at another character behind an octet 0xFF, which is in no
+/// UTF-8.
 #[inline]
 fn first_control(bytes: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
-    const BLANKS: u64 = u64::from_ne_bytes([b' '; 8]);
-    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
-    let (eights, rest) = bytes.as_chunks();
-    for (n, eight) in eights.iter().enumerate() {
-        let word = u64::from_le_bytes(*eight);
-        // The high bit of each octet below a blank, and of DEL. What is borrowed or carried reaches
-        // octets behind such a one only.
-        let found = (word.wrapping_sub(BLANKS) | word.wrapping_add(ONES)) & !word & HIGH;
-        if found != 0 {
-            return Some(8 * n + found.trailing_zeros() as usize / 8);
+    let (sixteens, rest) = bytes.as_chunks::<16>();
+    for (n, sixteen) in sixteens.iter().enumerate() {
+        let ([first, second], []) = sixteen.as_chunks() else { break };
+        let (first, second) = (controls(*first), controls(*second));
+        if first | second != 0 {
+            let at = if first == 0 { 8 + place(second) } else { place(first) };
+            return Some(16 * n + at);
         }
     }
     let at = rest.iter().position(|&b| is_control(b) || b == b'\t')?;
-    Some(8 * eights.len() + at)
+    Some(16 * sixteens.len() + at)
+}
+
+/// The high bit of each octet below a blank, and of DEL. What is borrowed or carried reaches octets
+/// behind such a one only.
+#[inline]
+fn controls(eight: [u8; 8]) -> u64 {
+    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+    const BLANKS: u64 = u64::from_ne_bytes([b' '; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    let word = u64::from_le_bytes(eight);
+    (word.wrapping_sub(BLANKS) | word.wrapping_add(ONES)) & !word & HIGH
+}
+
+/// Which octet the lowest bit is of.
+#[inline]
+fn place(bits: u64) -> usize {
+    bits.trailing_zeros() as usize / 8
 }
 
 #[cfg(test)]

@@ -27,27 +27,37 @@ pub(crate) enum Match {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EndLine {
     text: [u8; OPENING.len() + MAX_TID],
-    len: usize,
+    len: u8,
+}
+
+impl Default for EndLine {
+    fn default() -> Self {
+        let mut text = [0; OPENING.len() + MAX_TID];
+        text[..OPENING.len()].copy_from_slice(OPENING);
+        Self { text, len: OPENING.len() as u8 }
+    }
 }
 
 impl EndLine {
-    /// `tid` is at most [`MAX_TID`] octets; what exceeds is ignored.
-    pub(crate) fn new(tid: &[u8]) -> Self {
+    /// Makes it that of `tid`, at most [`MAX_TID`] octets; what exceeds is ignored.
+    pub(crate) fn set(&mut self, tid: &[u8]) {
         let tid = &tid[..tid.len().min(MAX_TID)];
-        let mut text = [0; OPENING.len() + MAX_TID];
         let len = OPENING.len() + tid.len();
-        text[..OPENING.len()].copy_from_slice(OPENING);
-        text[OPENING.len()..len].copy_from_slice(tid);
-        Self { text, len }
+        self.text[OPENING.len()..len].copy_from_slice(tid);
+        self.len = len as u8;
+    }
+
+    fn line(&self) -> &[u8] {
+        &self.text[..usize::from(self.len)]
     }
 
     pub(crate) fn tid(&self) -> &[u8] {
-        &self.text[OPENING.len()..self.len]
+        &self.line()[OPENING.len()..]
     }
 
     /// Octets from the CRLF before the end-line to the CRLF that ends it.
     pub(crate) fn octets(&self) -> usize {
-        self.len + CLOSING
+        self.line().len() + CLOSING
     }
 
     /// Octets of the end-line alone.
@@ -57,15 +67,16 @@ impl EndLine {
 
     /// Whether `at` starts with the end-line alone.
     pub(crate) fn bare(&self, at: &[u8]) -> Match {
-        compare(&self.text[CRLF..self.len], at)
+        compare(&self.line()[CRLF..], at)
     }
 
     /// Where the body may end: the first place that is, or with more bytes could turn out to be,
     /// CRLF and the end-line. [`Match::No`] comes with the end of `buf`.
     pub(crate) fn search(&self, buf: &[u8]) -> (usize, Match) {
-        let mut places = Places::new(buf, &self.text[..self.len]);
+        let line = self.line();
+        let mut places = Places::new(buf, line);
         while let Some(start) = places.next() {
-            let found = compare(&self.text[..self.len], &buf[start..]);
+            let found = compare(line, &buf[start..]);
             #[cfg(test)]
             crate::steps::add(self.octets().min(buf.len() - start));
             if found != Match::No {
@@ -86,7 +97,13 @@ pub(crate) fn closing(line: &[u8], tid: &[u8]) -> Result<Flag, FrameError> {
     }
 }
 
+#[inline]
 fn compare(line: &[u8], at: &[u8]) -> Match {
+    if let (Some(first), Some(wanted)) = (at.first(), line.first())
+        && first != wanted
+    {
+        return Match::No;
+    }
     let known = line.len().min(at.len());
     if at[..known] != line[..known] {
         return Match::No;

@@ -18,6 +18,7 @@ enum Name {
 }
 
 /// Notes `line`, which begins at `start`.
+#[inline]
 pub(crate) fn note(
     head: &mut Head,
     block: &[u8],
@@ -58,13 +59,14 @@ pub(crate) fn note(
 }
 
 /// The name and where its colon stands, if it is written as everybody writes it.
+#[inline]
 fn as_usual(text: &[u8]) -> Option<(Name, usize)> {
-    match text {
-        _ if text.starts_with(b"To-Path:") => Some((Name::ToPath, 7)),
-        _ if text.starts_with(b"From-Path:") => Some((Name::FromPath, 9)),
-        _ if text.starts_with(b"Message-ID:") => Some((Name::MessageId, 10)),
-        _ if text.starts_with(b"Byte-Range:") => Some((Name::ByteRange, 10)),
-        _ if text.starts_with(b"Content-Type:") => Some((Name::ContentType, 12)),
+    match text.first()? {
+        b'T' if text.starts_with(b"To-Path:") => Some((Name::ToPath, 7)),
+        b'F' if text.starts_with(b"From-Path:") => Some((Name::FromPath, 9)),
+        b'M' if text.starts_with(b"Message-ID:") => Some((Name::MessageId, 10)),
+        b'B' if text.starts_with(b"Byte-Range:") => Some((Name::ByteRange, 10)),
+        b'C' if text.starts_with(b"Content-Type:") => Some((Name::ContentType, 12)),
         _ => None,
     }
 }

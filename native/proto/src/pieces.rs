@@ -54,10 +54,9 @@ impl Pieces {
 
     /// Appends a run of the input.
     pub(crate) fn keep(&mut self, input: &[u8], range: Range<usize>) {
-        match self.list.last_mut() {
-            _ if range.is_empty() => {}
-            Some(Piece::Input(last)) if last.end == range.start => last.end = range.end,
-            _ if range.len() < WORTH_AN_IOVEC => self.make(&input[range]),
+        match range.len() {
+            0 => {}
+            1..WORTH_AN_IOVEC => self.make(&input[range]),
             _ => self.list.push(Piece::Input(range)),
         }
     }

@@ -1,6 +1,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::block::Usual;
 use crate::refusal::{judge, same_uri};
 use crate::{
     Event, FrameError, Framer, Head, Key, Kind, Limits, Method, PathLine, Pieces, Position,
@@ -56,6 +57,12 @@ impl PathPair {
     /// The URI the sender was given.
     fn own(&self) -> &[u8] {
         value(FROM, &self.legs[self.sender].own)
+    }
+
+    /// What nearly all the sender's chunks have.
+    fn usual(&self) -> Usual<'_> {
+        let sender = &self.legs[self.sender];
+        Usual { to: &sender.own[FROM.len()..], from: &sender.path[TO.len()..] }
     }
 
     /// What `From-Path` becomes.
@@ -218,24 +225,40 @@ impl Rewriter {
         out: &mut Pieces,
         reply: &mut Vec<u8>,
     ) -> Result<usize, FrameError> {
-        let mut at = 0;
         if self.in_forwarded_chunk().is_none() {
             out.place(own);
         }
-        while let Some(event) = self.framer.next(&input[at..])? {
+        let mut kept = Kept { input, run: 0..0 };
+        let pushed = self.push_events(&mut kept, own, out, reply);
+        kept.end(out);
+        pushed
+    }
+
+    fn push_events(
+        &mut self,
+        kept: &mut Kept<'_>,
+        own: &mut Vec<u8>,
+        out: &mut Pieces,
+        reply: &mut Vec<u8>,
+    ) -> Result<usize, FrameError> {
+        let mut at = 0;
+        while let Some(event) = self.framer.next_of(&kept.input[at..], self.paths.usual())? {
             let range = at..at + event.len();
             at = range.end;
             match event {
                 Event::Gap(_) => {}
-                Event::Head(head) => self.head(&head, input, range, out, reply),
+                Event::Head(head) => self.head(&head, range, kept, out, reply),
                 _ if self.chunk == Chunk::Swallowed => {}
                 Event::Body(octets) => {
                     self.ahead = self.ahead.saturating_sub(octets as u64);
-                    out.keep(input, range);
+                    kept.keep(range, out);
                 }
                 Event::End { .. } => {
-                    out.keep(input, range);
-                    out.place(own);
+                    kept.keep(range, out);
+                    if !own.is_empty() {
+                        kept.end(out);
+                        out.place(own);
+                    }
                     self.chunks += 1;
                 }
             }
@@ -297,17 +320,17 @@ impl Rewriter {
     fn head(
         &mut self,
         head: &Head,
-        input: &[u8],
         range: Range<usize>,
+        kept: &mut Kept<'_>,
         out: &mut Pieces,
         reply: &mut Vec<u8>,
     ) {
-        let block = &input[range.clone()];
+        let block = &kept.input[range.clone()];
         let judged = judge(head, block, &Key::Uri(self.paths.own()));
         self.chunk = match judged {
             Ok((to, from)) => {
                 self.note_sender(head.kind, from.value.of(block));
-                self.replace_paths(head.kind, to, from, input, range, out);
+                self.replace_paths(head.kind, (to, from), range, kept, out);
                 self.ahead = if self.trusting { claimed(head, block) } else { 0 };
                 Chunk::Forwarded
             }
@@ -328,22 +351,45 @@ impl Rewriter {
     fn replace_paths(
         &self,
         kind: Kind,
-        to: PathLine,
-        from: PathLine,
-        input: &[u8],
+        (to, from): (PathLine, PathLine),
         range: Range<usize>,
+        kept: &mut Kept<'_>,
         out: &mut Pieces,
     ) {
-        let mut lines =
-            [(to.line, self.paths.to_line(kind)), (from.line, self.paths.sender_line())];
-        lines.sort_by_key(|(old, _)| old.start);
+        let to = (to.line, self.paths.to_line(kind));
+        let from = (from.line, self.paths.sender_line());
+        let to_first = to.0.start < from.0.start;
         let mut at = range.start;
-        for (old, new) in lines {
-            out.keep(input, at..range.start + old.start as usize);
+        for (old, new) in if to_first { [to, from] } else { [from, to] } {
+            kept.keep(at..range.start + old.start as usize, out);
+            kept.end(out);
             out.make(new);
             at = range.start + old.end as usize;
         }
-        out.keep(input, at..range.end);
+        kept.keep(at..range.end, out);
+    }
+}
+
+/// Input on its way to the output: what is kept of it is gathered for as long as it stands in one
+/// piece, from the path lines of a chunk to those of the next.
+struct Kept<'a> {
+    input: &'a [u8],
+    run: Range<usize>,
+}
+
+impl Kept<'_> {
+    fn keep(&mut self, range: Range<usize>, out: &mut Pieces) {
+        if self.run.end != range.start {
+            self.end(out);
+            self.run.start = range.start;
+        }
+        self.run.end = range.end;
+    }
+
+    /// Hands on what was gathered.
+    fn end(&mut self, out: &mut Pieces) {
+        out.keep(self.input, self.run.clone());
+        self.run.start = self.run.end;
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) fn may_start(buf: &[u8]) -> bool {
 pub(crate) fn parse(line: &[u8]) -> Result<(Span, Kind), FrameError> {
     let start = MAGIC.len();
     let text = line.get(start..).unwrap_or_default();
-    let end = text.iter().position(|&b| !is_ident(b)).unwrap_or(text.len());
+    let end = ident_len(text);
     if end == 0 || end > MAX_TID || text.get(end).is_some_and(|&b| b != b' ') {
         // Ids below the 4 characters of RFC 4975 §9, and above its 32, are seen and harmless.
         return Err(FrameError::TransactionId);
@@ -24,6 +24,15 @@ pub(crate) fn parse(line: &[u8]) -> Result<(Span, Kind), FrameError> {
     let tid = Span::new(start, start + end);
     let kind = kind(line, start + end + 1).ok_or(FrameError::StartLine)?;
     Ok((tid, kind))
+}
+
+/// Characters of `ident` at the front; eight at a time, for most ids are of so many or twice that.
+fn ident_len(text: &[u8]) -> usize {
+    let (eights, _) = text.as_chunks::<8>();
+    let all = |eight: &&[u8; 8]| eight.iter().fold(true, |all, &b| all & is_ident(b));
+    let whole = 8 * eights.iter().take_while(all).count();
+    let rest = &text[whole..];
+    whole + rest.iter().position(|&b| !is_ident(b)).unwrap_or(rest.len())
 }
 
 fn kind(line: &[u8], start: usize) -> Option<Kind> {

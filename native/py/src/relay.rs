@@ -105,7 +105,8 @@ impl Relay {
         self.running(|engine| engine.drain().into_iter().map(notice).collect())
     }
 
-    /// Totals since the start, all threads summed; refusals and ends by reason.
+    /// Totals since the start, all threads summed; refusals and ends by reason. `stalled-bytes` is
+    /// what stalled directions hold now.
     fn counters(&self) -> PyResult<BTreeMap<String, u64>> {
         self.running(|engine| counters(&engine.counters()))
     }
@@ -163,6 +164,7 @@ fn counters(counters: &msrp_relay::Counters) -> BTreeMap<String, u64> {
     let named = [
         ("accepted", load.accepted),
         ("accept-pauses", load.accept_pauses),
+        ("buffers-shrunk", load.buffers_shrunk),
         ("bytes-in", load.bytes_in),
         ("bytes-out", load.bytes_out),
         ("chunks", load.chunks),
@@ -174,6 +176,7 @@ fn counters(counters: &msrp_relay::Counters) -> BTreeMap<String, u64> {
         ("panics", load.panics),
         ("resumed", load.resumed),
         ("spliced", load.spliced),
+        ("stalled-bytes", counters.stalled_bytes),
     ];
     let named = named.into_iter().map(|(name, n)| (name.to_owned(), n));
     let by_reason = |prefix: &'static str, table: &BTreeMap<&'static str, u64>| {

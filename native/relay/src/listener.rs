@@ -36,6 +36,8 @@ struct Caller {
     since: Moment,
     /// Counts from when its first frame could be judged.
     until: Option<Moment>,
+    /// Its descriptor is: not before it has been heard once, for most need no second time.
+    watched: bool,
     /// `None` once refused: its answer is out, and its input is read away so that our close does
     /// not destroy the answer on the way.
     gate: Option<Gate>,
@@ -57,6 +59,8 @@ pub(crate) struct Guest {
     pub(crate) socket: Held,
     pub(crate) from: SocketAddr,
     pub(crate) has_body: bool,
+    /// The poller knows its descriptor, under another name.
+    pub(crate) watched: bool,
 }
 
 /// Connections accepted in one event before others get their turn.
@@ -83,7 +87,9 @@ impl Door {
     pub(crate) fn close_listener(&mut self, thread: &Thread) {
         if let Some(listener) = self.listener.take() {
             thread.poller.remove(&listener);
-            tcp::stop_listening(&listener);
+            if listener.is_kept() {
+                tcp::stop_listening(&listener);
+            }
         }
     }
 
@@ -152,19 +158,32 @@ impl Door {
             board.event(thread.now, Some(self.side), RingWhat::Refused, port);
             return tcp::fin(&socket);
         };
-        let source = Source::Pair(self.key, Part::Caller(self.side, place as u8));
-        if thread.poller.add(&socket, source).is_err() {
-            return thread.counters.refused("unwatched");
-        }
-        // Its socket is writable, so that it is heard at once.
         self.callers[place] = Some(Caller {
             socket,
             from,
             since: thread.now,
             until: None,
             gate: Some(Gate::new(thread.config.limits)),
+            watched: false,
             _place: counted,
         });
+    }
+
+    /// A caller that has not been heard yet.
+    pub(crate) fn newcomer(&self) -> Option<usize> {
+        self.callers.iter().position(|caller| caller.as_ref().is_some_and(|it| !it.watched))
+    }
+
+    /// What else this caller says is an event.
+    pub(crate) fn watch(&mut self, place: usize, thread: &Thread) {
+        let Some(Some(caller)) = self.callers.get_mut(place) else { return };
+        let source = Source::Pair(self.key, Part::Caller(self.side, place as u8));
+        if !caller.watched && thread.poller.add(&caller.socket, source).is_err() {
+            thread.counters.refused("unwatched");
+            self.callers[place] = None;
+        } else {
+            caller.watched = true;
+        }
     }
 
     /// A place among those of all ports. Where none is left, one of this port's own gives way:
@@ -242,8 +261,8 @@ impl Door {
                 caller.close(thread);
             }
             Judged::Valid { has_body } => {
-                let Caller { socket, from, .. } = caller;
-                return Some(Guest { socket, from, has_body });
+                let Caller { socket, from, watched, .. } = caller;
+                return Some(Guest { socket, from, has_body, watched });
             }
             Judged::Refused { reply, cause } => {
                 self.refuse(place, caller, reply, cause, board, thread);
@@ -365,7 +384,7 @@ impl Caller {
     }
 
     fn close(self, thread: &Thread) {
-        thread.poller.remove(self.socket.as_fd());
+        thread.poller.remove(&self.socket);
         tcp::fin(&self.socket);
     }
 }

@@ -10,6 +10,8 @@ use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 
+use crate::keep::Held;
+
 /// Whose descriptor an event is about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Source {
@@ -72,14 +74,22 @@ impl Poller {
         Ok(epoll::add(&self.epoll, fd, encode(source), ALL)?)
     }
 
+    /// Watches a bell: every ring is an event of its own, nobody has to silence it.
+    pub(crate) fn add_bell(&self, fd: impl AsFd, source: Source) -> io::Result<()> {
+        Ok(epoll::add(&self.epoll, fd, encode(source), EventFlags::IN | EventFlags::ET)?)
+    }
+
     /// The same descriptor under another name; reports its present readiness again.
     pub(crate) fn rename(&self, fd: impl AsFd, source: Source) -> io::Result<()> {
         Ok(epoll::modify(&self.epoll, fd, encode(source), ALL)?)
     }
 
-    /// To be called before a descriptor is closed: a duplicate elsewhere would keep it watched.
-    pub(crate) fn remove(&self, fd: impl AsFd) {
-        let _ = epoll::delete(&self.epoll, fd);
+    /// To be called before a descriptor is closed, which does the same where nobody else has a
+    /// duplicate.
+    pub(crate) fn remove(&self, fd: &Held) {
+        if fd.is_kept() {
+            let _ = epoll::delete(&self.epoll, fd);
+        }
     }
 
     /// Waits until `until`, for ever if `None`.

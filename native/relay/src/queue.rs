@@ -3,40 +3,51 @@
 use std::io;
 use std::mem;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::{read, write};
 
-/// Many writers, one reader. One signal a batch: only the first of several items rings.
+/// Many writers, one reader. One signal a batch: only the first of several items rings, and none
+/// while the reader looks by itself.
 #[derive(Debug)]
 pub(crate) struct Queue<T> {
-    items: Mutex<Vec<T>>,
+    held: Mutex<Held<T>>,
+    /// A hint, to be seen without the lock.
+    holds: AtomicBool,
     bell: OwnedFd,
+}
+
+#[derive(Debug)]
+struct Held<T> {
+    items: Vec<T>,
+    /// The reader comes soon.
+    attended: bool,
 }
 
 impl<T> Queue<T> {
     pub(crate) fn new() -> io::Result<Self> {
         let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        Ok(Self { items: Mutex::new(Vec::new()), bell })
+        let held = Held { items: Vec::new(), attended: false };
+        Ok(Self { held: Mutex::new(held), holds: AtomicBool::new(false), bell })
     }
 
     pub(crate) fn push(&self, item: T) {
-        let mut items = self.items();
-        let rings = items.is_empty();
-        items.push(item);
-        drop(items);
-        if rings {
-            self.ring();
-        }
+        self.add(|items| items.push(item));
     }
 
     /// Takes all of `new`, which is not empty.
     pub(crate) fn append(&self, new: &mut Vec<T>) {
-        let mut items = self.items();
-        let rings = items.is_empty();
-        items.append(new);
-        drop(items);
+        self.add(|items| items.append(new));
+    }
+
+    fn add(&self, put: impl FnOnce(&mut Vec<T>)) {
+        let mut held = self.held();
+        let rings = held.items.is_empty() && !held.attended;
+        put(&mut held.items);
+        self.holds.store(true, Ordering::Release);
+        drop(held);
         if rings {
             self.ring();
         }
@@ -48,15 +59,29 @@ impl<T> Queue<T> {
         let _ = write(&self.bell, &1u64.to_ne_bytes());
     }
 
-    /// Everything since the last call, oldest first.
+    /// Everything since the last call, oldest first; silences the bell.
     pub(crate) fn drain(&self) -> Vec<T> {
         // The bell first: an item pushed in between rings again.
         let _ = read(&self.bell, &mut [0; 8]);
-        mem::take(&mut *self.items())
+        self.take(false)
     }
 
-    fn items(&self) -> MutexGuard<'_, Vec<T>> {
-        self.items.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Everything since the last call, for a reader whom only the next ring wakes. While it `stays`
+    /// nobody rings: it has to call again soon.
+    pub(crate) fn take(&self, stays: bool) -> Vec<T> {
+        let mut held = self.held();
+        held.attended = stays;
+        self.holds.store(false, Ordering::Relaxed);
+        mem::take(&mut held.items)
+    }
+
+    /// Whether there is something to take.
+    pub(crate) fn holds(&self) -> bool {
+        self.holds.load(Ordering::Acquire)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held<T>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -91,5 +116,17 @@ mod tests {
         queue.append(&mut vec![4, 5]);
         assert!(rings(&queue));
         assert_eq!(queue.drain(), [4, 5]);
+    }
+
+    #[test]
+    fn is_silent_while_its_reader_looks_by_itself() {
+        let queue = Queue::new().unwrap();
+        assert!(queue.take(true).is_empty());
+        queue.push(1);
+        assert!(queue.holds() && !rings(&queue));
+        assert_eq!(queue.take(false), [1]);
+        assert!(!queue.holds());
+        queue.push(2);
+        assert!(rings(&queue));
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use msrp_proto::session::{CloseReason, Side};
 
 use crate::board::{Board, Report};
+use crate::budget::Budget;
 use crate::buffers::CARRY;
 use crate::command::{Answered, Command};
 use crate::config::Config;
@@ -32,6 +33,7 @@ pub struct Relay {
     config: Arc<Config>,
     threads: Vec<Thread>,
     notices: Arc<Queue<Notice>>,
+    budget: Budget,
     opened: AtomicU64,
     keep: Option<Keep>,
     /// Sessions of a dead process.
@@ -87,12 +89,14 @@ impl Relay {
     fn start_with(mut config: Config, keep: Option<Keep>) -> io::Result<Self> {
         config.limits.head = config.limits.head.min(CARRY);
         let half_open = HalfOpen::new(config.half_open);
+        let budget = Budget::new(&config);
         let config = Arc::new(config);
         let notices = Arc::new(Queue::new()?);
         let mut relay = Self {
             config,
             threads: Vec::new(),
             notices,
+            budget,
             opened: AtomicU64::new(0),
             keep,
             inherited: BTreeMap::new(),
@@ -111,6 +115,7 @@ impl Relay {
             Arc::clone(&self.config),
             half_open,
             self.keep.clone(),
+            self.budget.clone(),
             Arc::clone(&commands),
             Arc::clone(&self.notices),
             Arc::clone(&counters),
@@ -131,10 +136,11 @@ impl Relay {
                 .map_err(|source| OpenError { side, source })
         };
         let listeners = [listen(Side::A)?, listen(Side::B)?];
-        let [a, b] = &listeners;
-        let local = [tcp::local_address(a), tcp::local_address(b)];
-        let local =
-            [local[0].unwrap_or(spec.legs[0].listen), local[1].unwrap_or(spec.legs[1].listen)];
+        let local = Side::BOTH.map(|side| {
+            let (asked, listener) = (spec.legs[side.index()].listen, &listeners[side.index()]);
+            let chosen = || tcp::local_address(listener);
+            (asked.port() == 0).then(chosen).flatten().unwrap_or(asked)
+        });
         let board = Arc::new(Board::new(local, clock::now(), self.config.ring));
         let id = self.opened.fetch_add(1, Ordering::Relaxed) + 1;
         for (side, leg) in Side::BOTH.into_iter().zip(&spec.legs) {
@@ -189,7 +195,8 @@ impl Relay {
 
     /// All threads' counters, read while they run.
     pub fn counters(&self) -> Counters {
-        let mut sum = Counters::default();
+        let stalled_bytes = self.budget.held() as u64;
+        let mut sum = Counters { stalled_bytes, ..Counters::default() };
         for thread in &self.threads {
             sum.add(&thread.counters);
         }

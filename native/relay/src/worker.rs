@@ -10,6 +10,7 @@ use msrp_proto::Moment;
 use msrp_proto::session::{CloseReason, NoticeKind};
 use slab::Slab;
 
+use crate::budget::{Budget, SLOW};
 use crate::buffers::Buffers;
 use crate::command::Command;
 use crate::config::Config;
@@ -30,6 +31,8 @@ use crate::timers::Timers;
 pub(crate) struct Worker {
     thread: Thread,
     commands: Arc<Queue<Command>>,
+    /// When to look for commands without having heard the bell.
+    look: Option<Moment>,
     pairs: Slab<Pair>,
     keys: HashMap<u64, usize>,
     timers: Timers,
@@ -39,6 +42,9 @@ pub(crate) struct Worker {
     retry: Option<Moment>,
 }
 
+/// Where there was a command more will come. They are looked for after this time: who rings for
+/// every one pays more for it than for the command, and so does who is woken.
+const LOOK: Duration = Duration::from_millis(5);
 /// How long accepting pauses when descriptors or memory have run out.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -47,12 +53,13 @@ impl Worker {
         config: Arc<Config>,
         half_open: HalfOpen,
         keep: Option<Keep>,
+        budget: Budget,
         commands: Arc<Queue<Command>>,
         notices: Arc<Queue<Notice>>,
         counters: Arc<ThreadCounters>,
     ) -> io::Result<Self> {
         let poller = Poller::new()?;
-        poller.add(&*commands, Source::Commands)?;
+        poller.add_bell(&*commands, Source::Commands)?;
         let now = clock::now();
         let pipes = Pipes::new(config.pipe, keep.clone());
         let buffers = Buffers::new(keep.as_ref().map(|keep| Arc::clone(&keep.arena)));
@@ -62,6 +69,7 @@ impl Worker {
             timers,
             half_open,
             keep,
+            budget,
             poller,
             buffers,
             pipes,
@@ -74,6 +82,7 @@ impl Worker {
         Ok(Self {
             thread,
             commands,
+            look: None,
             pairs: Slab::new(),
             keys: HashMap::new(),
             timers: Timers::default(),
@@ -89,7 +98,7 @@ impl Worker {
         while let Ok(()) = self.thread.poller.wait(self.wake(), self.thread.now, &mut events) {
             self.thread.now = clock::now();
             // First: a peer may act on an answer as soon as the control plane has given it.
-            if events.iter().any(|(source, _)| source == Source::Commands) && !self.obey() {
+            if !self.obey() {
                 return;
             }
             for (source, readiness) in events.iter() {
@@ -112,7 +121,7 @@ impl Worker {
             return Some(self.thread.now);
         }
         let sweep = (!self.pairs.is_empty()).then_some(self.sweep);
-        self.timers.next().into_iter().chain(self.retry).chain(sweep).min()
+        self.timers.next().into_iter().chain(self.look).chain(self.retry).chain(sweep).min()
     }
 
     fn event(&mut self, key: usize, part: Part, readiness: Readiness) {
@@ -121,7 +130,12 @@ impl Worker {
 
     /// Carries out the commands; false at the end.
     fn obey(&mut self) -> bool {
-        for command in self.commands.drain() {
+        let (stays, now) = (self.commands.holds(), self.thread.now);
+        if !stays && self.look.is_none_or(|at| at > now) {
+            return true;
+        }
+        self.look = stays.then(|| now + LOOK);
+        for command in self.commands.take(stays) {
             match command {
                 Command::Adopt(opening) => self.adopt(*opening),
                 Command::Answer(id, answered) => {
@@ -207,9 +221,13 @@ impl Worker {
         }
         if self.sweep <= now {
             self.sweep = now + self.thread.config.user_timeout / 4;
+            self.thread.budget.shrunk = false;
             for (_, pair) in &mut self.pairs {
-                pair.sweep(&self.thread);
+                pair.sweep(&mut self.thread);
             }
+        }
+        if self.thread.budget.presses() {
+            self.sweep = self.sweep.min(now + SLOW);
         }
         if self.retry.is_some_and(|at| at <= now) {
             self.retry = None;
@@ -237,7 +255,9 @@ mod tests {
         let counters = Arc::new(ThreadCounters::default());
         let (config, notices) = (Arc::new(Config::default()), Arc::new(Queue::new().unwrap()));
         let told = Arc::clone(&notices);
-        (Worker::new(config, HalfOpen::new(9), None, queue(), notices, counters).unwrap(), told)
+        let (half_open, budget) = (HalfOpen::new(9), Budget::new(&config));
+        let worker = Worker::new(config, half_open, None, budget, queue(), notices, counters);
+        (worker.unwrap(), told)
     }
 
     fn opening(id: u64, config: &Config) -> Opening {

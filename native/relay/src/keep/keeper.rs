@@ -200,6 +200,11 @@ impl Held {
         self.hold.as_ref().map_or(0, |hold| hold.label.token)
     }
 
+    /// Somebody else has a duplicate: closing ours ends nothing.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.hold.is_some()
+    }
+
     /// Has the present keeper keep it, which may be another one than before.
     pub(crate) fn register(&self) {
         if let Some(hold) = &self.hold {

@@ -177,6 +177,14 @@ impl Pair {
         if let Some(door) = approach.and_then(|approach| approach.door.as_mut()) {
             door.accept(&self.board, thread);
         }
+        // Its first frame comes with a connection or right behind it.
+        while let Some(place) = self.newcomer(side) {
+            self.hear(side, place, thread);
+        }
+    }
+
+    fn newcomer(&self, side: Side) -> Option<usize> {
+        self.ends[side.index()].approach.as_ref()?.door.as_ref()?.newcomer()
     }
 
     /// A caller's first frame.
@@ -189,8 +197,9 @@ impl Pair {
         let key = key(self.policy, &end.own_uri, &other.path);
         let rule = Rule { key, sources: &end.sources, wanted };
         let guest = door.hear(place, &rule, &self.board, thread);
-        if let Some(guest) = guest {
-            self.bind(side, guest, thread);
+        match guest {
+            Some(guest) => self.bind(side, guest, thread),
+            None => door.watch(place, thread),
         }
         self.leave_doors();
     }
@@ -217,11 +226,16 @@ impl Pair {
 
     /// The caller is the leg's peer.
     fn bind(&mut self, side: Side, guest: Guest, thread: &mut Thread) {
-        let Guest { socket, from, has_body } = guest;
+        let Guest { socket, from, has_body, watched } = guest;
         self.cancel_dial(side, thread);
         let fresh = self.flows.is_some();
         let part = if fresh { Part::Dial(side) } else { Part::Leg(side) };
-        if thread.poller.rename(&socket, Source::Pair(self.key, part)).is_err() {
+        let source = Source::Pair(self.key, part);
+        let named = match watched {
+            true => thread.poller.rename(&socket, source),
+            false => thread.poller.add(&socket, source),
+        };
+        if named.is_err() {
             return thread.counters.refused("unwatched");
         }
         self.board.event(thread.now, Some(side), RingWhat::FirstFrame, from.port().into());

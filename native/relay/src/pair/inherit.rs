@@ -205,7 +205,11 @@ impl Pair {
             Kind::Accepted if !has_sent_fin(&held) && !self.parting => {
                 let Some(from) = tcp::peer_address(&held) else { return };
                 let board = Arc::clone(&self.board);
-                self.door(side).admit(held, from, &board, thread);
+                let door = self.door(side);
+                door.admit(held, from, &board, thread);
+                while let Some(place) = door.newcomer() {
+                    door.watch(place, thread);
+                }
             }
             Kind::Dialled if !self.parting && self.end(side).leg.is_none() => {
                 self.end(side).approach().found = Some(held);

@@ -30,7 +30,7 @@ const LISTENER: u8 = 3;
 pub struct Keeper {
     pub held: BTreeMap<Label, OwnedFd>,
     child: Option<(Child, OwnedFd)>,
-    /// Everything that the first process was to do by itself has been done.
+    /// The present process has begun, or has taken over.
     pub ready: bool,
 }
 
@@ -64,16 +64,22 @@ impl Keeper {
         }
         say(&ours, &[ALL, 1, 0, 0], &mut SendAncillaryBuffer::default());
         self.child = Some((child, ours));
+        self.ready = false;
     }
 
     /// Until so many sessions have both listeners: their ports by number.
     pub fn wait_for_sessions(&mut self, many: usize) -> Vec<(u64, [SocketAddr; 2])> {
-        let begun = Instant::now();
-        while !self.ready {
-            assert!(begun.elapsed() < Duration::from_secs(20), "no sessions");
-            self.live_for(Duration::from_millis(5));
-        }
+        self.wait_until_ready();
         (1..=many as u64).map(|id| (id, self.ports(id).expect("two listeners"))).collect()
+    }
+
+    /// Until the process has begun, or has taken over, or is dead.
+    pub fn wait_until_ready(&mut self) {
+        let begun = Instant::now();
+        while !self.ready && !self.is_dead() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "not ready");
+            self.live_for(Duration::from_millis(1));
+        }
     }
 
     /// Holds and lets go as the process says, for a while or until it dies.

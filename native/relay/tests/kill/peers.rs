@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -52,6 +52,18 @@ impl Traffic {
     }
 }
 
+/// A peer has heard something else than it should, and says so elsewhere.
+static FAILED: AtomicBool = AtomicBool::new(false);
+
+/// Tells of a panic.
+struct Watch;
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        FAILED.fetch_or(std::thread::panicking(), Ordering::Relaxed);
+    }
+}
+
 /// Both peers dial and talk.
 pub fn talk(id: u64, ports: [SocketAddr; 2], traffic: Traffic) -> Peers {
     let sockets = ports.map(|port| TcpStream::connect(port).unwrap());
@@ -68,6 +80,7 @@ pub fn talk(id: u64, ports: [SocketAddr; 2], traffic: Traffic) -> Peers {
 
 impl Peers {
     pub fn are_done(&self) -> bool {
+        assert!(!FAILED.load(Ordering::Relaxed), "a peer has failed");
         self.threads.iter().all(JoinHandle::is_finished)
     }
 
@@ -173,6 +186,7 @@ fn rewritten(chunk: &[u8], old: (&str, &str), new: (&str, &str)) -> Vec<u8> {
 }
 
 fn send(mut to: TcpStream, id: u64, side: usize, traffic: Traffic) -> u64 {
+    let _watch = Watch;
     let mut stream = Stream::new(id, side, traffic);
     let mut sizes = Numbers(id + 99);
     while let Some((said, _)) = stream.next() {
@@ -189,6 +203,7 @@ fn send(mut to: TcpStream, id: u64, side: usize, traffic: Traffic) -> u64 {
 }
 
 fn receive(mut from: TcpStream, id: u64, side: usize, traffic: Traffic, seen: &AtomicU64) -> u64 {
+    let _watch = Watch;
     let mut stream = Stream::new(id, side, traffic);
     let mut expected: Vec<u8> = Vec::new();
     let mut at = 0;
