@@ -157,11 +157,11 @@ class DataPlane:
         self._relay.register(keeper)
 
     def sessions(self) -> list[int]:
-        """The numbers of the sessions that live."""
+        """The numbers of the sessions that a dead process has left; some may have ended since."""
         return self._relay.sessions()
 
     def session(self, number: int) -> Session | None:
-        """A handle for one of them."""
+        """One of those."""
         return self._relay.session(number)
 
     def notices(self) -> list[Notice]:
