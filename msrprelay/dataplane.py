@@ -71,6 +71,10 @@ class EngineConfig:
     header_line_bytes: int
     header_block_bytes: int
     header_count: int
+    # Of the pipes that bulk goes through; below 64 KiB it is copied.
+    pipe_bytes: int
+    # Aware: large bodies whose range has an explicit end go through a pipe, unseen.
+    splice_bodies: bool
     event_ring: bool
 
 
