@@ -14,25 +14,19 @@ PACKAGE = ROOT / "msrprelay"
 
 # Bottom first; a room may import only rooms on lower floors (and itself).
 FLOORS: list[set[str]] = [
-<<<<<<< HEAD
-    {"_native", "commands", "errors", "events", "notify", "printable", "wire"},
-    {"framing", "holding", "keeping", "roles", "uri"},
-    {"keeper", "sdp"},
-=======
     {
         "_native",
         "chance",
         "commands",
         "errors",
         "events",
-        "keeper",
         "notify",
         "printable",
         "timers",
+        "wire",
     },
-    {"framing", "keeping", "roles", "uri"},
-    {"sdp"},
->>>>>>> main
+    {"framing", "holding", "keeping", "roles", "uri"},
+    {"keeper", "sdp"},
     {"offer_answer"},
     {"dial", "interfaces", "journal", "log", "ports", "strain"},
     {"config", "dataplane"},
