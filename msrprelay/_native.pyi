@@ -100,9 +100,7 @@ class Relay:
         """
 
     @staticmethod
-    def adopt(
-        config: _Config, keeper: int, left: list[tuple[bytes, int]], crashed: bool
-    ) -> Relay:
+    def adopt(config: _Config, keeper: int, left: list[tuple[bytes, int]], crashed: bool) -> Relay:
         """Go on with what a dead process has left with the keeper; bytes move when it returns.
 
         ``left``: labels of 16 bytes and descriptors, which are the engine's from now on. The process
