@@ -197,6 +197,8 @@ impl Pair {
 
     /// Moves what can be moved, or goes on with ending.
     fn go_on(&mut self, thread: &mut Thread) {
+        // First: whoever continues must know between whom bytes have moved.
+        self.write_changes();
         if self.parting {
             return self.part_on(thread);
         }
