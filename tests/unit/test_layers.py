@@ -14,25 +14,9 @@ PACKAGE = ROOT / "msrprelay"
 
 # Bottom first; a room may import only rooms on lower floors (and itself).
 FLOORS: list[set[str]] = [
-<<<<<<< HEAD
-    {"_native", "commands", "errors", "events", "notify", "printable", "wire"},
+    {"_native", "chance", "commands", "errors", "events", "notify", "printable", "timers", "wire"},
     {"framing", "holding", "keeping", "roles", "uri"},
     {"keeper", "sdp"},
-=======
-    {
-        "_native",
-        "chance",
-        "commands",
-        "errors",
-        "events",
-        "keeper",
-        "notify",
-        "printable",
-        "timers",
-    },
-    {"framing", "keeping", "roles", "uri"},
-    {"sdp"},
->>>>>>> main
     {"offer_answer"},
     {"dial", "interfaces", "journal", "log", "ports", "strain"},
     {"config", "dataplane"},
