@@ -12,7 +12,7 @@ import pytest
 from msrprelay import wire
 from msrprelay.wire import pack
 
-from .kept import Kept, end
+from .kept import Kept, end, halt
 
 GENERATIONS = 50
 
@@ -42,7 +42,7 @@ def test_the_next_one_finds_socket_memory_and_pipe_as_they_were(kept: Kept) -> N
 
 def test_what_comes_meanwhile_waits(kept: Kept) -> None:
     kept.ask("state")
-    os.kill(kept.pid, signal.SIGSTOP)
+    halt(kept.pid)
     end(kept.eldest())
     kept.tell("write", "meanwhile")
     os.kill(kept.pid, signal.SIGCONT)
@@ -56,7 +56,7 @@ def test_what_was_said_before_the_death_counts(tmp_path: Path) -> None:
     )
     with Kept(tmp_path, "-c", script) as kept:
         kept.ask("hold_more", 100)
-        os.kill(kept.pid, signal.SIGSTOP)
+        halt(kept.pid)
         kept.ask("drop", 100)
         end(kept.eldest())
         os.kill(kept.pid, signal.SIGCONT)
