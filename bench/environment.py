@@ -17,6 +17,8 @@ from .processes import ROOT, Unavailable, find
 
 __all__ = ["environment"]
 
+# An established connection that an epoll watches.
+LEG_OBJECTS = ("TCP", "sock_inode_cache", "filp", "dentry", "eventpoll_epi")
 VERSION_ARGUMENTS = {"haproxy": "-v", "nginx": "-v", "socat": "-V", "kamailio": "-v"}
 
 
@@ -36,6 +38,7 @@ def environment(place: Place) -> dict[str, Any]:
         "uid": os.geteuid(),
         "capabilities": capabilities(),
         "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
+        "kernel_bytes_per_leg": kernel_bytes_per_leg(),
         "pipe_pages_for_a_user": proc("sys/fs/pipe-user-pages-soft"),
         "settings": place.settings,
         "congestion_control_outside": proc("sys/net/ipv4/tcp_congestion_control"),
@@ -54,6 +57,16 @@ def capabilities() -> str:
     """The effective set, in hexadecimal: 0 is none at all."""
     found = re.search(r"^CapEff:\s*(\S+)$", proc("self/status"), re.MULTILINE)
     return found.group(1) if found else "unknown"
+
+
+def kernel_bytes_per_leg() -> int | None:
+    """What the kernel allocates for an idle connection; None where it does not say."""
+    try:
+        slabs = proc("slabinfo")
+    except PermissionError:
+        return None
+    sizes = dict(re.findall(r"^(\w+) +\d+ +\d+ +(\d+)", slabs, re.MULTILINE))
+    return sum(int(sizes.get(name, 0)) for name in LEG_OBJECTS)
 
 
 def versions() -> dict[str, str]:

@@ -107,7 +107,7 @@ def added(catalogue: Catalogue, table: Table) -> Iterator[Row]:
     """What the aware policy adds."""
     for entry in catalogue.added:
         aware = table.of(entry.work, "msrprelay", "aware")
-        opaque = table.of(entry.work, "msrprelay", "opaque")
+        opaque = table.of(entry.work, entry.to, "opaque")
         difference = {number: aware[number] - opaque[number] for number in aware.keys() & opaque}
         if difference:
             yield value_row(entry.title, "aware", "CPU us/message", difference, entry.value)

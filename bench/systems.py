@@ -22,6 +22,8 @@ __all__ = ["SYSTEMS", "Measured", "System", "is_ours"]
 
 # Longer than a session of the set-up work lives.
 LINGER_SECONDS = 10.0
+# The bound of the kernel's own tuning.
+WIDE_BYTES = 4 * 1024 * 1024
 
 
 class System(Protocol):
@@ -149,6 +151,12 @@ SYSTEMS: dict[str, Callable[[Place], Measured]] = {
     "msrprelay-defaults": lambda place: Engine(place, ring=True),
     # Ended by the control plane, as after a BYE: nobody is waited for again.
     "msrprelay-deleted": lambda place: Engine(place, linger_seconds=LINGER_SECONDS),
+    # Large bodies with an explicit range go through pipes unseen: an option that is off as shipped.
+    "msrprelay-spliced-bodies": lambda place: Engine(place, engine={"splice_bodies": True}),
+    # No pipes: what bulk costs if it is copied, as aware traffic has to be.
+    "msrprelay-copying": lambda place: Engine(place, engine={"pipe_bytes": 0}),
+    # Windows as wide as the peers', with as much held for a peer that does not read.
+    "msrprelay-wide-windows": lambda place: Engine(place, engine={"leg_buffer_bytes": WIDE_BYTES}),
     "msrprelay-2-threads": lambda place: Engine(place, threads=2, pinned=False),
     # What two threads are compared with.
     "one-thread": lambda place: Engine(place, pinned=False),

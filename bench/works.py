@@ -90,11 +90,12 @@ class Target(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class Added(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """What the aware policy may add to the opaque one in a work."""
+    """What the aware policy may add to the opaque one, of the variant ``to``, in a work."""
 
     work: str
     title: str
     value: Bars
+    to: str = "msrprelay"
 
 
 class Growth(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

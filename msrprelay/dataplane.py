@@ -71,6 +71,10 @@ class EngineConfig:
     header_line_bytes: int
     header_block_bytes: int
     header_count: int
+    # Of the pipes that bulk goes through; below 64 KiB it is copied.
+    pipe_bytes: int
+    # Aware: large bodies whose range has an explicit end go through a pipe, unseen.
+    splice_bodies: bool
     event_ring: bool
 
 
@@ -157,11 +161,11 @@ class DataPlane:
         self._relay.register(keeper)
 
     def sessions(self) -> list[int]:
-        """The numbers of the sessions that live."""
+        """The numbers of the sessions that a dead process has left; some may have ended since."""
         return self._relay.sessions()
 
     def session(self, number: int) -> Session | None:
-        """A handle for one of them."""
+        """One of those."""
         return self._relay.session(number)
 
     def notices(self) -> list[Notice]:

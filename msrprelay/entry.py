@@ -87,7 +87,7 @@ def adopt(link: Link, config: Any) -> Relay | None:
     if not link.engine:
         return None
     try:
-        return Relay.adopt(config, link.fileno(), link.engine)
+        return Relay.adopt(config, link.fileno(), link.engine, link.crashed)
     except ValueError as error:
         from msrprelay.keeper import log
 

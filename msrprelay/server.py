@@ -141,12 +141,8 @@ class RelayProcess:
         ports = range(config.port_min, config.port_max + 1)
         rest = config.timers.port_quarantine
         pools = {interface: PortPool(ports, quarantine=rest) for interface in config.interface}
-        self.state = State(
-            Path(config.state_dir) if config.state_dir else None,
-            inherited=None if link is None else link.inherited,
-            hold=None if link is None else link.hold,
-            adopted=engine is not None,
-        )
+        directory = Path(config.state_dir) if config.state_dir else None
+        self.state = State(directory, link, adopted=engine is not None)
         ledger = Ledger(self.state.journal)
         self.sessions = Sessions(
             rules(config),

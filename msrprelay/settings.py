@@ -19,6 +19,8 @@ from .strain import Read, read_file
 
 # Control sockets, epoll and eventfds, the log, resolver sockets.
 SPARE_DESCRIPTORS = 128
+# What the kernel gives an ordinary user at most.
+PIPE_BYTES = 1024 * 1024
 
 
 def room(config: Config) -> Room:
@@ -104,6 +106,9 @@ def engine_config(config: Config) -> EngineConfig:
         header_line_bytes=limits.header_line,
         header_block_bytes=limits.header_block,
         header_count=limits.header_count,
+        pipe_bytes=PIPE_BYTES,
+        # A sender that aborts such a chunk early breaks its own session.
+        splice_bodies=False,
         event_ring=config.event_ring,
     )
 

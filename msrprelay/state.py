@@ -10,6 +10,7 @@ import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -25,7 +26,16 @@ log = Log()
 # The name under which the keeper holds the journal.
 HELD_AS = "journal"
 
-Hold = Callable[[str, int], None]
+
+class Link(Protocol):
+    """Who holds descriptors for the next process."""
+
+    @property
+    def inherited(self) -> Mapping[str, int]:
+        """What the process before has left, by name."""
+
+    def hold(self, name: str, descriptor: int) -> None:
+        """Have a duplicate of the descriptor held."""
 
 
 class State:
@@ -37,15 +47,13 @@ class State:
     def __init__(
         self,
         directory: Path | None = None,
+        link: Link | None = None,
         *,
-        inherited: Mapping[str, int] | None = None,
-        hold: Hold | None = None,
         adopted: bool = False,
         moment: Callable[[], Moment] = Moment.now,
     ) -> None:
-        """``inherited`` and ``hold`` are the keeper's, if there is one: what it has held, by name,
-        and how it is given something to hold. ``adopted``: the engine of the process before this
-        one goes on.
+        """``link``: to the keeper, if there is one. ``adopted``: the engine of the process before
+        this one goes on.
 
         Raises OSError if another process has ``directory``.
         """
@@ -55,15 +63,15 @@ class State:
         self._moment = moment
         self._found: Found | None = None
         self._degraded = ""
-        held = (inherited or {}).get(HELD_AS)
+        held = None if link is None else link.inherited.get(HELD_AS)
         if held is not None:
             self._resume(held)
         elif self._disk is not None:
             self._read(self._disk)
-        if self.journal is None and (hold is not None or self._disk is not None):
+        if self.journal is None and (link is not None or self._disk is not None):
             self.journal = Journal.create(moment)
-        if self.journal is not None and hold is not None:
-            hold(HELD_AS, self.journal.fd)
+            if link is not None:
+                link.hold(HELD_AS, self.journal.fd)
 
     def restore(self, sessions: Sessions, cache: ReplyCache, dataplane: DataPlane) -> None:
         """Go on where the process before this one has stopped; then keep the disk up to date."""

@@ -254,6 +254,8 @@ class Negotiation:
 
     def _released(self, *kept: Iterable[int]) -> tuple[int, ...]:
         """The sections that something holds now, and nothing will."""
+        if self.committed is None and not self._pending:
+            return ()
         held = self._live() | self._asked("a") | self._asked("b")
         return tuple(sorted(held.difference(*kept)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 
 from msgspec import Struct
@@ -68,7 +68,7 @@ def parse(body: bytes, max_size: int = MAX_SIZE, max_sections: int = MAX_SECTION
     starts = _starts(body)
     if len(starts) > max_sections:
         raise SdpError("too_many_sections", body.count(b"\n", 0, starts[max_sections]) + 1)
-    return Description(body, tuple(_sections(body, starts)))
+    return Description(body, _sections(body, starts))
 
 
 def _starts(body: bytes) -> list[int]:
@@ -81,11 +81,12 @@ def _starts(body: bytes) -> list[int]:
     return starts
 
 
-def _sections(body: bytes, starts: list[int]) -> Iterator[MsrpSection]:
-    common = None
+def _sections(body: bytes, starts: list[int]) -> tuple[MsrpSection, ...]:
+    common, found = None, []
     for index, (begin, end) in enumerate(pairwise([*starts, len(body)])):
         media = parse_media(body[begin:end].partition(b"\n")[0])
         if media.msrp:
             if common is None:
                 common = parse_common(body, starts[0])
-            yield parse_section(index, body, begin, end, media, common)
+            found.append(parse_section(index, body, begin, end, media, common))
+    return tuple(found)

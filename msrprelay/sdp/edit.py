@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from ..roles import Setup
-from ..uri import Uri, host_port, host_port_span
+from ..uri import host_port, host_port_span
 from .lines import as_ended
 from .section import MsrpSection
 
@@ -35,7 +35,8 @@ class SectionEdit(Struct, frozen=True, kw_only=True):
 
     def uri(self, tls: bool) -> str:
         """The relay's URI of this section, as ``aware`` writes it into a=path."""
-        return str(Uri("msrps" if tls else "msrp", self.host, self.port, self.session_id))
+        scheme = "msrps" if tls else "msrp"
+        return f"{scheme}://{host_port(self.host, self.port)}/{self.session_id};tcp"
 
 
 def edit_section(body: bytes, section: MsrpSection, edit: SectionEdit) -> bytes:
@@ -80,7 +81,7 @@ class Lines:
             name = next(attributes)[0] if line.startswith(b"a=") else line[:2]
             self.names.append(name)
             self.lines.append(line)
-        for at in reversed(range(len(self.names))):
+        for at in range(len(self.names) - 1, 0, -1):
             if _dropped(self.names[at], policy):
                 self._drop(at)
 
@@ -130,7 +131,9 @@ def _dropped(name: bytes, policy: Policy) -> bool:
 
     RFC 6714 section 6.2: a B2BUA never forwards a=msrp-cema.
     """
-    return name in _ICE or name.startswith(b"ice-") or (name == b"msrp-cema" and policy == "aware")
+    if name == b"msrp-cema":
+        return policy == "aware"
+    return name in _ICE or name.startswith(b"ice-")
 
 
 def _with_port(text: bytes, port: int) -> bytes:

@@ -28,9 +28,11 @@ from ..offer_answer import (
 from ..offer_answer.saved import Saved, octets
 from ..roles import Setup
 from ..sdp import Description, MsrpSection, Policy, SectionEdit, parse
+from .closed import AnySession
 from .legs import Leg, Ports
+from .plan import Plan, Unresolved, described
 from .saved import SavedBranch
-from .section import AnySession, Find, Plan, Section, Unresolved, described
+from .section import Find, Section
 from .terms import (
     choose_head,
     choose_legs,

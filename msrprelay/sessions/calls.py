@@ -13,8 +13,9 @@ from ..log import Log
 from ..offer_answer import Ended
 from .branch import Rules
 from .call import Call
+from .closed import AnySession
 from .ledger import Ledger
-from .section import AnySession, Report, Section
+from .section import Report, Section
 
 log = Log()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..dataplane import Session
 from .legs import SIDES, Legs
 
 
@@ -31,6 +32,9 @@ class Closed:
     def events(self) -> list[tuple[int, str, str, int]]:
         """They were the engine's."""
         return []
+
+
+AnySession = Session | Closed
 
 
 def unreported(legs: Legs, reason: str) -> dict[str, Any]:

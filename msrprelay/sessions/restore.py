@@ -25,8 +25,9 @@ from .call import Call
 from .calls import Calls
 from .ledger import CALL, PORTS
 from .legs import SIDES, Leg, Legs, Ports
+from .plan import Unresolved
 from .saved import SavedCall, SavedLeaving, SavedPorts, interface_of
-from .section import LOST, Section, Unresolved
+from .section import LOST, Section
 
 log = Log()
 
@@ -35,13 +36,13 @@ Lookup = tuple[Call, Unresolved]
 
 
 class Engine(Protocol):
-    """The sessions that live."""
+    """What a dead process has left of its engine."""
 
     def sessions(self) -> list[int]:
-        """Their numbers."""
+        """The numbers of its sessions; some may have ended since."""
 
     def session(self, number: int) -> Session | None:
-        """A handle for one of them."""
+        """One of them."""
 
 
 class NoEngine:

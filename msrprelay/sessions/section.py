@@ -8,46 +8,25 @@ from typing import Any, Self
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..dataplane import LegAnswer, Session, Sources, Target
-from ..dial import DialPolicy, literal
+from ..dataplane import LegAnswer, Session, Sources
+from ..dial import DialPolicy
 from ..errors import CommandError
 from ..offer_answer import Change, SectionChange, Side, other
-from ..roles import Role, Setup
-from ..sdp import MsrpSection, Policy, SectionEdit
-from .closed import Closed, unreported
+from ..roles import Setup
+from ..sdp import Policy, SectionEdit
+from .closed import AnySession, Closed, unreported
 from .legs import SIDES, Legs, Ports, octets, restored_leg, saved_leg
+from .plan import Name, Plan, Unresolved, described, dial_target, path_said
 from .saved import SavedAnswer, SavedSection
 from .terms import choose_roles
 
 Report = Mapping[str, Any]
-AnySession = Session | Closed
-# Whose peer it is, host and port.
-Name = tuple[Side, str, int]
 # A session of the engine, by its number; None: it has closed it.
 Find = Callable[[int], Session | None]
 # Why a session has ended whose end nobody has seen: the process before this one died with it.
 LOST = "internal"
 # Why the control plane may end a session, as the engine knows it.
 CLOSE_REASONS = frozenset({"deleted", "drained", "final-timeout", "offer-timeout", "terminated"})
-
-
-class Unresolved(Struct, frozen=True):
-    """A dial target that is a name: resolved after the reply, off the control thread."""
-
-    session: AnySession
-    side: Side
-    host: str
-    port: int
-
-
-class Plan(Struct, frozen=True):
-    """What the answer makes of a section: the a=setup to write, and a command for the engine."""
-
-    setup: Setup
-    a: LegAnswer
-    b: LegAnswer
-    unresolved: tuple[Name, ...]
-    warnings: tuple[str, ...]
 
 
 class Relayed(Struct):
@@ -164,7 +143,10 @@ class Section:
         if not self._needs_successor(change):
             return None
         self.successor = self._reopen(
-            {side: replace(leg, peer_path=_path(change, side)) for side, leg in self.legs.items()}
+            {
+                side: replace(leg, peer_path=path_said(change, side))
+                for side, leg in self.legs.items()
+            }
         )
         return self.successor
 
@@ -227,7 +209,7 @@ class Section:
         unresolved: list[tuple[Side, str, int]] = []
         warnings: list[str] = []
         for side in SIDES:
-            target, problem = _target(said[side], roles[side], dialling)
+            target, problem = dial_target(said[side], roles[side], dialling)
             if problem is not None:
                 warnings.append(f"section {self.index}, side {side}: {problem}")
             contact = said[side].dial_target
@@ -401,37 +383,3 @@ class Section:
 def saved_answer(answer: LegAnswer) -> SavedAnswer:
     """What of an answer the leg does not know."""
     return SavedAnswer(answer.role, answer.target)
-
-
-def described(change: SectionChange, side: Side) -> MsrpSection:
-    """What a side has said about a section that is asked for."""
-    said = change.of(side)
-    if said is None:
-        raise CommandError(f"section {change.index}: side {side} has not described it")
-    return said
-
-
-def _path(change: SectionChange, side: Side) -> tuple[str, ...]:
-    """The path of a side that has spoken; the other one's is not known before its answer."""
-    said = change.of(side)
-    return said.path if said is not None and side in change.moved else ()
-
-
-def _target(said: MsrpSection, role: Role, dialling: DialPolicy) -> tuple[Target, str | None]:
-    """Whom to dial for a leg, and what is wrong with it.
-
-    A target that must not be dialled is no error: the SIP server would forward the raw SDP.
-    """
-    if role is Role.ACCEPT:
-        return "none", None
-    contact = said.dial_target
-    if contact is None:
-        return "denied", "dial-denied: it waits for a connection but names no address to dial"
-    host, port = contact
-    address = literal(host)
-    if address is None:
-        return "pending", None
-    denial = dialling.denial(address, port)
-    if denial is not None:
-        return "denied", f"dial-denied: {denial}"
-    return [(str(address), port)], None

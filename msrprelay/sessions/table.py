@@ -38,8 +38,8 @@ from .call import Call
 from .calls import Calls, Scheduler
 from .ledger import DRAINING, Ledger
 from .legs import Ports
+from .plan import Unresolved
 from .report import describe
-from .section import Unresolved
 from .terms import NEEDS_AWARE, looped
 
 log = Log()

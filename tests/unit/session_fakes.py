@@ -6,7 +6,7 @@ import errno
 import heapq
 import itertools
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
@@ -198,8 +198,9 @@ class Lab:
         self._ports = ports
         self._room = Room(max_sessions, descriptors, offers_per_second)
         self._rules = replace(RULES, **rules)
+        self.inherited: dict[str, int] = {}
         self._held: dict[str, int] = {}
-        self._begin(State(hold=self._hold, moment=self.moment))
+        self._begin(State(link=self, moment=self.moment))
 
     def moment(self) -> Moment:
         return Moment(self.boot, self.wall + self.clock.now, self.clock.now)
@@ -208,7 +209,7 @@ class Lab:
         """Only the engine and what the keeper holds go on, in another process."""
         self._end()
         self.plane.adopted = True
-        self._begin(self._successor(self._held, adopted=True))
+        self._begin(self._successor(adopted=True))
         self.plane.adopted = False
 
     def reboot(self, away: float = 0.0, taken: set[int] | None = None) -> None:
@@ -220,11 +221,11 @@ class Lab:
         self.wall -= self.clock.now
         self.plane = FakePlane()
         self.plane.taken = taken or set()
-        self._begin(self._successor(self._held, adopted=False))
+        self._begin(self._successor(adopted=False))
 
-    def _successor(self, held: Mapping[str, int], *, adopted: bool) -> State:
-        inherited = {name: os.dup(fd) for name, fd in held.items()}
-        return State(inherited=inherited, hold=self._hold, adopted=adopted, moment=self.moment)
+    def _successor(self, *, adopted: bool) -> State:
+        self.inherited = {name: os.dup(fd) for name, fd in self._held.items()}
+        return State(link=self, adopted=adopted, moment=self.moment)
 
     def done(self) -> None:
         """A reply leaves, or a notice has been taken."""
@@ -239,10 +240,10 @@ class Lab:
             self.state.journal.close()
         self.clock = Clock(self.clock.now)
 
-    def _hold(self, name: str, fd: int) -> None:
+    def hold(self, name: str, descriptor: int) -> None:
         if name in self._held:
             os.close(self._held[name])
-        self._held[name] = os.dup(fd)
+        self._held[name] = os.dup(descriptor)
 
     def __del__(self) -> None:
         self._end()

@@ -14,7 +14,17 @@ PACKAGE = ROOT / "msrprelay"
 
 # Bottom first; a room may import only rooms on lower floors (and itself).
 FLOORS: list[set[str]] = [
-    {"_native", "chance", "commands", "errors", "events", "notify", "printable", "timers", "wire"},
+    {
+        "_native",
+        "chance",
+        "commands",
+        "errors",
+        "events",
+        "notify",
+        "printable",
+        "timers",
+        "wire",
+    },
     {"framing", "holding", "keeping", "roles", "uri"},
     {"keeper", "sdp"},
     {"offer_answer"},

@@ -53,7 +53,7 @@ impl Pieces {
     }
 
     /// Appends a run of the input.
-    pub(crate) fn keep(&mut self, input: &[u8], range: Range<usize>) {
+    fn keep(&mut self, input: &[u8], range: Range<usize>) {
         match range.len() {
             0 => {}
             1..WORTH_AN_IOVEC => self.make(&input[range]),
@@ -78,5 +78,32 @@ impl Pieces {
             Some(Piece::Made(last)) => last.end = end,
             _ => self.list.push(Piece::Made(start..end)),
         }
+    }
+}
+
+/// Input on its way to the output: what is kept of it is gathered for as long as it stands in one
+/// piece, from the path lines of a chunk to those of the next.
+pub(crate) struct Kept<'a> {
+    pub(crate) input: &'a [u8],
+    run: Range<usize>,
+}
+
+impl<'a> Kept<'a> {
+    pub(crate) fn new(input: &'a [u8]) -> Self {
+        Self { input, run: 0..0 }
+    }
+
+    pub(crate) fn keep(&mut self, range: Range<usize>, out: &mut Pieces) {
+        if self.run.end != range.start {
+            self.end(out);
+            self.run.start = range.start;
+        }
+        self.run.end = range.end;
+    }
+
+    /// Hands on what was gathered.
+    pub(crate) fn end(&mut self, out: &mut Pieces) {
+        out.keep(self.input, self.run.clone());
+        self.run.start = self.run.end;
     }
 }

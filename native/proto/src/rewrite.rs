@@ -2,6 +2,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::block::Usual;
+use crate::pieces::Kept;
 use crate::refusal::{judge, same_uri};
 use crate::{
     Event, FrameError, Framer, Head, Key, Kind, Limits, Method, PathLine, Pieces, Position,
@@ -228,7 +229,7 @@ impl Rewriter {
         if self.in_forwarded_chunk().is_none() {
             out.place(own);
         }
-        let mut kept = Kept { input, run: 0..0 };
+        let mut kept = Kept::new(input);
         let pushed = self.push_events(&mut kept, own, out, reply);
         kept.end(out);
         pushed
@@ -367,29 +368,6 @@ impl Rewriter {
             at = range.start + old.end as usize;
         }
         kept.keep(at..range.end, out);
-    }
-}
-
-/// Input on its way to the output: what is kept of it is gathered for as long as it stands in one
-/// piece, from the path lines of a chunk to those of the next.
-struct Kept<'a> {
-    input: &'a [u8],
-    run: Range<usize>,
-}
-
-impl Kept<'_> {
-    fn keep(&mut self, range: Range<usize>, out: &mut Pieces) {
-        if self.run.end != range.start {
-            self.end(out);
-            self.run.start = range.start;
-        }
-        self.run.end = range.end;
-    }
-
-    /// Hands on what was gathered.
-    fn end(&mut self, out: &mut Pieces) {
-        out.keep(self.input, self.run.clone());
-        self.run.start = self.run.end;
     }
 }
 

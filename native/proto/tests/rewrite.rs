@@ -421,3 +421,25 @@ fn a_position_after_a_fault_or_of_garbage_is_none() {
     assert_eq!(rewriter.position(), None);
     assert_eq!(Position::decode(&[0xff; Position::OCTETS]), None);
 }
+
+/// What is known of the paths shortens the reading and changes nothing else.
+#[test]
+fn usual_path_lines_are_held_to_the_same_limits() {
+    let stream = |blank: &str| {
+        let paths = format!("To-Path:{blank}{U_A}\r\nFrom-Path:{blank}{A}\r\n");
+        format!("MSRP k77Q SEND\r\n{paths}Message-ID: 7\r\nX: y\r\n\r\nbody\r\n-------k77Q$\r\n")
+    };
+    let (usual, unusual) = (stream(" "), stream("\t"));
+    for most in 0..usual.len() {
+        let line = Limits { line: most, ..Limits::default() };
+        let head = Limits { head: most, ..Limits::default() };
+        let headers = Limits { headers: most, ..Limits::default() };
+        for limits in [line, head, headers] {
+            let outcome = |stream: &str| {
+                let paths = PathPair::new(U_A.as_bytes(), &[A], &B, U_B.as_bytes());
+                push(&mut Rewriter::new(paths, limits), stream.as_bytes(), [])
+            };
+            assert_eq!(outcome(&usual), outcome(&unusual), "{limits:?}");
+        }
+    }
+}

@@ -30,6 +30,8 @@ pub(crate) struct EngineConfig {
     header_line_bytes: usize,
     header_block_bytes: usize,
     header_count: usize,
+    pipe_bytes: usize,
+    splice_bodies: bool,
     event_ring: bool,
 }
 
@@ -52,8 +54,8 @@ impl EngineConfig {
             closed_window: seconds("closed_window_seconds", self.closed_window_seconds)?,
             buffer_cap: self.leg_buffer_bytes,
             buffer_budget: self.buffer_budget_bytes,
-            pipe: Config::default().pipe,
-            splice_bodies: false,
+            pipe: self.pipe_bytes,
+            splice_bodies: self.splice_bodies,
             unbound_per_port: self.unbound_per_port,
             half_open: self.half_open,
             session_bytes: self.session_bytes,

@@ -47,13 +47,19 @@ impl Relay {
 
     /// Go on with what a dead process has left with the keeper. Owns the descriptors in `left`.
     #[staticmethod]
-    fn adopt(config: EngineConfig, keeper: RawFd, left: Vec<(Vec<u8>, RawFd)>) -> PyResult<Self> {
+    fn adopt(
+        config: EngineConfig,
+        keeper: RawFd,
+        left: Vec<(Vec<u8>, RawFd)>,
+        crashed: bool,
+    ) -> PyResult<Self> {
         let left = left.into_iter().map(|(label, fd)| {
             let label = label.try_into().map_err(|_| PyValueError::new_err("label: 16 bytes"))?;
             Ok((label, descriptor(fd)?))
         });
         let left = left.collect::<PyResult<Vec<_>>>()?;
-        let engine = msrp_relay::Relay::adopt(config.into_config()?, duplicate(keeper)?, left);
+        let engine =
+            msrp_relay::Relay::adopt(config.into_config()?, duplicate(keeper)?, left, crashed);
         engine.map(Self::of).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => PyValueError::new_err(error.to_string()),
             _ => error.into(),

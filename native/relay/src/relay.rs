@@ -62,14 +62,15 @@ impl Relay {
     /// # Errors
     /// The kernel's, for want of descriptors, memory or threads.
     pub fn start_kept(config: Config, keeper: OwnedFd) -> io::Result<Self> {
-        let keep = Keep { arena: Arena::create()?, keeper: Arc::new(Keeper::new(keeper, 0)) };
+        let keep = Keep::new(Arena::create()?, Keeper::new(keeper, 0));
         keep.register();
         Self::start_with(config, Some(keep))
     }
 
     /// Goes on with what a process that is dead has left with the keeper: labels and descriptors.
     /// That process must have been reaped. Its notices are lost; [`sessions`](Self::sessions) says
-    /// what there is.
+    /// what there is. `crashed`: nobody has killed it. A session that a third process crashes with
+    /// is ended.
     ///
     /// # Errors
     /// `InvalidData`: without an arena among them, or with one of another version.
@@ -77,8 +78,9 @@ impl Relay {
         config: Config,
         keeper: OwnedFd,
         left: Vec<([u8; 16], OwnedFd)>,
+        crashed: bool,
     ) -> io::Result<Self> {
-        let (keep, sessions) = keep::adopt(keeper, left, config.ring)?;
+        let (keep, sessions) = keep::adopt(keeper, left, config.ring, crashed)?;
         let mut relay = Self::start_with(config, Some(keep))?;
         for inheritance in sessions {
             relay.inherit(inheritance);
@@ -114,7 +116,7 @@ impl Relay {
         let worker = Worker::new(
             Arc::clone(&self.config),
             half_open,
-            self.keep.clone(),
+            self.keep.as_ref().map(|keep| keep.of_thread(number)),
             self.budget.clone(),
             Arc::clone(&commands),
             Arc::clone(&self.notices),

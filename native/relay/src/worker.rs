@@ -169,6 +169,9 @@ impl Worker {
         let entry = self.pairs.vacant_entry();
         let key = entry.key();
         let thread = &mut self.thread;
+        if let Some(keep) = &thread.keep {
+            keep.in_hand(id);
+        }
         let inherit = AssertUnwindSafe(|| Pair::inherit(inheritance, key, thread));
         let Ok(pair) = catch_unwind(inherit) else { return self.thread.counters.panics(1) };
         entry.insert(pair);
@@ -191,8 +194,18 @@ impl Worker {
 
     /// Lets something happen to one session. A panic ends that session and no other.
     fn with(&mut self, key: usize, act: impl FnOnce(&mut Pair, &mut Thread)) {
+        self.let_happen(key, act);
+        if let Some(keep) = &self.thread.keep {
+            keep.in_hand(0);
+        }
+    }
+
+    fn let_happen(&mut self, key: usize, act: impl FnOnce(&mut Pair, &mut Thread)) {
         let thread = &mut self.thread;
         let Some(pair) = self.pairs.get_mut(key) else { return };
+        if let Some(keep) = &thread.keep {
+            keep.in_hand(pair.id());
+        }
         let mut calm = catch_unwind(AssertUnwindSafe(|| act(pair, thread))).is_ok();
         if !calm {
             thread.counters.panics(1);

@@ -47,7 +47,7 @@ pub fn run() {
     let relay = if left.is_empty() {
         Relay::start_kept(config, keeper).expect("the engine starts")
     } else {
-        Relay::adopt(config, keeper, left).expect("the engine goes on")
+        Relay::adopt(config, keeper, left, false).expect("the engine goes on")
     };
     let scenes = scenes();
     for (place, scene) in scenes.iter().enumerate() {
