@@ -7,7 +7,7 @@ HOT    := $(wildcard msrprelay/offer_answer/*.py msrprelay/rpc/bencode.p* msrpre
 RUST   := $(shell find native -name '*.rs' -o -name 'Cargo.*' | grep -v /target/)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check docs ci fmt lint types rust wheel bench bench-quick fuzz soak valgrind clean
+.PHONY: help setup demo test check docs ci fmt lint types rust wheel bench bench-quick chaos chaos-quick fuzz soak valgrind clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,9 +25,11 @@ demo: setup ## watch two endpoints that both dial in chat through the relay
 
 test: setup ## run the tests: the crates' and the package's
 	$(STAGE) cargo-test cargo test --quiet --manifest-path native/Cargo.toml --locked --workspace --exclude msrprelay-native
+	$(STAGE) kill-points cargo test --quiet --manifest-path native/Cargo.toml --locked -p msrp-relay --features kill-points --test kill_points --test survival
 	$(STAGE) bench-test cargo test --quiet --manifest-path bench/Cargo.toml --locked
 	$(STAGE) bench-build cargo build --quiet --release --manifest-path bench/Cargo.toml --locked
 	$(STAGE) pytest $(BIN)/python -m pytest --quiet --benchmark-disable
+	$(STAGE) chaos-quick $(BIN)/python -m tests.chaos --quick
 	$(STAGE) fuzz-smoke ./scripts/fuzz 4
 	$(STAGE) valgrind ./scripts/valgrind
 
@@ -65,6 +67,13 @@ bench: setup ## compare with HAProxy, nginx, Kamailio ...: every work, all round
 
 bench-quick: setup ## the same in a minute: the works that matter most
 	$(BIN)/python -m bench --quick
+
+chaos: setup ## kill the relay under load for half an hour: nothing may be lost; see docs/reliability.md
+	$(BIN)/python -m tests.chaos --keep
+	WRITE_DOCS=1 $(BIN)/python -m pytest --quiet tests/docs -k reliability
+
+chaos-quick: setup ## the same in a minute
+	$(BIN)/python -m tests.chaos --quick
 
 fuzz: ## run every fuzz target for SECONDS (600); see native/fuzz/README.md
 	./scripts/fuzz $(or $(SECONDS),600)

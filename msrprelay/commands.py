@@ -175,5 +175,8 @@ class Commands(Protocol):
     def drain(self, request: Drain) -> Reply:
         """Refuse new calls from now on: ``draining`` and the number of ``calls`` that go on."""
 
+    def upgrade(self) -> Reply:
+        """Start a successor from what is on disk; ``statistics`` tells what became of it."""
+
     def limits(self) -> Reply:
         """Every limit and timer under ``limits``: key, value, unit, what, refusals."""

@@ -9,15 +9,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import structlog
+from msgspec import Struct
 
-from ._native import OpenError, Relay, Session
+from ._native import OpenError, Session
+from ._native import Relay as Engine
+from ._native import __version__ as VERSION
 
 __all__ = [
+    "VERSION",
     "DataPlane",
+    "Engine",
     "EngineConfig",
+    "Kept",
     "LegAnswer",
     "LegOpen",
     "Notice",
@@ -55,6 +61,8 @@ class EngineConfig:
     unacknowledged_seconds: float
     closed_window_seconds: float
     leg_buffer_bytes: int
+    # Of all stalled directions together.
+    buffer_budget_bytes: int
     unbound_per_port: int
     half_open: int
     # Of one session, both directions, in all and per second; 0: no limit.
@@ -70,8 +78,7 @@ class EngineConfig:
     event_ring: bool
 
 
-@dataclass(frozen=True, slots=True)
-class LegOpen:
+class LegOpen(Struct, frozen=True):
     """One leg at the offer: where to listen, and the two URIs that meet there.
 
     ``own_uri`` is what we tell this peer to dial (U_side of DESIGN); ``peer_path`` is what the
@@ -86,8 +93,7 @@ class LegOpen:
     sources: Sources = "any"
 
 
-@dataclass(frozen=True, slots=True)
-class LegAnswer:
+class LegAnswer(Struct, frozen=True):
     """One leg at the answer: ``role`` is ``accept`` or ``dial``."""
 
     role: Literal["accept", "dial"]
@@ -96,8 +102,7 @@ class LegAnswer:
     sources: Sources = "any"
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """Something happened in the engine: ``what`` is ``bound``, ``joined``, ``closed`` ..."""
 
     session: int
@@ -106,12 +111,22 @@ class Notice:
     reason: str | None
 
 
+class Kept(NamedTuple):
+    """The socket to a keeper, and the engine that goes on with what it held, if it held any."""
+
+    keeper: int
+    engine: Engine | None
+
+
 class DataPlane:
     """The engine behind the event loop."""
 
-    def __init__(self, config: EngineConfig) -> None:
-        """Start the engine's threads. Raises OSError."""
-        self._relay = Relay(config)
+    def __init__(self, config: EngineConfig, kept: Kept | None = None) -> None:
+        """Start the engine's threads, if they do not run yet. Raises OSError."""
+        if kept is None:
+            self._relay = Engine(config)
+        else:
+            self._relay = kept.engine or Engine(config, kept.keeper)
         self._handle: Callable[[Notice], None] | None = None
 
     def start(self, handle: Callable[[Notice], None]) -> None:
@@ -141,14 +156,30 @@ class DataPlane:
         """
         return self._relay.open(policy, a, b, tos, idle_seconds)
 
+    def register(self, keeper: int) -> None:
+        """Have another keeper hold everything. Raises OSError."""
+        self._relay.register(keeper)
+
+    def sessions(self) -> list[int]:
+        """The numbers of the sessions that a dead process has left; some may have ended since."""
+        return self._relay.sessions()
+
+    def session(self, number: int) -> Session | None:
+        """One of those."""
+        return self._relay.session(number)
+
+    def notices(self) -> list[Notice]:
+        """Take what waits to be delivered."""
+        return [Notice(*notice) for notice in self._relay.drain()]
+
     def counters(self) -> dict[str, int]:
-        """Totals of all threads since the start."""
+        """Totals of all threads since the start; ``stalled-bytes`` is as of now."""
         return self._relay.counters()
 
     def catch_up(self) -> None:
         """Deliver what waits now: a re-offer may come on the heels of the loss it is to cure."""
-        for notice in self._relay.drain():
-            self._deliver(Notice(*notice))
+        for notice in self.notices():
+            self._deliver(notice)
 
     def _deliver(self, notice: Notice) -> None:
         if self._handle is None:

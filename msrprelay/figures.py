@@ -10,6 +10,8 @@ Counts = Mapping[str, int]
 # Why calls end, in the three sorts that rtpengine tells apart besides its named timeouts.
 REGULAR = ("deleted", "rolled-back", "hangup")
 FORCED = ("terminated", "drained")
+# What is given away up to limits.load.
+SHARED = ("sessions", "descriptors", "memory")
 NAMED = ("final-timeout", "offer-timeout")
 
 
@@ -67,14 +69,24 @@ def control_statistics(commands: Mapping[tuple[str, str], int]) -> dict[str, obj
 
 
 def session_refusals(counts: Counts, engine: Counts) -> dict[str, int]:
-    """How often each limit or timer about calls and legs refused something, by its key."""
+    """How often each limit or timer about calls and legs refused something, by its key.
+
+    The budget refuses nothing: it counts the buffers that were made smaller.
+    """
     return {
+        "limits.buffer-budget": engine.get("buffers-shrunk", 0),
         "limits.cpu": counts.get("refused-cpu", 0),
         "limits.free-memory": counts.get("refused-free-memory", 0),
+        "limits.load": sum(counts.get(f"refused-{what}", 0) for what in SHARED),
+        "limits.load-emergency": sum(counts.get(f"refused-emergency-{what}", 0) for what in SHARED),
         "limits.offers-per-second": counts.get("refused-offers-per-second", 0),
         "limits.sdp": counts.get("refused-sdp_too_large", 0),
         "limits.sdp-sections": counts.get("refused-too_many_sections", 0),
-        "limits.sessions": counts.get("refused-sessions", 0) + counts.get("refused-descriptors", 0),
+        "limits.sessions": sum(
+            counts.get(f"refused-{kind}{what}", 0)
+            for kind in ("", "emergency-")
+            for what in ("sessions", "descriptors")
+        ),
         "limits.sessions-per-call": counts.get("refused-sessions-per-call", 0),
         "limits.unbound-per-port": engine.get("refused-crowded", 0),
         "limits.half-open": engine.get("refused-half-open", 0),

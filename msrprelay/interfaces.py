@@ -7,7 +7,7 @@ ADDRESS, the SDP names ADVERTISED (an address or a host name), which differs beh
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Literal, Self
 
@@ -23,6 +23,19 @@ class Interface:
     name: str
     address: IPv4Address | IPv6Address
     advertised: str
+    # The same as :meth:`parse` reads it, always in full.
+    text: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", f"{self.name}/{self.address}!{self.advertised}")
+
+    def __str__(self) -> str:
+        """As :meth:`parse` reads it."""
+        return self.text
+
+    def __hash__(self) -> int:
+        # Every lease looks its pool up by it, and an address is slow to hash.
+        return hash(self.text)
 
     @property
     def family(self) -> Family:

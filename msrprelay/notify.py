@@ -31,6 +31,10 @@ class Notifier:
         """No new calls are taken any more."""
         self._send("STOPPING=1")
 
+    def main_process(self, pid: int) -> None:
+        """This process is the main one from now on."""
+        self._send(f"MAINPID={pid}")
+
     def status(self, text: str) -> None:
         """One line for ``systemctl status``; sent only if it has changed."""
         if text != self._status:

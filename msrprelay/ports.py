@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 
+from . import chance
 from .errors import CommandError
 
 RAN_OUT = "Ran out of ports"
@@ -22,10 +23,15 @@ class PortPool:
     ``now`` is in seconds of any monotonic clock, the same in every call.
     """
 
-    def __init__(self, ports: Iterable[int], *, quarantine: float, seed: int | None = None) -> None:
+    def __init__(
+        self, ports: Collection[int], *, quarantine: float, seed: int | None = None
+    ) -> None:
         """``quarantine``: seconds a freed port rests. ``seed`` fixes the order, for tests."""
+        self._ports = ports
         self._free = list(ports)
-        self._order = random.Random(seed) if seed is not None else random.SystemRandom()
+        self._below: Callable[[int], int] = (
+            chance.below if seed is None else random.Random(seed).randrange
+        )
         self._quarantine = quarantine
         self._resting: deque[tuple[float, int]] = deque()
         self._leased: set[int] = set()
@@ -37,19 +43,28 @@ class PortPool:
         if not self._free:
             raise CommandError(RAN_OUT)
         # Swap with the last one: taking from the middle of a list would cost its length.
-        index = self._order.randrange(len(self._free))
+        index = self._below(len(self._free))
         self._free[index], self._free[-1] = self._free[-1], self._free[index]
         port = self._free.pop()
         self._leased.add(port)
         return port
 
-    def free(self, port: int, now: float) -> None:
-        """End the lease of ``port``; it rests before it can be leased again.
+    def free(self, port: int, now: float) -> float:
+        """End the lease of ``port``; gives until when it rests before it can be leased again.
 
         Also for a port whose bind failed: whoever holds it now may be gone after the quarantine.
         """
         self._leased.remove(port)
-        self._resting.append((now + self._quarantine, port))
+        until = now + self._quarantine
+        self._resting.append((until, port))
+        return until
+
+    def restore(self, leased: Iterable[int], resting: Iterable[tuple[float, int]]) -> None:
+        """Go on with another process's leases, and with its quarantine as (until when, port)."""
+        self._leased = set(leased)
+        known = {port: until for until, port in resting if port not in self._leased}
+        self._resting = deque(sorted((until, port) for port, until in known.items()))
+        self._free = [p for p in self._ports if p not in self._leased and p not in known]
 
     @property
     def leased(self) -> int:
@@ -63,4 +78,7 @@ class PortPool:
 
     def _wake(self, now: float) -> None:
         while self._resting and self._resting[0][0] <= now:
-            self._free.append(self._resting.popleft()[1])
+            port = self._resting.popleft()[1]
+            # A process before this one may have had other ports to give.
+            if port in self._ports:
+                self._free.append(port)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib
+import os
 import signal
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -18,11 +19,12 @@ from . import config as configuration
 from . import log as logging
 from .commands import Reply
 from .config import Config
-from .dataplane import DataPlane
+from .dataplane import DataPlane, Engine, Kept
 from .dial import resolve
-from .errors import ConfigError
+from .errors import CommandError, ConfigError
 from .events import Feed
 from .figures import rtpengine_statistics, session_refusals
+from .keeping import Link
 from .log import Log
 from .notify import Notifier
 from .ports import PortPool
@@ -32,10 +34,13 @@ from .rpc.jsonrpc_server import JsonRpcServer
 from .rpc.ng import NgResponder, NgUdpServer
 from .rpc.ng_streams import NgStreamServer
 from .rpc.reply_cache import ReplyCache
-from .sessions import Admission, Ports, Sessions
-from .settings import engine_config, room, rules
+from .rpc.sockets import Sockets
+from .sessions import Admission, Ledger, Ports, Sessions
+from .settings import buffer_budget, engine_config, remembrance, room, rules
+from .state import State
 from .strain import Strain
 from .surface import Surface
+from .timers import Timers
 
 if TYPE_CHECKING:
     from .rpc.http import HttpServer
@@ -51,23 +56,31 @@ SAMPLING = 1.0
 Reread = Callable[[], Config]
 
 
-def run(config: Config, reread: Reread) -> int:
+def run(
+    config: Config, reread: Reread, link: Link | None = None, engine: Engine | None = None
+) -> int:
     """Serve until a signal ends it; gives the exit status.
 
     SIGTERM and SIGINT drain and then stop, a second one stops at once; SIGHUP calls ``reread`` and
-    applies what can be changed while running.
+    applies what can be changed while running; SIGUSR2 is an upgrade. ``link``: to the keeper, if
+    there is one; ``engine``: goes on with what it held.
     """
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(serve(config, reread))
+            return runner.run(serve(config, reread, link, engine))
     except OSError as error:
         log.error("cannot start", reason=str(error))
+        if link is not None:
+            # At once: what is kept is for another process, and must not be ended in order here.
+            os._exit(1)
         return 1
 
 
-async def serve(config: Config, reread: Reread) -> int:
+async def serve(
+    config: Config, reread: Reread, link: Link | None = None, engine: Engine | None = None
+) -> int:
     """Start, wait for the end, stop."""
-    relay = RelayProcess(config, reread)
+    relay = RelayProcess(config, reread, link, engine)
     await relay.start()
     try:
         await relay.ended.wait()
@@ -81,6 +94,7 @@ class LoopScheduler:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._timers = Timers(self._loop)
         # A task nobody holds may be collected before it is done.
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -90,7 +104,7 @@ class LoopScheduler:
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Callable[[], None]:
         """Call back at ``when``; gives what cancels it."""
-        return self._loop.call_at(when, callback).cancel
+        return self._timers.call_at(when, callback)
 
     def spawn(self, work: Awaitable[None]) -> None:
         """Run ``work`` beside everything else."""
@@ -102,9 +116,16 @@ class LoopScheduler:
 class RelayProcess:
     """Engine, calls and control sockets of one process."""
 
-    def __init__(self, config: Config, reread: Reread) -> None:
+    def __init__(
+        self,
+        config: Config,
+        reread: Reread,
+        link: Link | None = None,
+        engine: Engine | None = None,
+    ) -> None:
         """Build everything; only the engine's threads run. Raises OSError."""
         self.config = config
+        self.link = link
         self._reread = reread
         self._started = time.time()
         self._ending = False
@@ -113,48 +134,65 @@ class RelayProcess:
         clock = self._scheduler.time
         self.systemd = Notifier()
         self.feed = Feed()
-        self.dataplane = DataPlane(engine_config(config))
+        kept = None if link is None else Kept(link.fileno(), engine)
+        self.dataplane = DataPlane(engine_config(config), kept)
         self.strain = Strain(cpu=config.limits.cpu, free_memory=config.limits.free_memory)
-        self.admission = Admission(room(config), clock, self.strain.reason)
+        self.admission = Admission(room(config), clock, self.strain.reason, self.strain.taken)
         ports = range(config.port_min, config.port_max + 1)
         rest = config.timers.port_quarantine
         pools = {interface: PortPool(ports, quarantine=rest) for interface in config.interface}
+        directory = Path(config.state_dir) if config.state_dir else None
+        self.state = State(directory, link, adopted=engine is not None)
+        ledger = Ledger(self.state.journal)
         self.sessions = Sessions(
             rules(config),
-            Ports(self.dataplane, pools, clock),
+            Ports(self.dataplane, pools, clock, ledger),
             self._scheduler,
             resolve,
             self.admission,
             self.feed,
+            ledger,
         )
-        self.dispatcher = Dispatcher(Surface(self.sessions, self.statistics, self.limits))
+        surface = Surface(self.sessions, self.statistics, self.limits, self.upgrade)
+        self.dispatcher = Dispatcher(surface)
         limits = config.limits
-        self.cache = ReplyCache(lifetime=config.timers.reply_cache, capacity=limits.reply_cache)
-        self.responder = NgResponder(self.dispatcher, self.cache, longest=limits.ng_datagram)
-        self.ng = NgUdpServer(self.responder, config.listen_ng)
+        self.cache = ReplyCache(
+            lifetime=config.timers.reply_cache,
+            capacity=limits.reply_cache,
+            journal=self.state.journal,
+        )
+        self.responder = NgResponder(
+            self.dispatcher, self.cache, longest=limits.ng_datagram, flush=self.state.flush
+        )
+        self.sockets = Sockets(link)
+        self.ng = NgUdpServer(self.responder, config.listen_ng, self.sockets)
         self.ng_streams = NgStreamServer(
             self.responder,
             longest=limits.ng_message,
             most_connections=limits.ng_connections,
             clock=clock,
+            sockets=self.sockets,
         )
-        self.jsonrpc = JsonRpcResponder(self.dispatcher)
-        self.control = control_server(self.jsonrpc, self.feed, config)
-        self.http = http_server(self.responder, config)
+        self.jsonrpc = JsonRpcResponder(self.dispatcher, flush=self.state.flush)
+        self.control = control_server(self.jsonrpc, self.feed, config, self.sockets)
+        self.http = http_server(self.responder, config, self.sockets)
         self.webhooks = webhooks(self.feed, config)
 
     async def start(self) -> None:
         """Open the control sockets, the last thing: whoever asks finds everything there."""
+        self.state.restore(self.sessions, self.cache, self.dataplane)
         self.dataplane.start(self.sessions.notice)
         self._sample()
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self.drain)
         loop.add_signal_handler(signal.SIGINT, self.drain)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
+        loop.add_signal_handler(signal.SIGUSR2, self.upgrade_by_signal)
         try:
             await self._listen()
         except OSError:
-            await self.stop()
+            if self.link is None:
+                await self.stop()
             raise
         # What there is now stays: the collector need not look at it again.
         gc.collect()
@@ -164,10 +202,17 @@ class RelayProcess:
         where = ", ".join(f"{host}:{port}" for host, port in self.ng.bound)
         sessions = self.admission.room.most_sessions
         log.info("serving", ng=where, control=self.config.control, sessions=sessions)
+        if self.link is not None:
+            self.link.remember("config", remembrance(self.config))
+            self.link.watch(loop, self._kept_by)
+            self.link.ready()
         self.systemd.ready()
 
     async def stop(self) -> None:
         """Close the control sockets, end what is left, join the threads."""
+        if self.link is not None:
+            # First: a socket of which there is a duplicate does not close.
+            self.link.bye()
         self.ng.close()
         await self.ng_streams.close()
         if self.http is not None:
@@ -177,6 +222,7 @@ class RelayProcess:
         if self.control is not None:
             await self.control.close()
         self.dataplane.stop()
+        self.state.close()
         log.info("stopped")
 
     def drain(self) -> None:
@@ -212,7 +258,34 @@ class RelayProcess:
         self.strain.cpu = self.config.limits.cpu
         self.strain.free_memory = self.config.limits.free_memory
         logging.configure(self.config.log_level)
+        if self.link is not None:
+            self.link.remember("config", remembrance(self.config))
         log.info("configuration reloaded", changed=live, needs_restart=restart)
+
+    def upgrade(self) -> Reply:
+        """Have a successor started, which takes over when it is prepared.
+
+        Gives ``processes`` of :meth:`statistics`, from which its coming or failing is seen.
+        """
+        if self.link is None:
+            raise CommandError("No keeper: an upgrade is a restart")
+        if self._ending:
+            raise CommandError("The relay is stopping")
+        self.link.upgrade()
+        return self.link.report()
+
+    def upgrade_by_signal(self) -> None:
+        """As :meth:`upgrade`."""
+        try:
+            self.upgrade()
+        except CommandError as error:
+            log.warning("no upgrade", reason=error.reason)
+
+    def _kept_by(self, keeper: int, pid: int) -> None:
+        """Another keeper has taken the place of one that died."""
+        self.systemd.main_process(pid)
+        log.warning("keeper replaced", pid=pid)
+        self.dataplane.register(keeper)
 
     def statistics(self) -> Reply:
         """Counters of every part; the engine's are totals of all threads."""
@@ -222,6 +295,7 @@ class RelayProcess:
         sessions = self.sessions
         return {
             "uptime": uptime,
+            "processes": {"relay": os.getpid()} if self.link is None else self.link.report(),
             "sessions": sessions.figures(),
             "engine": engine,
             "commands": {f"{name}-{result}": n for (name, result), n in commands.items()},
@@ -232,6 +306,7 @@ class RelayProcess:
                 "hits": self.cache.hits,
                 "dropped-early": self.cache.dropped_early,
             },
+            "state": self.state.figures(),
             "webhooks": [dict(hook.counts) for hook in self.webhooks],
             "statistics": rtpengine_statistics(
                 uptime, sessions.live, sessions.counts, sessions.call_seconds, engine, commands
@@ -251,14 +326,14 @@ class RelayProcess:
             "limits.ng-message": self.responder.counts["message-too-long"],
             "limits.reply-cache": self.cache.dropped_early,
         }
-        effective = {"limits.sessions": float(self.admission.room.most_sessions)}
+        effective = {
+            "limits.buffer-budget": float(buffer_budget(self.config)),
+            "limits.sessions": float(self.admission.room.most_sessions),
+        }
         return {"limits": list(configuration.limit_rows(self.config, effective, refusals))}
 
     async def _listen(self) -> None:
         config = self.config
-        if self.control is not None:
-            with named(f"control {config.control}"):
-                await self.control.start()
         if config.listen_ng_unix:
             with named(f"listen-ng-unix {config.listen_ng_unix}"):
                 await self.ng_streams.listen_unix(Path(config.listen_ng_unix))
@@ -268,9 +343,15 @@ class RelayProcess:
             with named("listen-http"):
                 await self.http.start(config.listen_http)
         await self.ng.start()
+        if self.control is not None:
+            # The last: whoever waits for an upgrade asks here whether it has succeeded.
+            with named(f"control {config.control}"):
+                await self.control.start()
+        self.sockets.close_the_rest()
 
     def _sample(self) -> None:
         self.strain.sample()
+        self.state.tick()
         self.systemd.status(f"{self.sessions.live} calls")
         self._scheduler.call_at(self._scheduler.time() + SAMPLING, self._sample)
 
@@ -284,7 +365,9 @@ def named(what: str) -> Iterator[None]:
         raise OSError(f"{what}: {error}") from error
 
 
-def control_server(responder: JsonRpcResponder, feed: Feed, config: Config) -> JsonRpcServer | None:
+def control_server(
+    responder: JsonRpcResponder, feed: Feed, config: Config, sockets: Sockets
+) -> JsonRpcServer | None:
     """The operator's socket, if there is to be one."""
     if not config.control:
         return None
@@ -295,13 +378,14 @@ def control_server(responder: JsonRpcResponder, feed: Feed, config: Config) -> J
         longest_line=config.limits.jsonrpc_line,
         most_connections=config.limits.control_connections,
         event_queue=config.limits.event_queue,
+        sockets=sockets,
     )
 
 
 # aiohttp takes a third of a second and 15 MB: it is loaded where it is used, at the start.
 
 
-def http_server(responder: NgResponder, config: Config) -> HttpServer | None:
+def http_server(responder: NgResponder, config: Config, sockets: Sockets) -> HttpServer | None:
     """The HTTP socket, if there is to be one."""
     if not config.listen_http:
         return None
@@ -310,6 +394,7 @@ def http_server(responder: NgResponder, config: Config) -> HttpServer | None:
         responder,
         longest=config.limits.ng_message,
         most_connections=config.limits.ng_connections,
+        sockets=sockets,
     )
 
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import resource
+from dataclasses import asdict
 
+import msgspec
+
+from . import config as configuration
 from .config import Config
-from .dataplane import EngineConfig
+from .dataplane import VERSION, EngineConfig
 from .dial import DialPolicy
 from .interfaces import Interfaces
 from .sessions import Room, Rules
+from .strain import Read, read_file
 
 # Control sockets, epoll and eventfds, the log, resolver sockets.
 SPARE_DESCRIPTORS = 128
@@ -25,7 +30,13 @@ def room(config: Config) -> Room:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     limits = config.limits
     spare = SPARE_DESCRIPTORS + limits.ng_connections + limits.control_connections
-    return Room(limits.sessions, max(0, hard - spare), limits.offers_per_second)
+    return Room(
+        limits.sessions,
+        max(0, hard - spare),
+        limits.offers_per_second,
+        limits.load,
+        limits.load_emergency,
+    )
 
 
 def rules(config: Config) -> Rules:
@@ -57,6 +68,19 @@ def mark(config: Config) -> str:
     return hashlib.blake2b(f"{where} {config.port_min}".encode(), digest_size=6).hexdigest()
 
 
+def buffer_budget(config: Config, read: Read = read_file) -> int:
+    """Bytes that stalled legs may hold together: as configured, or half of what makes TCP save.
+
+    The mark is the second number of tcp_mem, in pages. Network namespaces do not show it: there it
+    is what the kernel makes of it by default, a sixteenth of the memory.
+    """
+    if config.limits.buffer_budget:
+        return config.limits.buffer_budget
+    marks = read("/proc/sys/net/ipv4/tcp_mem").split()
+    pages = int(marks[1]) if len(marks) == 3 else os.sysconf("SC_PHYS_PAGES") // 16
+    return pages * os.sysconf("SC_PAGE_SIZE") // 2
+
+
 def engine_config(config: Config) -> EngineConfig:
     """What the engine's threads need of the configuration."""
     timers, limits = config.timers, config.limits
@@ -74,6 +98,7 @@ def engine_config(config: Config) -> EngineConfig:
         unacknowledged_seconds=timers.unacknowledged,
         closed_window_seconds=timers.closed_window,
         leg_buffer_bytes=limits.leg_buffer,
+        buffer_budget_bytes=buffer_budget(config),
         unbound_per_port=limits.unbound_per_port,
         half_open=limits.half_open,
         session_bytes=limits.session_bytes,
@@ -86,3 +111,13 @@ def engine_config(config: Config) -> EngineConfig:
         splice_bodies=False,
         event_ring=config.event_ring,
     )
+
+
+def remembrance(config: Config) -> bytes:
+    """The configuration for a process that goes on when this one has died, as JSON.
+
+    The engine's part stands by itself: the engine goes on before the rest can be read.
+    """
+    engine = asdict(engine_config(config))
+    plain = configuration.plain(config)
+    return msgspec.json.encode({"version": VERSION, "engine": engine, "config": plain})

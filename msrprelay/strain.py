@@ -1,21 +1,36 @@
-"""How strained the host is: processor and memory, sampled from /proc and the own cgroup.
+"""How strained the host is: processor, memory, descriptors; from /proc and the own cgroup.
 
 The reasons are rtpengine's words, at which SIP servers try the next relay.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import resource
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 CGROUPS = "/sys/fs/cgroup"
+Read = Callable[[str], str]
+LOAD_LIMIT = "Load limit exceeded"
+PARALLEL_LIMIT = "Parallel session limit reached"
 
 
 class Strained(NamedTuple):
     """Which bound is reached, and the reason a SIP server reads."""
 
     what: str
+    reason: str
+
+
+class Taken(NamedTuple):
+    """How much of something is taken, and of how much."""
+
+    what: str
+    taken: int
+    most: int
+    # What a SIP server reads where too much is taken.
     reason: str
 
 
@@ -34,6 +49,11 @@ def read_file(path: str) -> str:
         return ""
 
 
+def open_descriptors() -> int:
+    """How many this process has; 0 where the kernel does not say it (before Linux 6.2)."""
+    return os.stat("/proc/self/fd").st_size
+
+
 class Strain:
     """Judges by the last :meth:`sample`; take one about every second.
 
@@ -42,13 +62,20 @@ class Strain:
     """
 
     def __init__(
-        self, *, cpu: int, free_memory: int, read: Callable[[str], str] = read_file
+        self,
+        *,
+        cpu: int,
+        free_memory: int,
+        read: Read = read_file,
+        descriptors: Callable[[], int] = open_descriptors,
     ) -> None:
         self.cpu = cpu
         self.free_memory = free_memory
         self._read = read
+        self._descriptors = descriptors
         self._ticks: Ticks | None = None
         self._now: Strained | None = None
+        self._taken: tuple[Taken, ...] = ()
 
     def sample(self) -> None:
         """Look at the host."""
@@ -57,23 +84,33 @@ class Strain:
         self._now = None
         if self.cpu and before and ticks and busy_share(before, ticks) * 100 >= self.cpu:
             self._now = Strained("cpu", "CPU usage limit exceeded")
-        available = self._available() if self.free_memory else None
-        if available is not None and available < self.free_memory:
-            self._now = Strained("free-memory", "Load limit exceeded")
+        self._taken = tuple(self._look())
+        available = [each.most - each.taken for each in self._taken if each.what == "memory"]
+        if min(available, default=self.free_memory) < self.free_memory:
+            self._now = Strained("free-memory", LOAD_LIMIT)
 
     def reason(self) -> Strained | None:
         """Why the host should take no more; None: it may."""
         return self._now
 
-    def _available(self) -> int | None:
-        host = kibibytes(self._read("/proc/meminfo"), "MemAvailable:")
+    def taken(self) -> tuple[Taken, ...]:
+        """How much of the host's memory, the cgroup's and the descriptors is taken."""
+        return self._taken
+
+    def _look(self) -> Iterator[Taken]:
+        memory = self._read("/proc/meminfo")
+        total, free = kibibytes(memory, "MemTotal:"), kibibytes(memory, "MemAvailable:")
+        if total is not None and free is not None:
+            yield Taken("memory", total - free, total, LOAD_LIMIT)
         group = CGROUPS + cgroup_of(self._read("/proc/self/cgroup"))
-        left = cgroup_left(
-            self._read(f"{group}/memory.max"),
-            self._read(f"{group}/memory.current"),
-            self._read(f"{group}/memory.stat"),
+        most = self._read(f"{group}/memory.max")
+        used = cgroup_used(
+            self._read(f"{group}/memory.current"), self._read(f"{group}/memory.stat")
         )
-        return min((each for each in (host, left) if each is not None), default=None)
+        if most.strip().isdigit() and used is not None:
+            yield Taken("memory", used, int(most), LOAD_LIMIT)
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        yield Taken("descriptors", self._descriptors(), hard, PARALLEL_LIMIT)
 
 
 def ticks_of(stat: str) -> Ticks | None:
@@ -109,10 +146,10 @@ def cgroup_of(text: str) -> str:
     return ""
 
 
-def cgroup_left(most: str, current: str, stat: str) -> int | None:
-    """Bytes left below a cgroup's bound, what can be dropped from its cache included."""
-    if not most.strip().isdigit() or not current.strip().isdigit():
+def cgroup_used(current: str, stat: str) -> int | None:
+    """Bytes that a cgroup uses, without what can be dropped from its cache."""
+    if not current.strip().isdigit():
         return None
     lines = (line.split() for line in stat.splitlines())
     cache = next((int(line[1]) for line in lines if line[:1] == ["inactive_file"]), 0)
-    return int(most) - int(current) + cache
+    return int(current) - cache

@@ -13,7 +13,7 @@ Tell = Callable[[], Reply]
 class Surface:
     """Implements :class:`msrprelay.commands.Commands`."""
 
-    def __init__(self, sessions: Sessions, statistics: Tell, limits: Tell) -> None:
+    def __init__(self, sessions: Sessions, statistics: Tell, limits: Tell, upgrade: Tell) -> None:
         self.offer = sessions.offer
         self.answer = sessions.answer
         self.delete = sessions.delete
@@ -24,6 +24,7 @@ class Surface:
         self.drain = sessions.drain
         self.statistics = statistics
         self.limits = limits
+        self.upgrade = upgrade
 
     def ping(self) -> Reply:
         """The relay is there."""

@@ -19,7 +19,7 @@ class Uri:
     when absent, which never equals a present one. ``transport`` keeps its spelling.
     """
 
-    __slots__ = ("_key", "host", "port", "scheme", "session_id", "transport")
+    __slots__ = ("_compared", "host", "port", "scheme", "session_id", "transport")
 
     scheme: str
     host: str
@@ -40,7 +40,16 @@ class Uri:
         self.port = port
         self.session_id = session_id
         self.transport = transport
-        self._key = (self.scheme, _host_key(host), port, session_id, transport.lower())
+        self._compared: tuple[object, ...] | None = None
+
+    @property
+    def _key(self) -> tuple[object, ...]:
+        """What is compared; most URIs never are."""
+        if self._compared is None:
+            transport = self.transport.lower()
+            host = _host_key(self.host)
+            self._compared = (self.scheme, host, self.port, self.session_id, transport)
+        return self._compared
 
     @classmethod
     def parse(cls, text: str) -> Uri:
@@ -51,9 +60,7 @@ class Uri:
         found = _URI.fullmatch(text)
         if found is None:
             raise UriError("not an MSRP URI")
-        scheme, literal, name, port, session_id, transport = found.group(
-            "scheme", "literal", "name", "port", "session_id", "transport"
-        )
+        scheme, _, literal, name, port, session_id, transport = found.groups()
         if literal is not None and not isinstance(address(literal), IPv6Address):
             raise UriError("not an IPv6 address")
         number = None if port is None else int(port)

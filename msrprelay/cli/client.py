@@ -38,8 +38,13 @@ class Client:
         return self
 
     def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; another call makes a new one."""
         if self._socket is not None:
             self._socket.close()
+            self._socket, self._rest = None, b""
 
     def call(self, method: str, params: Mapping[str, object] | None = None) -> dict[str, Any]:
         """The result of one call."""
@@ -74,6 +79,7 @@ class Client:
             self._socket.sendall(msgspec.json.encode(document) + b"\n")
             return msgspec.json.decode(self._line(self._socket))
         except OSError as error:
+            self.close()
             raise NotReached(f"{self._path}: {error.strerror or error}") from None
 
     def _line(self, sock: socket.socket) -> bytes:

@@ -19,6 +19,7 @@ class Ctl(LazyGroup):
         "show": Place(SHOW, "show", "Show one call: legs, addresses, bytes, reasons."),
         "terminate": Place(OPERATE, "terminate", "End a call, or all calls, at once."),
         "drain": Place(OPERATE, "drain", "Take no new calls, or take them again."),
+        "upgrade": Place(OPERATE, "upgrade", "Let a new process take over, calls go on."),
         "events": Place(OPERATE, "events", "Follow what happens."),
         "statistics": Place(SHOW, "statistics", "Show the relay's counters."),
         "limits": Place(SHOW, "limits", "Show every limit and timer, and what it refused."),

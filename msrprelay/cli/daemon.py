@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
 
 from .. import config as configuration
 from ..errors import ConfigError
+from ..keeping import keeper_command
 from ..log import LEVELS, configure
 
 DEFAULT_CONFIG = Path("/etc/msrprelayd/msrprelayd.toml")
@@ -93,11 +95,21 @@ def main(path: Path | None, check: bool, settings: list[Setting], **options: Any
     if check:
         click.echo(f"{path or 'command line'}: configuration is good")
         return
+    if config.keeper:
+        become_keeper(path, overrides, config.timers.upgrade)
     configure(config.log_level)
     # Only now: --check and --help need no engine.
     from ..server import run
 
     sys.exit(run(config, reread))
+
+
+def become_keeper(path: Path | None, overrides: Mapping[str, object], prepare: float) -> NoReturn:
+    """Let the keeper run in this process; it starts the relay process."""
+    place = None if path is None else str(path.absolute())
+    command = keeper_command({"path": place, "overrides": overrides, "prepare": prepare}, {})
+    sys.stdout.flush()
+    os.execv(command[0], command)
 
 
 def given(options: Mapping[str, Any]) -> dict[str, object]:

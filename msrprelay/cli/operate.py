@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -10,10 +11,13 @@ import click
 import msgspec
 
 from ..printable import printable
-from .client import Client
-from .connection import Terminal, calls_at_hand, talks_to_the_daemon
+from .client import Client, NotReached, Refused
+from .connection import FAILED, Terminal, calls_at_hand, talks_to_the_daemon
 from .table import cell
 
+# A daemon that does not answer any more for so long will not.
+UPGRADE_SECONDS = 30.0
+INTERVAL_SECONDS = 0.05
 # What stands in front of a line, not among its fields.
 LEADING = ("time", "event", "call-id")
 
@@ -50,6 +54,37 @@ def drain(client: Client, terminal: Terminal, off: bool) -> None:
     result = client.call("drain", {"off": 1} if off else {})
     state = "draining" if result["draining"] else "serving"
     terminal.give(result, lambda: f"{state}, {result['calls']} calls")
+
+
+@click.command()
+@talks_to_the_daemon
+def upgrade(client: Client, terminal: Terminal) -> None:
+    """Let a new process take over, from what is on disk now; calls go on.
+
+    If it cannot, everything stays as it was, and the reason is told.
+    """
+    result = upgraded(client, client.call("upgrade"))
+    terminal.give(result, lambda: f"upgraded, the relay process is {result['relay']}")
+
+
+def upgraded(client: Client, before: Mapping[str, Any]) -> dict[str, Any]:
+    """Wait for the successor: the relay's ``processes`` then. Raises Refused, NotReached."""
+    patience = time.monotonic() + UPGRADE_SECONDS
+    while True:
+        try:
+            now: dict[str, Any] = client.call("statistics")["processes"]
+        except NotReached:
+            # The old process has ended; the other one answers when it serves.
+            if time.monotonic() > patience:
+                raise
+        else:
+            if now["restarts"] > before["restarts"]:
+                raise Refused(FAILED, f"the relay process has died: {now['last-end']}")
+            if now["upgrades"] > before["upgrades"]:
+                return now
+            if now["failed-upgrades"] > before["failed-upgrades"]:
+                raise Refused(FAILED, now["last-failure"])
+        time.sleep(INTERVAL_SECONDS)
 
 
 @click.command()

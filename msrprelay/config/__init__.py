@@ -1,7 +1,7 @@
 """The daemon's configuration: one TOML file, options of the command line over it."""
 
 from .options import Config, EventPosts, Limits, PathPolicy, Timers
-from .reading import changes, limit_rows, load, load_file, reloaded
+from .reading import changes, from_plain, limit_rows, load, load_file, plain, reloaded
 from .rules import warnings
 from .values import HostPort
 
@@ -13,9 +13,11 @@ __all__ = [
     "PathPolicy",
     "Timers",
     "changes",
+    "from_plain",
     "limit_rows",
     "load",
     "load_file",
+    "plain",
     "reloaded",
     "warnings",
 ]

@@ -49,6 +49,9 @@ def octets(default: int, what: str, *, unit: str = "bytes", live: bool = False) 
     return option(default, what, size, unit=unit, live=live)
 
 
+_LOAD = "of sessions, descriptors or memory taken: no new call from here on"
+
+
 @dataclass(frozen=True, slots=True)
 class Timers:
     """Seconds. ``[timers]`` of the file."""
@@ -69,6 +72,7 @@ class Timers:
     unacknowledged: float = timer(60.0, "sent bytes may stay unacknowledged, the window open")
     closed_window: float = timer(900.0, "a peer may read nothing at all of what is for it")
     drain: float = timer(30.0, "sessions may go on after SIGTERM", live=True)
+    upgrade: float = timer(10.0, "a successor may take to be prepared")
     reply_cache: float = timer(60.0, "an ng reply is kept for repeated requests")
     port_quarantine: float = timer(60.0, "a freed port rests")
 
@@ -94,12 +98,16 @@ class Limits:
     sessions: int = count(0, "sessions; 0: what the file descriptor limit allows", live=True)
     sessions_per_call: int = count(16, "sessions of one call-id", live=True)
     offers_per_second: int = count(0, "offers; 0: no limit", unit="per second", live=True)
+    load: int = count(80, _LOAD, unit="%", live=True)
+    load_emergency: int = count(95, "the same for emergency calls", unit="%", live=True)
     cpu: int = count(0, "processors' time that may be busy; 0: no limit", unit="%", live=True)
     free_memory: int = octets(64 << 20, "memory that must be free for a new call", live=True)
     session_bytes: int = octets(0, "bytes of one session; 0: no limit")
     session_rate: int = octets(0, "speed of one session; 0: no limit", unit="bytes/s")
     leg_buffer: int = octets(512 << 10, "socket buffer of a leg and direction, effective")
-    buffer_budget: int = octets(0, "socket buffers together; 0: half of tcp_mem's pressure mark")
+    buffer_budget: int = octets(
+        0, "held by stalled legs together; 0: half of tcp_mem's pressure mark"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +164,9 @@ class Config:
         live=True,
     )
     state_dir: str = option("", "where state is kept for a cold start; empty: memory", values.path)
-    keeper: bool = option(False, "a small process keeps the sockets", values.flag)
+    keeper: bool = option(
+        True, "a small process keeps the sockets: calls outlive ours", values.flag
+    )
     event_ring: bool = option(True, "keep the last events of each session", values.flag)
     log_level: str = option("info", "debug, info, warning or error", values.level, live=True)
     timers: Timers = field(default_factory=Timers)

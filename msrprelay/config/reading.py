@@ -92,6 +92,30 @@ def build(values: Iterable[tuple[Known, object]]) -> Config:
     return Config(**top, **{name: TABLES[name](**given) for name, given in tables.items()})
 
 
+def plain(config: Config) -> dict[str, object]:
+    """Every option by full key, in values that JSON has; :func:`from_plain` reads them."""
+    return {option.key: plain_value(option.value(config)) for option in known()}
+
+
+def plain_value(value: object) -> object:
+    """A value as a file could have it."""
+    if isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, tuple) and not hasattr(value, "_fields"):
+        return [plain_value(item) for item in value]
+    return str(value)
+
+
+def from_plain(pairs: Mapping[str, object]) -> Config:
+    """The configuration that :func:`plain` gave, perhaps in another version of the relay.
+
+    What is not known any more is left out, what is new has its default.
+    """
+    return read(pairs, str)[0]
+
+
 def hint(key: str, options: Mapping[str, Known]) -> str:
     """The option that was probably meant: by its full key, or by its name in another table."""
     tables = {option.table for option in options.values() if option.table}

@@ -1,21 +1,12 @@
-"""What must hold between options, and what this version does not serve yet."""
+"""What must hold between options."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from .options import Config, known
+from .options import Config, Limits, known
 from .values import HostPort
-
-# Refused rather than ignored: an operator must not believe in a limit that nobody holds.
-UNSERVED = frozenset(
-    {
-        "keeper",
-        "limits.buffer-budget",
-        "state-dir",
-    }
-)
 
 # Limits and timers of which 0 is a sense: at once, off, or worked out at the start.
 MAY_BE_ZERO = frozenset(
@@ -56,13 +47,21 @@ def broken_rules(config: Config) -> Iterator[tuple[str, str]]:
             yield key, "an address is named twice"
     if config.listen_ng_unix and config.listen_ng_unix == config.control:
         yield "listen-ng-unix", "is the control socket: ng and JSON-RPC need a socket each"
-    if config.limits.cpu > 100:
-        yield "limits.cpu", "is above 100 per cent"
+    for key, share in shares(config.limits):
+        if share > 100:
+            yield key, "is above 100 per cent"
+    if config.limits.load > config.limits.load_emergency:
+        yield "limits.load", "is above limits.load-emergency"
     for option in known():
         if option.option.unit and option.key not in MAY_BE_ZERO and not option.value(config):
             yield option.key, "must be above 0"
-        if option.key in UNSERVED and option.value(config):
-            yield option.key, "is not served by this version"
+
+
+def shares(limits: Limits) -> Iterator[tuple[str, int]]:
+    """What is told in per cent."""
+    yield "limits.cpu", limits.cpu
+    yield "limits.load", limits.load
+    yield "limits.load-emergency", limits.load_emergency
 
 
 def listening(config: Config) -> Iterator[tuple[str, tuple[HostPort, ...]]]:

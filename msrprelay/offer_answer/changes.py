@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
+
+from msgspec import Struct
 
 from ..sdp import Description, MsrpSection
 
@@ -21,8 +22,7 @@ class Change(StrEnum):
     CLOSED = "closed"
 
 
-@dataclass(frozen=True, slots=True)
-class SectionChange:
+class SectionChange(Struct, frozen=True):
     """One message section, by its m= index. ``a`` and ``b`` are what each side says about it now.
 
     At an offer the other side's is the committed one, or ``None``; of a section that an exchange
@@ -42,8 +42,7 @@ class SectionChange:
         return self.a if side == "a" else self.b
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """An offer and its answer. ``live`` are the m= indices that both sides want."""
 
     offerer: Side

@@ -6,14 +6,13 @@ A section (its ports) is held while it is live or a pending offer asks for it. W
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct
 
 from ..sdp import Description
 from .changes import Exchange, SectionChange, Side
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """One offer or answer: what was said, under which tag, and the body that was replied."""
 
     description: Description
@@ -35,22 +34,19 @@ class Message:
         return Message(self.description, self.terms, self.tag, self.at, reply)
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(Struct, frozen=True):
     """The same request again: send ``reply``, there is nothing else to do."""
 
     reply: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """``reason`` is the error-reason, or the warning of a delete; nothing changes."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Offered:
+class Offered(Struct, frozen=True):
     """Prepare what is NEW, reply with the rewritten offer, then ``Negotiation.apply``.
 
     Bytes go on as committed until the answer. NEW means not live: an offer that this one replaces
@@ -62,12 +58,11 @@ class Offered:
     initial: bool
     sections: tuple[SectionChange, ...]
     released: tuple[int, ...]
-    message: Message = field(repr=False)
-    revision: int = field(repr=False)
+    message: Message
+    revision: int
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(Struct, frozen=True):
     """Carry the section changes out, reply with the rewritten answer, then ``Negotiation.apply``.
 
     ``again`` marks an answer after the answer (a late 200, another fork under ``tag``). A section
@@ -80,21 +75,19 @@ class Committed:
     again: bool
     sections: tuple[SectionChange, ...]
     released: tuple[int, ...]
-    exchange: Exchange = field(repr=False)
-    message: Message = field(repr=False)
-    revision: int = field(repr=False)
+    exchange: Exchange
+    message: Message
+    revision: int
 
 
-@dataclass(frozen=True, slots=True)
-class RolledBack:
+class RolledBack(Struct, frozen=True):
     """The pending offer of ``side`` is gone; everything goes on as committed."""
 
     side: Side
     released: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """The call is over. ``reason`` is ``deleted``, ``offer-timeout`` or ``rolled-back``."""
 
     reason: str

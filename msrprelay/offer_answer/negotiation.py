@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from ..sdp import Description
 from .changes import Exchange, Side, exchange_changes, live_sections, offer_changes, other
 from .decisions import Committed, Ended, Message, Offered, Refused, Repeat, RolledBack
+from .saved import Bodies, Saved, octets, text
 
 # Seconds an offer may wait for its answer: above the 180 s of RFC 3261's Timer C.
 OFFER_TIMEOUT = 200.0
@@ -37,6 +38,49 @@ class Negotiation:
         self._offers: dict[Side, Message] = {}
         self._answers: dict[Side, Message] = {}
         self._revision = 0
+
+    @classmethod
+    def restored(
+        cls, saved: Saved, parse: Callable[[bytes], Description], shift: float = 0.0
+    ) -> Negotiation:
+        """The negotiation that was :meth:`saved`, its times moved by ``shift`` seconds.
+
+        Raises what ``parse`` raises.
+        """
+        made = cls(saved.offer_timeout)
+        bodies = Bodies(saved.bodies, parse)
+        made.condemned = saved.condemned
+        made._sides = {text(tag): side for tag, side in saved.sides.items()}
+        for mine, theirs in (
+            (made._pending, saved.pending),
+            (made._offers, saved.offers),
+            (made._answers, saved.answers),
+        ):
+            mine.update((side, bodies.message(each, shift)) for side, each in theirs.items())
+        if saved.committed is not None:
+            offerer, offered, answered = saved.committed
+            said = bodies.description(offered), bodies.description(answered)
+            made.committed = Exchange.between(offerer, *said)
+        return made
+
+    def saved(self) -> Saved:
+        """Everything about a call that has not ended, as plain data."""
+        bodies = Bodies([])
+        committed = None
+        if self.committed is not None:
+            offerer = self.committed.offerer
+            offered, answered = self.committed.of(offerer), self.committed.of(other(offerer))
+            committed = offerer, bodies.add(offered.body), bodies.add(answered.body)
+        return Saved(
+            self._offer_timeout,
+            {octets(tag): side for tag, side in self._sides.items()},
+            bodies.saved(self._pending),
+            bodies.saved(self._offers),
+            bodies.saved(self._answers),
+            committed,
+            self.condemned,
+            bodies.all,
+        )
 
     def pending(self, side: Side) -> Description | None:
         """The offer of ``side`` that waits for its answer."""
@@ -210,6 +254,8 @@ class Negotiation:
 
     def _released(self, *kept: Iterable[int]) -> tuple[int, ...]:
         """The sections that something holds now, and nothing will."""
+        if self.committed is None and not self._pending:
+            return ()
         held = self._live() | self._asked("a") | self._asked("b")
         return tuple(sorted(held.difference(*kept)))
 

@@ -17,3 +17,14 @@ cdef dict dictionary(list items, Py_ssize_t offset)
 cpdef bytes encode(object value)
 
 cdef write(object value, list parts)
+
+cdef write_dictionary(dict value, list parts)
+
+cdef write_text(str value, list parts)
+
+@cython.locals(length=Py_ssize_t)
+cdef write_string(bytes value, list parts)
+
+cdef int FEW
+cdef list PREFIXES
+cdef bytes ZERO_ITEM

@@ -133,19 +133,14 @@ def encode(value: object) -> bytes:
 def write(value: object, parts: list[bytes]) -> None:
     """Append the pieces of ``value`` to ``parts``."""
     if isinstance(value, str):
-        value = value.encode("utf-8", "surrogateescape")
-    if isinstance(value, bytes):
-        parts.append(b"%d:" % len(value))
-        parts.append(value)
+        write_text(value, parts)
+    elif isinstance(value, bytes):
+        write_string(value, parts)
     elif isinstance(value, int):
-        parts.append(b"i%de" % value)
+        # A bool is written as the number it is.
+        parts.append(ZERO_ITEM if value == 0 else b"i%de" % value)
     elif isinstance(value, dict):
-        parts.append(b"d")
-        for key, item in value.items():
-            if item is not None:
-                write(key, parts)
-                write(item, parts)
-        parts.append(b"e")
+        write_dictionary(value, parts)
     elif isinstance(value, (list, tuple)):
         parts.append(b"l")
         for item in value:
@@ -153,3 +148,31 @@ def write(value: object, parts: list[bytes]) -> None:
         parts.append(b"e")
     else:
         raise TypeError(f"bencode has no {type(value).__name__}")
+
+
+def write_dictionary(value: dict[object, object], parts: list[bytes]) -> None:
+    """Append a dictionary in its order; keys are not sorted, as in the messages that come."""
+    parts.append(b"d")
+    for key, item in value.items():
+        if item is not None:
+            write(key, parts)
+            write(item, parts)
+    parts.append(b"e")
+
+
+def write_text(value: str, parts: list[bytes]) -> None:
+    """Append text; what was no UTF-8 comes out as the bytes that it was."""
+    write_string(value.encode("utf-8", "surrogateescape"), parts)
+
+
+def write_string(value: bytes, parts: list[bytes]) -> None:
+    """Append a string's length and the string."""
+    length = len(value)
+    parts.append(PREFIXES[length] if length < FEW else b"%d:" % length)
+    parts.append(value)
+
+
+# Lengths that are ready made: nearly all there are.
+FEW = 64
+PREFIXES = [b"%d:" % length for length in range(FEW)]
+ZERO_ITEM = b"i0e"

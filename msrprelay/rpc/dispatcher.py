@@ -69,6 +69,7 @@ JSON_RPC: Mapping[str, Command[Any]] = {
     "drain": Command(parse_drain, lambda to, request: to.drain(request)),
     "limits": Command(nothing, lambda to, _: to.limits()),
     "terminate": Command(parse_terminate, lambda to, request: to.terminate(request)),
+    "upgrade": Command(nothing, lambda to, _: to.upgrade()),
 }
 
 

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from ..commands import Origin
 from .ng import NgResponder
+from .sockets import Address, Sockets
 
 NG_TYPE = "application/x-rtpengine-ng"
 JSON_TYPE = "application/json"
@@ -19,9 +20,17 @@ KEEPALIVE = 75.0
 class HttpServer:
     """ng for scripts. A request is answered by its own response, so nothing is cached."""
 
-    def __init__(self, responder: NgResponder, *, longest: int, most_connections: int) -> None:
+    def __init__(
+        self,
+        responder: NgResponder,
+        *,
+        longest: int,
+        most_connections: int,
+        sockets: Sockets | None = None,
+    ) -> None:
         """``longest``: bytes of one message; above it the answer is 413."""
         self._responder = responder
+        self._sockets = sockets or Sockets()
         self._most = most_connections
         application = web.Application(client_max_size=longest)
         application.add_routes(
@@ -43,12 +52,12 @@ class HttpServer:
         names = (sock.getsockname() for server in self._servers for sock in server.sockets)
         return [(name[0], name[1]) for name in names]
 
-    async def start(self, addresses: Iterable[tuple[str, int]]) -> None:
+    async def start(self, addresses: Iterable[Address]) -> None:
         """Listen; raises OSError."""
         await self._runner.setup()
         loop = asyncio.get_running_loop()
-        for host, port in addresses:
-            self._servers.append(await loop.create_server(self._protocol, host, port))
+        for sock in self._sockets.tcp("http", addresses):
+            self._servers.append(await loop.create_server(self._protocol, sock=sock))
 
     async def close(self) -> None:
         """Stop listening and end all connections. Safe to repeat."""

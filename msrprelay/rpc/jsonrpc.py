@@ -7,6 +7,7 @@ the ng reply dictionary, an ng refusal is error -32000 with the error-reason as 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -51,8 +52,10 @@ class Subscriber(Protocol):
 class JsonRpcResponder:
     """Answers texts; ``counts`` has the number of error objects by code."""
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
+    def __init__(self, dispatcher: Dispatcher, *, flush: Callable[[], None] = lambda: None) -> None:
+        """``flush`` is called before a text is given away."""
         self._dispatcher = dispatcher
+        self._flush = flush
         self.counts: Counter[int] = Counter()
 
     def answer(
@@ -67,6 +70,7 @@ class JsonRpcResponder:
         except (ValueError, RecursionError):
             return msgspec.json.encode(self.error(None, Fault(PARSE_ERROR, "Parse error")))
         response = self._document(document, origin, subscriber)
+        self._flush()
         return None if response is None else msgspec.json.encode(response)
 
     def error(self, number: Id, fault: Fault) -> Response:

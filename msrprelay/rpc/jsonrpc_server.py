@@ -13,6 +13,7 @@ from ..log import Log
 from . import unix
 from .connections import Connections
 from .jsonrpc import INVALID_REQUEST, Fault, JsonRpcResponder
+from .sockets import Sockets
 from .subscription import Subscription
 
 log = Log()
@@ -30,6 +31,7 @@ class JsonRpcServer:
         longest_line: int = 1 << 20,
         most_connections: int = 64,
         event_queue: int = 1000,
+        sockets: Sockets | None = None,
     ) -> None:
         """``longest_line`` in bytes; a connection beyond ``most_connections`` is closed at once.
 
@@ -37,6 +39,7 @@ class JsonRpcServer:
         """
         self._responder = responder
         self._path = path
+        self._sockets = sockets or Sockets()
         self._feed = feed or Feed()
         self._longest = longest_line
         self._event_queue = event_queue
@@ -52,7 +55,7 @@ class JsonRpcServer:
 
     async def start(self) -> None:
         """Listen; raises OSError, also if another process listens at the path."""
-        sock = unix.listener(self._path)
+        sock = self._sockets.unix("ctl", self._path)
         accept = self._connections.accept
         self._server = await asyncio.start_unix_server(accept, sock=sock, limit=self._longest)
 

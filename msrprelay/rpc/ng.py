@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -19,6 +18,7 @@ from .dispatcher import Dispatcher, refusal
 from .encoding import decode, encode, encoding_of
 from .ng_stream import TOO_LONG
 from .reply_cache import Key, ReplyCache, digest
+from .sockets import Address, Sockets
 
 log = Log()
 
@@ -47,8 +47,13 @@ class NgResponder:
         *,
         longest: int = 64 << 10,
         clock: Callable[[], float] = time.monotonic,
+        flush: Callable[[], None] = lambda: None,
     ) -> None:
-        """``longest``: bytes of the longest datagram that is read."""
+        """``longest``: bytes of the longest datagram that is read.
+
+        ``flush`` is called before a reply is given away.
+        """
+        self._flush = flush
         self._dispatcher = dispatcher
         self._cache = cache
         self._longest = longest
@@ -90,15 +95,19 @@ class NgResponder:
         payload, lasting = self._perform(body, origin)
         reply = b"%s %s" % (cookie, payload)
         if largest is not None and len(reply) > largest:
+            self._flush()
             payload = encode(refusal("Reply too long for a datagram"), encoding_of(body))
             return b"%s %s" % (cookie[:256], payload)
         if lasting:
             self._cache.store(key, reply, now)
+        self._flush()
         return reply
 
     def plain(self, body: bytes, origin: Origin) -> bytes:
         """The reply to a message without a cookie: nobody repeats it, nothing is kept."""
-        return self._perform(body, origin)[0]
+        reply = self._perform(body, origin)[0]
+        self._flush()
+        return reply
 
     def refuse(self, reason: str, origin: Origin) -> bytes:
         """The reply to what is no message."""
@@ -135,9 +144,15 @@ def is_bulky(command: bytes, payload: bytes) -> bool:
 class NgUdpServer:
     """One socket per local address, so that a reply leaves from where it was asked."""
 
-    def __init__(self, responder: NgResponder, addresses: Iterable[tuple[str, int]]) -> None:
+    def __init__(
+        self,
+        responder: NgResponder,
+        addresses: Iterable[Address],
+        sockets: Sockets | None = None,
+    ) -> None:
         """``addresses``: (address, port) each; port 0 takes any, see :attr:`bound`."""
         self._responder = responder
+        self._sockets = sockets or Sockets()
         self._addresses = tuple(addresses)
         self._transports: list[asyncio.DatagramTransport] = []
 
@@ -151,10 +166,10 @@ class NgUdpServer:
         """Bind all sockets; raises OSError and leaves none open if one cannot be bound."""
         loop = asyncio.get_running_loop()
         try:
-            for address in self._addresses:
-                # Bound here, not by the loop: uvloop's error does not say why it could not be.
+            # Bound here, not by the loop: uvloop's error does not say why it could not be.
+            for sock in self._sockets.udp("ng-udp", self._addresses):
                 transport, _ = await loop.create_datagram_endpoint(
-                    lambda: _Socket(self._responder, loop.time), sock=bound_socket(address)
+                    lambda: _Socket(self._responder, loop.time), sock=sock
                 )
                 self._transports.append(transport)
         except OSError:
@@ -166,18 +181,6 @@ class NgUdpServer:
         for transport in self._transports:
             transport.close()
         self._transports.clear()
-
-
-def bound_socket(address: tuple[str, int]) -> socket.socket:
-    """A UDP socket bound to ``address``; raises OSError with the address in it."""
-    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-    try:
-        sock.bind(address)
-    except OSError as error:
-        sock.close()
-        raise OSError(error.errno, f"{error.strerror}: {address[0]} port {address[1]}") from None
-    return sock
 
 
 class _Socket(asyncio.DatagramProtocol):

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..commands import Origin
-from . import unix
 from .connections import Connections
 from .ng import NgResponder
 from .ng_stream import NgStream, StreamFault
+from .sockets import Address, Sockets
 
 READ_SIZE = 1 << 16
 # On the unix socket messages have no cookie.
@@ -28,9 +28,11 @@ class NgStreamServer:
         longest: int,
         most_connections: int,
         clock: Callable[[], float] = time.monotonic,
+        sockets: Sockets | None = None,
     ) -> None:
         """``longest``: bytes of one message. ``clock``: seconds, for the reply cache."""
         self._responder = responder
+        self._sockets = sockets or Sockets()
         self._clock = clock
         self._longest = longest
         self._connections = Connections(self._serve, most_connections)
@@ -48,15 +50,15 @@ class NgStreamServer:
         """Connections beyond the limit."""
         return self._connections.refused
 
-    async def listen_tcp(self, addresses: Iterable[tuple[str, int]]) -> None:
+    async def listen_tcp(self, addresses: Iterable[Address]) -> None:
         """Listen on these addresses too; raises OSError."""
-        for host, port in addresses:
-            server = await asyncio.start_server(self._connections.accept, host, port)
+        for sock in self._sockets.tcp("ng-tcp", addresses):
+            server = await asyncio.start_server(self._connections.accept, sock=sock)
             self._servers.append(server)
 
     async def listen_unix(self, path: Path) -> None:
         """Listen on this socket too; raises OSError, also if another process listens there."""
-        sock = unix.listener(path)
+        sock = self._sockets.unix("ng-unix", path)
         self._servers.append(await asyncio.start_unix_server(self._connections.accept, sock=sock))
         self._path = path
 

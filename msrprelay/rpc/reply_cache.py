@@ -8,8 +8,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import NamedTuple
 
+import msgspec
+
+from ..journal import Entry as Record
+from ..journal import Journal
+
+# The first octet of its keys in the journal.
+REPLY = b"r"
 # What an entry costs besides its bytes (objects, hash tables).
 OVERHEAD = 500
 
@@ -24,11 +32,8 @@ class Key(NamedTuple):
     digest: bytes
 
 
-class Entry(NamedTuple):
-    """The bytes sent, and until when they are kept."""
-
-    reply: bytes
-    until: float
+# The bytes sent, and until when they are kept.
+Entry = tuple[bytes, float]
 
 
 class ReplyCache:
@@ -37,7 +42,15 @@ class ReplyCache:
     ``now`` is in seconds of any clock that does not go back, the same in every call.
     """
 
-    def __init__(self, *, lifetime: float = 60.0, capacity: int = 64 << 20) -> None:
+    def __init__(
+        self,
+        *,
+        lifetime: float = 60.0,
+        capacity: int = 64 << 20,
+        journal: Journal | None = None,
+    ) -> None:
+        """``journal`` keeps the replies for a process after this one."""
+        self._journal = journal
         self.lifetime = lifetime
         self.capacity = capacity
         self.size = 0
@@ -51,10 +64,10 @@ class ReplyCache:
     def find(self, key: Key, now: float) -> bytes | None:
         """The reply given to ``key``, if it is still kept."""
         entry = self._entries.get(key)
-        if entry is None or entry.until <= now:
+        if entry is None or entry[1] <= now:
             return None
         self.hits += 1
-        return entry.reply
+        return entry[0]
 
     def store(self, key: Key, reply: bytes, now: float) -> None:
         """Keep ``reply`` beside one to another body under the same cookie, if there is one.
@@ -62,17 +75,19 @@ class ReplyCache:
         Nothing is kept that alone is above the capacity.
         """
         self._expire(now)
-        if key in self._entries:
-            self._drop(key)
-        cost = weight(key, reply)
-        if cost > self.capacity:
-            return
-        while self.size + cost > self.capacity:
-            self._drop(next(iter(self._entries)))
-            self.dropped_early += 1
-        self._entries[key] = Entry(reply, now + self.lifetime)
-        self._bodies[key[:4]] = key.digest
-        self.size += cost
+        entry = (reply, now + self.lifetime)
+        if self._keep(key, entry) and self._journal is not None:
+            self._journal.put(name(key), reply, entry[1])
+
+    def restore(self, records: Mapping[bytes, Record], shift: float) -> None:
+        """Keep what another process wrote into its journal, ``shift`` added to every time."""
+        found = (
+            (msgspec.msgpack.decode(name_[len(REPLY) :], type=Key), (value, until + shift))
+            for name_, (value, until) in records.items()
+            if name_.startswith(REPLY) and value is not None
+        )
+        for key, entry in sorted(found, key=lambda each: each[1][1]):
+            self._keep(key, entry)
 
     def reused(self, key: Key) -> bool:
         """Whether the cookie came lately with another body: its sender counts in step with one."""
@@ -81,22 +96,43 @@ class ReplyCache:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def _keep(self, key: Key, entry: Entry) -> bool:
+        if key in self._entries:
+            self._drop(key)
+        cost = weight(key, entry[0])
+        if cost > self.capacity:
+            return False
+        while self.size + cost > self.capacity:
+            self._drop(next(iter(self._entries)))
+            self.dropped_early += 1
+        self._entries[key] = entry
+        self._bodies[key[:4]] = key.digest
+        self.size += cost
+        return True
+
     def _expire(self, now: float) -> None:
         while self._entries:
             key, entry = next(iter(self._entries.items()))
-            if entry.until > now:
+            if entry[1] > now:
                 return
             self._drop(key)
 
     def _drop(self, key: Key) -> None:
-        self.size -= weight(key, self._entries.pop(key).reply)
+        self.size -= weight(key, self._entries.pop(key)[0])
         if self._bodies.get(key[:4]) == key.digest:
             del self._bodies[key[:4]]
+        if self._journal is not None:
+            self._journal.forget(name(key))
 
 
 def digest(body: bytes) -> bytes:
     """64 bits of hash, the same in every process: a successor knows its predecessor's replies."""
     return hashlib.blake2b(body, digest_size=8).digest()
+
+
+def name(key: Key) -> bytes:
+    """The entry's key in the journal."""
+    return REPLY + msgspec.msgpack.encode(key)
 
 
 def weight(key: Key, reply: bytes) -> int:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from itertools import pairwise
+
+from msgspec import Struct
 
 from ..errors import SdpError
 from .edit import SectionEdit, edit_section
 from .head import HeadEdit, edit_head
-from .lines import Line, join_lines, split_lines
 from .section import MsrpSection, parse_common, parse_media, parse_section
 
 # Limits of one description: its size in octets and its m= lines.
@@ -17,8 +17,7 @@ MAX_SIZE = 65536
 MAX_SECTIONS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
+class Description(Struct, frozen=True):
     """An SDP body (RFC 8866) and its MSRP sections, in order."""
 
     body: bytes
@@ -40,20 +39,20 @@ class Description:
         wanted = [section for section in self.sections if section.index in edits]
         if len(wanted) != len(edits) or not all(section.anchor for section in wanted):
             raise ValueError("an edit names a section that cannot be anchored")
-        lines = split_lines(self.body)
+        body, at = self.body, 0
+        parts = []
         if head is not None:
-            starts = _starts(lines)
-            bounds = [*starts, len(lines)]
-            foreign = [
-                lines[start:stop]
-                for index, (start, stop) in enumerate(pairwise(bounds))
-                if index not in edits
-            ]
-            lines[: starts[0]] = edit_head(lines[: starts[0]], foreign, head)
-        for section in reversed(wanted):
-            span = slice(section.line - 1, section.stop - 1)
-            lines[span] = edit_section(lines[span], section, edits[section.index])
-        return join_lines(lines)
+            starts = _starts(body)
+            bounds = [*starts, len(body)]
+            foreign = [span for index, span in enumerate(pairwise(bounds)) if index not in edits]
+            at = starts[0]
+            parts.append(edit_head(body, at, foreign, head))
+        for section in wanted:
+            rewritten = edit_section(body, section, edits[section.index])
+            parts += (body[at : section.begin], rewritten)
+            at = section.end
+        parts.append(body[at:])
+        return b"".join(parts)
 
 
 def parse(body: bytes, max_size: int = MAX_SIZE, max_sections: int = MAX_SECTIONS) -> Description:
@@ -64,23 +63,30 @@ def parse(body: bytes, max_size: int = MAX_SIZE, max_sections: int = MAX_SECTION
     """
     if len(body) > max_size:
         raise SdpError("sdp_too_large", body.count(b"\n", 0, max_size) + 1)
-    lines = split_lines(body)
-    if not lines or not lines[0].text.startswith(b"v="):
+    if not body.startswith(b"v="):
         raise SdpError("not_sdp", 1)
-    starts = _starts(lines)
+    starts = _starts(body)
     if len(starts) > max_sections:
-        raise SdpError("too_many_sections", starts[max_sections] + 1)
-    return Description(body, tuple(_sections(lines, starts)))
+        raise SdpError("too_many_sections", body.count(b"\n", 0, starts[max_sections]) + 1)
+    return Description(body, _sections(body, starts))
 
 
-def _starts(lines: list[Line]) -> list[int]:
-    return [i for i, line in enumerate(lines) if line.text.startswith(b"m=")]
+def _starts(body: bytes) -> list[int]:
+    """Where the m= lines begin."""
+    starts = []
+    at = body.find(b"\nm=") + 1
+    while at:
+        starts.append(at)
+        at = body.find(b"\nm=", at) + 1
+    return starts
 
 
-def _sections(lines: list[Line], starts: list[int]) -> Iterator[MsrpSection]:
-    bounds = [*starts, len(lines)]
-    common = parse_common(lines[: bounds[0]])
-    for index, (start, stop) in enumerate(pairwise(bounds)):
-        media = parse_media(lines[start].text)
+def _sections(body: bytes, starts: list[int]) -> tuple[MsrpSection, ...]:
+    common, found = None, []
+    for index, (begin, end) in enumerate(pairwise([*starts, len(body)])):
+        media = parse_media(body[begin:end].partition(b"\n")[0])
         if media.msrp:
-            yield parse_section(index, start, lines[start:stop], media, common)
+            if common is None:
+                common = parse_common(body, starts[0])
+            found.append(parse_section(index, body, begin, end, media, common))
+    return tuple(found)

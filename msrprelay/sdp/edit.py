@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from msgspec import Struct
 
 from ..roles import Setup
-from ..uri import Uri, host_port, host_port_span
-from .lines import Line, attribute
+from ..uri import host_port, host_port_span
+from .lines import as_ended
 from .section import MsrpSection
 
 Policy = Literal["aware", "cema", "sessmatch"]
 Family = Literal["IP4", "IP6"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SectionEdit:
+class SectionEdit(Struct, frozen=True, kw_only=True):
     """What one section says after the rewrite.
 
     ``host`` and ``port`` are where the peer finds the relay. ``session_id`` is the relay's own and
@@ -36,44 +35,95 @@ class SectionEdit:
 
     def uri(self, tls: bool) -> str:
         """The relay's URI of this section, as ``aware`` writes it into a=path."""
-        return str(Uri("msrps" if tls else "msrp", self.host, self.port, self.session_id))
+        scheme = "msrps" if tls else "msrp"
+        return f"{scheme}://{host_port(self.host, self.port)}/{self.session_id};tcp"
 
 
-def edit_section(lines: Sequence[Line], section: MsrpSection, edit: SectionEdit) -> list[Line]:
-    """The section's lines, rewritten. ``lines[0]`` is its m= line; line ends stay as they are."""
+def edit_section(body: bytes, section: MsrpSection, edit: SectionEdit) -> bytes:
+    """The section of ``body``, rewritten; line ends stay as they are."""
     if edit.policy == "aware" and not edit.session_id:
         raise ValueError("the aware policy needs a session-id of the relay's own")
-    result = [named for named in map(_named, lines) if not _dropped(named.name, edit.policy)]
-    first = lines[0]
-    result[0] = Named(b"m=", Line(_with_port(first.text, edit.port), first.end))
+    text = Lines(body[section.begin : section.end], section, edit.policy)
+    text.lines[0] = _with_port(text.lines[0], edit.port)
     connection = b"c=IN %b %b" % (edit.family.encode(), edit.host.encode())
-    _put(result, b"c=", connection, _after_title(result))
+    text.put(b"c=", connection, _after_title(text.names))
     if edit.policy == "aware":
-        _put(result, b"path", b"a=path:" + edit.uri(section.tls).encode(), len(result))
+        text.put(b"path", b"a=path:" + edit.uri(section.tls).encode(), len(text.names))
     elif edit.policy == "sessmatch":
-        _move_first_uri(result, edit)
-    after_path = max(i for i, named in enumerate(result) if named.name == b"path") + 1
+        _move_first_uri(text, edit)
+    after_path = len(text.names) - text.names[::-1].index(b"path")
     if edit.fingerprint is not None:
-        _put(result, b"fingerprint", b"a=fingerprint:" + edit.fingerprint, after_path)
-    _put(result, b"setup", b"a=setup:" + edit.setup.value.encode(), after_path)
+        text.put(b"fingerprint", b"a=fingerprint:" + edit.fingerprint, after_path)
+    text.put(b"setup", b"a=setup:" + edit.setup.value.encode(), after_path)
     if edit.mark:
         mark = b"a=msrprelay:" + edit.mark.encode()
         # Another relay's mark stays: a loop may lead through both.
-        if all(named.line.text != mark for named in result):
-            _insert(result, b"msrprelay", mark, len(result))
-    return [named.line for named in result]
+        if not text.has(mark):
+            text.insert(b"msrprelay", mark, len(text.names))
+    return text.joined()
 
 
-class Named(NamedTuple):
-    """A line with the name of its attribute, or with ``c=`` and the like."""
+class Lines:
+    """The lines of a section that stay under a policy, each without its LF.
 
-    name: bytes
-    line: Line
+    ``names`` has beside each the name of its attribute, or ``c=`` and the like.
+    """
 
+    __slots__ = ("_ended", "lines", "names")
 
-def _named(line: Line) -> Named:
-    pair = attribute(line.text)
-    return Named(line.text[:2] if pair is None else pair[0], line)
+    def __init__(self, text: bytes, section: MsrpSection, policy: Policy) -> None:
+        # Only the very last line of a body may have no end.
+        self._ended = text.endswith(b"\n")
+        self.lines: list[bytes] = []
+        self.names: list[bytes] = []
+        attributes = iter(section.attributes)
+        for line in (text[:-1] if self._ended else text).split(b"\n"):
+            name = next(attributes)[0] if line.startswith(b"a=") else line[:2]
+            self.names.append(name)
+            self.lines.append(line)
+        for at in range(len(self.names) - 1, 0, -1):
+            if _dropped(self.names[at], policy):
+                self._drop(at)
+
+    def put(self, name: bytes, text: bytes, at: int) -> None:
+        """Make ``text`` the only line of that name: in the first one's place, or new at ``at``."""
+        if name not in self.names:
+            self.insert(name, text, at)
+            return
+        first = self.names.index(name)
+        self.replace(first, text)
+        while self.names.count(name) > 1:
+            self._drop(self.names.index(name, first + 1))
+
+    def _drop(self, at: int) -> None:
+        # What stands before the last line has an end.
+        self._ended = self._ended or at == len(self.lines) - 1
+        del self.names[at], self.lines[at]
+
+    def insert(self, name: bytes, text: bytes, at: int) -> None:
+        """A new line with the end that the first one has."""
+        if at < len(self.lines) or self._ended:
+            text = as_ended(text, self.lines[0])
+        else:
+            # The body ends without a line end: it goes on doing so.
+            self.lines[-1] = as_ended(self.lines[-1], self.lines[0])
+        self.names.insert(at, name)
+        self.lines.insert(at, text)
+
+    def replace(self, at: int, text: bytes) -> None:
+        """Another text with the same end."""
+        ended = at < len(self.lines) - 1 or self._ended
+        self.lines[at] = as_ended(text, self.lines[at]) if ended else text
+
+    def has(self, text: bytes) -> bool:
+        """Whether there is such a line, whatever its end."""
+        return text in self.lines or text + b"\r" in self.lines
+
+    def joined(self) -> bytes:
+        """All lines with their ends."""
+        if self._ended:
+            self.lines.append(b"")
+        return b"\n".join(self.lines)
 
 
 def _dropped(name: bytes, policy: Policy) -> bool:
@@ -81,7 +131,9 @@ def _dropped(name: bytes, policy: Policy) -> bool:
 
     RFC 6714 section 6.2: a B2BUA never forwards a=msrp-cema.
     """
-    return name in _ICE or name.startswith(b"ice-") or (name == b"msrp-cema" and policy == "aware")
+    if name == b"msrp-cema":
+        return policy == "aware"
+    return name in _ICE or name.startswith(b"ice-")
 
 
 def _with_port(text: bytes, port: int) -> bytes:
@@ -91,51 +143,25 @@ def _with_port(text: bytes, port: int) -> bytes:
     return b"%b%d%b" % (text[:start], port, text[start + len(old) :])
 
 
-def _move_first_uri(lines: list[Named], edit: SectionEdit) -> None:
+def _move_first_uri(text: Lines, edit: SectionEdit) -> None:
     """Replace host and port of the path's first URI; session-id and later URIs are the peer's."""
-    paths = (i for i, named in enumerate(lines) if named.name == b"path")
-    at = next(i for i in paths if _value(lines[i].line.text))
-    text, end = lines[at].line
-    uri = _value(text).split()[0]
-    start = text.index(uri, text.index(b":") + 1)
+    paths = (at for at, name in enumerate(text.names) if name == b"path")
+    at = next(at for at in paths if text.lines[at].partition(b":")[2].strip())
+    line = text.lines[at]
+    after = line.index(b":") + 1
+    uri = line[after:].split()[0]
+    start = line.index(uri, after)
     first, last = host_port_span(uri.decode("ascii"))
     target = host_port(edit.host, edit.port).encode()
-    moved = text[: start + first] + target + text[start + last :]
-    lines[at] = Named(b"path", Line(moved, end))
+    text.lines[at] = line[: start + first] + target + line[start + last :]
 
 
-def _put(lines: list[Named], name: bytes, text: bytes, at: int) -> None:
-    """Make ``text`` the only line of that name: in the first one's place, or new at ``at``."""
-    places = [i for i, named in enumerate(lines) if named.name == name]
-    if not places:
-        _insert(lines, name, text, at)
-        return
-    lines[places[0]] = Named(name, Line(text, lines[places[0]].line.end))
-    for i in reversed(places[1:]):
-        del lines[i]
-
-
-def _insert(lines: list[Named], name: bytes, text: bytes, at: int) -> None:
-    before = lines[at - 1]
-    if before.line.end:
-        lines.insert(at, Named(name, Line(text, lines[0].line.end)))
-    else:
-        # The body ends without a line end: it goes on doing so.
-        lines[at - 1] = Named(before.name, Line(before.line.text, lines[0].line.end))
-        lines.insert(at, Named(name, Line(text, b"")))
-
-
-def _after_title(lines: list[Named]) -> int:
+def _after_title(names: list[bytes]) -> int:
     """Where a new c= line belongs: after m= and i= (RFC 8866 section 5)."""
     at = 1
-    while at < len(lines) and lines[at].name == b"i=":
+    while at < len(names) and names[at] == b"i=":
         at += 1
     return at
-
-
-def _value(text: bytes) -> bytes:
-    pair = attribute(text)
-    return b"" if pair is None else pair[1]
 
 
 _ICE = frozenset({b"candidate", b"remote-candidates", b"end-of-candidates"})

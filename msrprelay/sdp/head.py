@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .lines import Line, join_lines, split_lines
+from .lines import as_ended
 from .section import Connection, connection_of
 
 # o=<username> <sess-id> <sess-version> <nettype> <addrtype> <unicast-address> (RFC 8866 5.2).
@@ -26,50 +27,57 @@ class HeadEdit:
     connection: Connection | None = None
 
 
-def edit_head(
-    head: Sequence[Line], foreign: Sequence[Sequence[Line]], edit: HeadEdit
-) -> list[Line]:
-    """The lines before the first m=, rewritten. ``foreign``: sections the relay leaves alone."""
-    lines = list(head)
+def edit_head(body: bytes, end: int, foreign: Sequence[tuple[int, int]], edit: HeadEdit) -> bytes:
+    """``body[:end]``, the lines before the first m=, rewritten.
+
+    ``foreign``: where the sections begin and end that the relay leaves alone.
+    """
+    head = body[:end]
     if edit.origin is not None:
-        _change_origin(lines, 4, [*_octets(edit.origin)])
-    if edit.connection is not None and all(connection_of(section) for section in foreign):
-        family, host = _octets(edit.connection)
-        for at, line in enumerate(lines):
-            if line.text.startswith(b"c="):
-                lines[at] = Line(b"c=IN %b %b" % (family, host), line.end)
-    return lines
+        head = _with_origin(head, 4, _octets(edit.origin))
+    if edit.connection is not None and all(connection_of(body, *span) for span in foreign):
+        ours = b"c=IN %b %b" % _octets(edit.connection)
+        lines = head.split(b"\n")
+        head = b"\n".join(
+            [as_ended(ours, line) if line.startswith(b"c=") else line for line in lines]
+        )
+    return head
 
 
 def origin_version(body: bytes) -> int | None:
     """The sess-version of o=, which grows with every change of the SDP; ``None``: there is none."""
-    for line in split_lines(body):
-        fields = line.text.split(b" ")
-        if line.text.startswith(b"o=") and len(fields) == ORIGIN_FIELDS:
-            version = fields[2]
-            return int(version) if version.isdigit() and len(version) <= LONGEST_VERSION else None
-        if line.text.startswith(b"m="):
-            break
-    return None
+    found = _origin(body)
+    if found is None:
+        return None
+    version = found[0].split(b" ")[2]
+    return int(version) if version.isdigit() and len(version) <= LONGEST_VERSION else None
 
 
 def with_origin_version(body: bytes, version: int) -> bytes:
     """The body with another sess-version; the same body if its o= is not readable."""
-    lines = split_lines(body)
-    _change_origin(lines, 2, [b"%d" % version])
-    return join_lines(lines)
+    return _with_origin(body, 2, (b"%d" % version,))
 
 
-def _change_origin(lines: list[Line], first: int, values: list[bytes]) -> None:
+def _with_origin(body: bytes, first: int, values: tuple[bytes, ...]) -> bytes:
     """Put ``values`` in the place of the fields from ``first`` on."""
-    for at, line in enumerate(lines):
-        if line.text.startswith(b"o="):
-            fields = line.text.split(b" ")
-            if len(fields) == ORIGIN_FIELDS:
-                fields[first : first + len(values)] = values
-                lines[at] = Line(b" ".join(fields), line.end)
-            return
+    found = _origin(body)
+    if found is None:
+        return body
+    fields = found[0].split(b" ")
+    fields[first : first + len(values)] = values
+    return body[: found.start()] + b" ".join(fields) + body[found.end() :]
+
+
+def _origin(body: bytes) -> re.Match[bytes] | None:
+    """The first o= line without its end, if it is one."""
+    end = body.find(b"\nm=")
+    found = _ORIGIN.search(body, 0, end if end >= 0 else len(body))
+    readable = found is not None and found[0].count(b" ") == ORIGIN_FIELDS - 1
+    return found if readable else None
 
 
 def _octets(connection: Connection) -> tuple[bytes, bytes]:
     return connection.family.encode(), connection.host.encode()
+
+
+_ORIGIN = re.compile(rb"(?m)^o=[^\n]*?(?=\r?$)")

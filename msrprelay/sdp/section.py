@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from ..errors import UriError
 from ..roles import Setup
 from ..uri import Uri, address, same_host
-from .lines import Line, attribute
+from .lines import Attributes, attributes_of
 
-Attributes = tuple[tuple[bytes, bytes], ...]
 # RFC 6135 section 4.2.2: an endpoint that only dials writes the discard port.
 DISCARD_PORT = 9
+NEWLINE = 0x0A
 
 
 class Connection(NamedTuple):
@@ -24,8 +24,7 @@ class Connection(NamedTuple):
     host: str
 
 
-@dataclass(frozen=True, slots=True)
-class MediaLine:
+class MediaLine(Struct, frozen=True):
     """A ``m=`` line, read as far as the relay needs it. ``port`` is ``None`` if it is no port."""
 
     media: str
@@ -39,8 +38,7 @@ class MediaLine:
         return self.media == "message" and self.proto in _PROTOS
 
 
-@dataclass(frozen=True, slots=True)
-class Common:
+class Common(Struct, frozen=True):
     """What the session level says for every section that does not say it itself."""
 
     connection: Connection | None
@@ -48,19 +46,21 @@ class Common:
     fingerprints: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MsrpSection:
+class MsrpSection(Struct, frozen=True):
     """An ``m=message`` section over ``TCP/MSRP`` or ``TCP/TLS/MSRP``, port 0 included.
 
     ``index`` counts all m= lines from 0, ``line`` all lines from 1, ``stop`` is the line after the
-    section. ``path`` holds every URI of every a=path line, ``uri`` the first one, read; ``setup``
-    is the session's where the section has none. ``problems`` are snake_case codes, in the order
-    in which they are looked for; only some of them keep the section from being anchored.
+    section; ``begin`` and ``end`` are the same in octets from 0. ``path`` holds every URI of every
+    a=path line, ``uri`` the first one, read; ``setup`` is the session's where the section has none.
+    ``problems`` are snake_case codes, in the order in which they are looked for; only some of them
+    keep the section from being anchored.
     """
 
     index: int
     line: int
     stop: int
+    begin: int
+    end: int
     port: int
     tls: bool
     path: tuple[str, ...]
@@ -68,7 +68,7 @@ class MsrpSection:
     setup: Setup | None
     connection: Connection | None
     fingerprints: tuple[bytes, ...]
-    attributes: Attributes = field(repr=False)
+    attributes: Attributes
     problems: tuple[str, ...]
 
     @property
@@ -79,7 +79,7 @@ class MsrpSection:
     @property
     def cema(self) -> bool:
         """Whether the endpoint matches c= and m= against its path (RFC 6714)."""
-        return self.attribute("msrp-cema") is not None
+        return any(name == b"msrp-cema" for name, _ in self.attributes)
 
     @property
     def proto(self) -> str:
@@ -175,76 +175,91 @@ def parse_media(line: bytes) -> MediaLine:
         text(media).lower(),
         number if number <= 65535 else None,
         text(proto).upper(),
-        tuple(text(token) for token in fmt if token),
+        tuple([text(token) for token in fmt if token]),
     )
 
 
-def parse_common(lines: Sequence[Line]) -> Common:
-    """Read the session level: the lines before the first ``m=``."""
-    attributes = attributes_of(lines)
-    return Common(connection_of(lines), setup_of(attributes), fingerprints_of(attributes))
+def parse_common(body: bytes, end: int) -> Common:
+    """Read the session level: the octets before the first ``m=``."""
+    if body.find(b"\na=", 0, end) < 0:
+        return Common(connection_of(body, 0, end), None, ())
+    said = Said(attributes_of(body, 0, end))
+    return Common(connection_of(body, 0, end), said.setup, said.fingerprints)
 
 
 def parse_section(
-    index: int, first: int, lines: Sequence[Line], media: MediaLine, common: Common
+    index: int, body: bytes, begin: int, end: int, media: MediaLine, common: Common
 ) -> MsrpSection:
-    """Read the MSRP section whose m= line is ``lines[0]``, the 0-based line ``first`` of all."""
-    attributes = attributes_of(lines)
-    paths = [value for name, value in attributes if name == b"path"]
-    path = tuple(text(uri) for value in paths for uri in value.split())
-    uris = _uris(path)
-    uri = uris[0] if uris else None
-    connection = connection_of(lines) or common.connection
+    """Read the MSRP section that is ``body[begin:end]``, its m= line being ``media``."""
+    said = Said(attributes_of(body, begin, end))
+    path = tuple([text(uri) for value in said.paths for uri in value.split()])
+    uri = _first_uri(path)
+    connection = connection_of(body, begin, end) or common.connection
     tls = media.proto == "TCP/TLS/MSRP"
     problems: list[str] = []
     if media.port is None:
         problems = ["bad_port"]
     elif media.port:
-        problems = [
-            *_path_problems(path, uri, len(paths), media.port, tls),
-            *_host_problems(uri, connection),
-            *([] if media.fmt == ("*",) else ["fmt_not_star"]),
-            *([] if any(n == b"accept-types" for n, _ in attributes) else ["missing_accept_types"]),
-        ]
+        problems = _path_problems(path, uri, len(said.paths), media.port, tls)
+        problems += _host_problems(uri, connection)
+        if media.fmt != ("*",):
+            problems.append("fmt_not_star")
+        if not said.accepts:
+            problems.append("missing_accept_types")
+    line = body.count(b"\n", 0, begin) + 1
     return MsrpSection(
-        index=index,
-        line=first + 1,
-        stop=first + 1 + len(lines),
-        port=media.port or 0,
-        tls=tls,
-        path=path,
-        uri=uri,
-        setup=setup_of(attributes) or common.setup,
-        connection=connection,
-        fingerprints=fingerprints_of(attributes) or common.fingerprints,
-        attributes=attributes,
-        problems=tuple(problems),
+        index,
+        line,
+        line + body.count(b"\n", begin, end) + (body[end - 1] != NEWLINE),
+        begin,
+        end,
+        media.port or 0,
+        tls,
+        path,
+        uri,
+        said.setup or common.setup,
+        connection,
+        said.fingerprints or common.fingerprints,
+        said.attributes,
+        tuple(problems),
     )
 
 
-def attributes_of(lines: Sequence[Line]) -> Attributes:
-    """All ``a=`` lines as (name, value)."""
-    return tuple(pair for line in lines if (pair := attribute(line.text)) is not None)
+class Said:
+    """What the attributes of a section say, gone through once.
+
+    ``setup`` is the first one with a value of RFC 4145, whatever its case; ``fingerprints`` are
+    those of RFC 8122.
+    """
+
+    __slots__ = ("accepts", "attributes", "fingerprints", "paths", "setup")
+
+    def __init__(self, attributes: Attributes) -> None:
+        self.attributes = attributes
+        self.paths: list[bytes] = []
+        self.setup: Setup | None = None
+        self.fingerprints: tuple[bytes, ...] = ()
+        self.accepts = False
+        for name, value in attributes:
+            if name == b"path":
+                self.paths.append(value)
+            elif name == b"setup":
+                self.setup = self.setup or _SETUPS.get(value.lower())
+            elif name == b"accept-types":
+                self.accepts = True
+            elif name == b"fingerprint":
+                self.fingerprints += (value,)
 
 
-def connection_of(lines: Sequence[Line]) -> Connection | None:
-    """The first readable ``c=`` line."""
-    for line in lines:
-        found = _CONNECTION.match(line.text)
+def connection_of(body: bytes, begin: int, end: int) -> Connection | None:
+    """The first readable ``c=`` line of ``body[begin:end]``, which begins a line and is not it."""
+    at = body.find(b"\nc=", begin, end)
+    while at >= 0:
+        found = _CONNECTION.match(body, at + 1, end)
         if found is not None:
             return Connection(text(found[1]).upper(), text(found[2]))
+        at = body.find(b"\nc=", at + 1, end)
     return None
-
-
-def setup_of(attributes: Attributes) -> Setup | None:
-    """The first ``a=setup`` with a value of RFC 4145, whatever its case."""
-    values = (_SETUPS.get(value.lower()) for name, value in attributes if name == b"setup")
-    return next((setup for setup in values if setup is not None), None)
-
-
-def fingerprints_of(attributes: Attributes) -> tuple[bytes, ...]:
-    """The values of all ``a=fingerprint`` lines (RFC 8122)."""
-    return tuple(value for name, value in attributes if name == b"fingerprint")
 
 
 def text(raw: bytes) -> str:
@@ -252,12 +267,13 @@ def text(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogateescape")
 
 
-def _uris(path: tuple[str, ...]) -> tuple[Uri, ...]:
-    """Every URI of a path, or nothing if one of them is none: all go on the wire in To-Path."""
+def _first_uri(path: tuple[str, ...]) -> Uri | None:
+    """The first URI of a path; none if one of them is no URI: all go on the wire in To-Path."""
     try:
-        return tuple(Uri.parse(uri) for uri in path)
+        uris = [Uri.parse(uri) for uri in path]
     except UriError:
-        return ()
+        return None
+    return uris[0] if uris else None
 
 
 def _path_problems(
@@ -267,14 +283,18 @@ def _path_problems(
         return ["missing_path"]
     if uri is None:
         return ["bad_path_uri"]
-    found = {
-        "several_path_lines": path_lines > 1,
-        "path_without_port": uri.port is None,
-        "path_port_differs_from_m_line": uri.port not in (None, port),
-        "scheme_proto_mismatch": uri.tls != tls,
-        "transport_not_tcp": uri.transport.lower() != "tcp",
-    }
-    return [code for code, broken in found.items() if broken]
+    problems = []
+    if path_lines > 1:
+        problems.append("several_path_lines")
+    if uri.port is None:
+        problems.append("path_without_port")
+    elif uri.port != port:
+        problems.append("path_port_differs_from_m_line")
+    if uri.tls != tls:
+        problems.append("scheme_proto_mismatch")
+    if uri.transport.lower() != "tcp":
+        problems.append("transport_not_tcp")
+    return problems
 
 
 def _host_problems(uri: Uri | None, connection: Connection | None) -> list[str]:

@@ -3,7 +3,8 @@
 from .admission import Admission, Room
 from .branch import Rules
 from .calls import Scheduler
+from .ledger import Ledger
 from .legs import Ports
 from .table import Sessions
 
-__all__ = ["Admission", "Ports", "Room", "Rules", "Scheduler", "Sessions"]
+__all__ = ["Admission", "Ledger", "Ports", "Room", "Rules", "Scheduler", "Sessions"]

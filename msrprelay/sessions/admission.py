@@ -1,17 +1,14 @@
-"""Whether a new call fits: sessions, descriptors, speed of offers, the strain of the host."""
+"""Whether a new call fits: sessions, descriptors, memory, speed of offers, the host's strain."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from ..errors import CommandError
-from ..strain import Strained
+from ..strain import LOAD_LIMIT, PARALLEL_LIMIT, Strained, Taken
 
-# SIP servers try the next relay at these very words.
-PARALLEL_LIMIT = "Parallel session limit reached"
-LOAD_LIMIT = "Load limit exceeded"
 # A session that waits has two listeners and may hold a connection behind each; once joined, two
 # connections are left.
 WAITING_DESCRIPTORS = 4
@@ -22,29 +19,36 @@ JOINED_DESCRIPTORS = 2
 class Room:
     """Bounds on new calls. ``sessions`` and ``offers_per_second``: 0 is no bound.
 
-    ``descriptors`` are those that sessions may have together.
+    ``descriptors`` are those that sessions may have together. From ``load`` per cent of anything
+    on, new calls are refused; from ``load_emergency`` on, emergencies too.
     """
 
     sessions: int
     descriptors: int
     offers_per_second: int = 0
+    load: int = 80
+    load_emergency: int = 95
 
     @property
     def most_sessions(self) -> int:
-        """How many sessions fit if all are joined."""
+        """How many sessions there could be if all are joined and everything is taken."""
         fitting = max(1, self.descriptors // JOINED_DESCRIPTORS)
         return min(self.sessions, fitting) if self.sessions else fitting
 
 
 class Admission:
-    """Judges every first offer of a call or branch; re-offers always go on.
+    """Judges every first offer of a call or branch; re-offers always go on, as calls do.
 
-    ``strain`` says why the host can take no more, if so. ``counts`` has the refusals by what
-    refused.
+    ``strain`` says why the host can take no more, if so, and ``taken`` what it has given away.
+    ``counts`` has the refusals by what refused, those of emergencies by themselves.
     """
 
     def __init__(
-        self, room: Room, clock: Callable[[], float], strain: Callable[[], Strained | None]
+        self,
+        room: Room,
+        clock: Callable[[], float],
+        strain: Callable[[], Strained | None],
+        taken: Callable[[], Iterable[Taken]] = tuple,
     ) -> None:
         """``clock`` in seconds, monotonic."""
         self.room = room
@@ -52,21 +56,18 @@ class Admission:
         self.counts: Counter[str] = Counter()
         self._clock = clock
         self._strain = strain
+        self._taken = taken
         self._tokens = float(room.offers_per_second)
         self._filled = clock()
 
     def admit(self, sessions: int, joined: int, *, emergency: bool) -> None:
         """Raises CommandError with a load reason if there is no room beside ``sessions``.
 
-        ``joined`` of them are joined. An emergency is refused only where it could not be served.
+        ``joined`` of them are joined.
         """
         if self.refusing:
             self._refuse("drain", PARALLEL_LIMIT)
-        if self.room.sessions and sessions >= self.room.sessions:
-            self._refuse("sessions", PARALLEL_LIMIT)
-        taken = WAITING_DESCRIPTORS * (sessions - joined) + JOINED_DESCRIPTORS * joined
-        if taken + WAITING_DESCRIPTORS > self.room.descriptors:
-            self._refuse("descriptors", PARALLEL_LIMIT)
+        self._weigh(sessions, joined, emergency=emergency)
         if emergency:
             return
         strained = self._strain()
@@ -74,6 +75,23 @@ class Admission:
             self._refuse(*strained)
         if self.room.offers_per_second and not self._take_token():
             self._refuse("offers-per-second", LOAD_LIMIT)
+
+    def _weigh(self, sessions: int, joined: int, *, emergency: bool) -> None:
+        """Refuse what is beyond its share of the room."""
+        bound = self.room.load_emergency if emergency else self.room.load
+        prefix = "emergency-" if emergency else ""
+        for what, taken, most, reason in self._all_taken(sessions, joined):
+            if taken * 100 >= bound * most:
+                self._refuse(prefix + what, reason)
+
+    def _all_taken(self, sessions: int, joined: int) -> Iterator[Taken]:
+        room = self.room
+        if room.sessions:
+            yield Taken("sessions", sessions, room.sessions, PARALLEL_LIMIT)
+        # Counted before they are opened: an answer brings connections that cannot be refused.
+        theirs = WAITING_DESCRIPTORS * (sessions - joined) + JOINED_DESCRIPTORS * joined
+        yield Taken("descriptors", theirs, room.descriptors, PARALLEL_LIMIT)
+        yield from self._taken()
 
     def _take_token(self) -> bool:
         """A bucket of one second's offers, so that a burst of that many passes."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+import msgspec
 from msgspec import Struct
 
 from ..commands import Answer, Offer, PendingRule, SdpRequest
-from ..dataplane import Session, Sources
+from ..dataplane import Sources
 from ..dial import DialPolicy
 from ..errors import CommandError
 from ..interfaces import Interfaces
@@ -24,10 +25,14 @@ from ..offer_answer import (
     Side,
     other,
 )
+from ..offer_answer.saved import Saved, octets
 from ..roles import Setup
-from ..sdp import Description, MsrpSection, Policy, SectionEdit
+from ..sdp import Description, MsrpSection, Policy, SectionEdit, parse
+from .closed import AnySession
 from .legs import Leg, Ports
-from .section import Plan, Section, Unresolved, described
+from .plan import Plan, Unresolved, described
+from .saved import SavedBranch
+from .section import Find, Section
 from .terms import (
     choose_head,
     choose_legs,
@@ -81,13 +86,12 @@ class Rewritten(Struct, frozen=True):
     repeated: bool = False
 
 
-@dataclass(slots=True)
-class Attempt:
+class Attempt(Struct):
     """What has been opened for a reply that may still be refused."""
 
-    opened: list[Section] = field(default_factory=list)
-    renewed: list[Section] = field(default_factory=list)
-    expected: list[tuple[Section, Side, Sources]] = field(default_factory=list)
+    opened: list[Section] = []
+    renewed: list[Section] = []
+    expected: list[tuple[Section, Side, Sources]] = []
 
 
 class Branch:
@@ -97,17 +101,68 @@ class Branch:
         self,
         rules: Rules,
         ports: Ports,
-        watch: Callable[[Section, Session], None],
+        watch: Callable[[Section, AnySession], None],
         retire: Callable[[Section, str, float], None],
     ) -> None:
         """``watch`` hears of every engine session that was opened, ``retire`` ends a section."""
-        self.negotiation = Negotiation(rules.offer_timeout)
         self.sections: dict[int, Section] = {}
+        # A restored branch reads its negotiation when it is asked for.
+        self._negotiation = Negotiation(rules.offer_timeout)
+        self._unread: SavedBranch | None = None
+        self._shift = 0.0
         self._rules = rules
         self._ports = ports
         self._watch = watch
         self._retire = retire
         self._versions = Versions()
+
+    @property
+    def negotiation(self) -> Negotiation:
+        """Its offers and answers."""
+        if self._unread is not None:
+            self._read(self._unread)
+        return self._negotiation
+
+    def deadline(self) -> float | None:
+        """When its oldest offer has waited too long, if one waits."""
+        if self._unread is None:
+            return self._negotiation.deadline()
+        then = self._unread.deadline
+        return None if then is None else then + self._shift
+
+    def saved(self, key: str | None) -> SavedBranch:
+        """Everything about the branch, as plain data; ``key`` is its via-branch."""
+        if self._unread is not None and self._shift:
+            # Its times are another clock's.
+            self._read(self._unread)
+        unread = self._unread
+        if unread is None:
+            said = msgspec.Raw(msgspec.msgpack.encode(self._negotiation.saved()))
+        else:
+            said = unread.negotiation
+        return SavedBranch(
+            None if key is None else octets(key),
+            self.deadline(),
+            self._negotiation.condemned if unread is None else unread.condemned,
+            [section.saved() for section in self.sections.values()],
+            self._versions.sent,
+            said,
+        )
+
+    def restore(self, saved: SavedBranch, find: Find, shift: float) -> None:
+        """Become the branch that was :meth:`saved`; ``find`` knows its sessions.
+
+        ``shift`` is added to every time. Raises ConfigError.
+        """
+        for each in saved.sections:
+            self.sections[each.index] = Section.restored(each, self._ports, find)
+        self._versions.sent = saved.versions
+        self._unread, self._shift = saved, shift
+
+    def _read(self, saved: SavedBranch) -> None:
+        said = msgspec.msgpack.decode(saved.negotiation, type=Saved)
+        self._negotiation = Negotiation.restored(said, _parse, self._shift)
+        self._unread = None
 
     @property
     def joined(self) -> bool:
@@ -206,7 +261,7 @@ class Branch:
     ) -> Section:
         said = described(change, offerer)
         legs = choose_legs(request, said, offerer, self._rules.interfaces)
-        section = Section(
+        section = Section.open(
             change.index,
             self._policy(request, said, legs[offerer]),
             legs,
@@ -289,6 +344,11 @@ class Branch:
             self._retire(section, "deleted", 0.0)
         for section in attempt.renewed:
             section.abandon()
+
+
+def _parse(body: bytes) -> Description:
+    """A body that was taken before, whatever the limits are now."""
+    return parse(body, len(body), len(body))
 
 
 def terms(request: SdpRequest) -> str:

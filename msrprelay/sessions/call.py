@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from ..commands import SdpRequest
+from ..offer_answer.saved import octets, text
 from .branch import Branch
+from .saved import SavedCall
 from .section import Section
 
 
@@ -88,7 +90,37 @@ class Call:
 
     def deadline(self) -> float | None:
         """When the call's timer has something to do."""
-        times = [branch.negotiation.deadline() for branch in self.branches.values()]
+        times = [branch.deadline() for branch in self.branches.values()]
         return min(
             (time for time in [*times, self.expires, self.final] if time is not None), default=None
+        )
+
+    def saved(self) -> SavedCall:
+        """Everything about a call that has not ended, as plain data."""
+        gone = [*self.past, *(each for each in self.leaving if each not in self.past)]
+        return SavedCall(
+            octets(self.call_id),
+            self.created,
+            self.signalled,
+            self.expires,
+            self.final,
+            None if self.metadata is None else octets(self.metadata),
+            {octets(tag): octets(label) for tag, label in self.labels.items()},
+            [branch.saved(key) for key, branch in self.branches.items()],
+            [section.saved() for section in gone],
+            [gone.index(section) for section in self.past],
+            [gone.index(section) for section in self.leaving],
+        )
+
+    @classmethod
+    def restored(cls, saved: SavedCall, shift: float) -> Call:
+        """The call that was saved, ``shift`` seconds later, without its branches and sections."""
+        return cls(
+            text(saved.call_id),
+            saved.created,
+            labels={text(tag): text(label) for tag, label in saved.labels.items()},
+            metadata=None if saved.metadata is None else text(saved.metadata),
+            signalled=saved.signalled,
+            expires=None if saved.expires is None else saved.expires + shift,
+            final=None if saved.final is None else saved.final + shift,
         )

@@ -7,13 +7,15 @@ from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from ..dataplane import Notice, Session
+from ..dataplane import Notice
 from ..events import Event, Feed
 from ..log import Log
 from ..offer_answer import Ended
 from .branch import Rules
 from .call import Call
-from .section import Section
+from .closed import AnySession
+from .ledger import Ledger
+from .section import Report, Section
 
 log = Log()
 
@@ -37,7 +39,8 @@ class Scheduler(Protocol):
 class Calls:
     """All calls, by call-id, and which of them each session of the engine belongs to."""
 
-    def __init__(self, rules: Rules, scheduler: Scheduler, feed: Feed) -> None:
+    def __init__(self, rules: Rules, scheduler: Scheduler, feed: Feed, ledger: Ledger) -> None:
+        """``ledger`` hears of everything that a process after this one must know."""
         self.rules = rules
         self.live: dict[str, Call] = {}
         self.ended: OrderedDict[str, Call] = OrderedDict()
@@ -46,6 +49,7 @@ class Calls:
         self.seconds = 0.0
         self._scheduler = scheduler
         self._feed = feed
+        self._ledger = ledger
         # Until the engine has closed it.
         self._owners: dict[int, tuple[Call, Section]] = {}
         self._joined: set[int] = set()
@@ -74,7 +78,35 @@ class Calls:
         self.ended.pop(call.call_id, None)
         self.counts["calls-begun"] += 1
 
-    def watch(self, call: Call, section: Section, session: Session) -> None:
+    def take_over(self, call: Call) -> None:
+        """A call of the process before this one, or what is left of one."""
+        if call.over is None:
+            self.live[call.call_id] = call
+        for section in (*call.sections(), *call.leaving):
+            self._owners.update((number, (call, section)) for number in section.alive)
+
+    def owns(self, session: int) -> bool:
+        """Whether a session of the engine belongs to a call."""
+        return session in self._owners
+
+    def make_up(self, session: int, report: Report) -> None:
+        """Make up for notices that a process before this one may have had."""
+        call, section = self._owners[session]
+        state, connected = report["state"], all(leg["peer-address"] for leg in report["legs"])
+        if state == "joined" or (state == "draining" and connected):
+            self._joined.add(session)
+            section.has_joined(session, self.rules.delete_delay)
+        elif state == "reconnecting":
+            section.has_lost(session)
+        if state == "draining":
+            self._lost(call)
+
+    def record(self, call: Call) -> None:
+        """Something about a call has changed that is to be remembered."""
+        if self.live.get(call.call_id) is call:
+            self._ledger.call(call)
+
+    def watch(self, call: Call, section: Section, session: AnySession) -> None:
         """The engine has opened a session for the call."""
         self._owners[session.id] = (call, section)
 
@@ -107,6 +139,7 @@ class Calls:
         self.counts[f"ended-{reason}"] += 1
         self.seconds += max(0.0, time.time() - call.created)
         self.ended[call.call_id] = call
+        self._ledger.ended(call)
         if len(self.ended) > REMEMBERED_CALLS:
             self.ended.popitem(last=False)
         from_tag, to_tag = dialog or (None, None)
@@ -137,6 +170,7 @@ class Calls:
             section.has_lost(notice.session)
             if self._emptied is not None:
                 section.close("drained", 0.0)
+            self.record(call)
         elif notice.what == "closed":
             del self._owners[notice.session]
             self._joined.discard(notice.session)
@@ -166,7 +200,7 @@ class Calls:
             call.cancel_timer = None
         call.armed = deadline
         if deadline is not None:
-            call.cancel_timer = self._scheduler.call_at(deadline, lambda: self._due(call))
+            call.cancel_timer = self._scheduler.call_at(deadline, lambda: self.due(call))
 
     def tell(
         self,
@@ -214,15 +248,24 @@ class Calls:
             if section.idle:
                 call.leaving.remove(section)
                 section.release()
-        elif call.over is None and all(each.over for each in call.sections()):
-            # Nothing is relayed any more. A re-offer may bring it back; a delete may never come.
-            # Where the engine has waited, the time is over.
+        else:
+            self.wait_if_over(call, section)
+        self.record(call)
+
+    def wait_if_over(self, call: Call, section: Section) -> None:
+        """Give a call of which nothing is relayed any more, ``section`` the last, its last chance.
+
+        A re-offer may bring it back; a delete may never come. Where the engine has waited, the time
+        is over.
+        """
+        if call.over is None and all(each.over for each in call.sections()):
             now_or_never = call.is_condemned or self._emptied is not None or section.waiting
             window = 0.0 if now_or_never else self.rules.reconnect_window
             call.expires = self._scheduler.time() + window
             self.arm(call)
 
-    def _due(self, call: Call) -> None:
+    def due(self, call: Call) -> None:
+        """A deadline of the call has come."""
         call.cancel_timer = call.armed = None
         now = self._scheduler.time()
         if call.final is not None and now >= call.final:
@@ -243,5 +286,6 @@ class Calls:
                     self.tell("rolled-back", call, side=decision.side, reason="offer-timeout")
         if call.branches:
             self.arm(call)
+            self.record(call)
         else:
             self.end(call, "offer-timeout", None)

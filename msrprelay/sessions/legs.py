@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from .. import chance
 from ..dataplane import DataPlane, LegOpen, OpenError, Session, Sources
 from ..dial import literal
 from ..errors import CommandError
@@ -16,7 +16,9 @@ from ..interfaces import Family, Interface
 from ..offer_answer import Side
 from ..ports import PortPool
 from ..sdp import Policy
-from .admission import PARALLEL_LIMIT
+from ..strain import PARALLEL_LIMIT
+from .ledger import Ledger
+from .saved import SavedLeg, interface_of
 
 SIDES: tuple[Side, Side] = ("a", "b")
 # RFC 4975 section 14.1 wants 80 random bits in a session-id; this is 96.
@@ -27,7 +29,7 @@ EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 def new_session_id() -> str:
     """A session-id that cannot be guessed."""
-    return secrets.token_hex(SESSION_ID_BYTES)
+    return chance.octets(SESSION_ID_BYTES).hex()
 
 
 class Leg(Struct, frozen=True):
@@ -76,10 +78,13 @@ class Ports:
         dataplane: DataPlane,
         pools: Mapping[Interface, PortPool],
         clock: Callable[[], float],
+        ledger: Ledger | None = None,
     ) -> None:
+        """``ledger`` hears of ports that rest."""
         self._dataplane = dataplane
         self._pools = pools
         self._clock = clock
+        self._ledger = ledger or Ledger()
 
     def open(
         self, policy: Policy, legs: Legs, *, tos: int | None, idle_seconds: float | None
@@ -101,7 +106,7 @@ class Ports:
                     if refused.errno in EXHAUSTED:
                         raise CommandError(PARALLEL_LIMIT) from refused
                     side = _side(refused)
-                    self._free(leased.pop(side))
+                    self.free({side: leased.pop(side)})
                     leased[side] = self._lease(legs[side])
         except CommandError:
             self.free(leased)
@@ -121,8 +126,33 @@ class Ports:
 
     def free(self, legs: Legs) -> None:
         """End the leases of these legs."""
+        now = self._clock()
+        until = 0.0
         for leg in legs.values():
-            self._free(leg)
+            pool = self._pools.get(leg.interface)
+            # A process before this one may have had other interfaces.
+            if pool is not None:
+                until = pool.free(leg.port, now)
+        self._ledger.rest(legs.values(), until)
+
+    def restore(
+        self, leased: Iterable[Leg], resting: Iterable[tuple[float, Interface, int]]
+    ) -> None:
+        """Go on with another process's leases and quarantine, the latter as (until when, ...)."""
+        ports: dict[Interface, list[int]] = {interface: [] for interface in self._pools}
+        rests: dict[Interface, list[tuple[float, int]]] = {each: [] for each in self._pools}
+        for leg in leased:
+            if leg.interface in ports:
+                ports[leg.interface].append(leg.port)
+        for until, interface, port in resting:
+            if interface in rests:
+                rests[interface].append((until, port))
+        for interface, pool in self._pools.items():
+            pool.restore(ports[interface], rests[interface])
+
+    def interface_at(self, address: str) -> Interface | None:
+        """The interface with this address."""
+        return next((each for each in self._pools if str(each.address) == address), None)
 
     def figures(self) -> list[dict[str, object]]:
         """Per interface: how many ports there are, in use and at rest."""
@@ -140,9 +170,6 @@ class Ports:
     def _lease(self, leg: Leg) -> Leg:
         return replace(leg, port=self._pools[leg.interface].lease(self._clock()))
 
-    def _free(self, leg: Leg) -> None:
-        self._pools[leg.interface].free(leg.port, self._clock())
-
     def _listen(
         self, policy: Policy, legs: Legs, tos: int | None, idle_seconds: float | None
     ) -> Session:
@@ -153,6 +180,31 @@ class Ports:
 def octets(path: tuple[str, ...]) -> list[bytes]:
     """A path as it stood in the SDP."""
     return [uri.encode("utf-8", "surrogateescape") for uri in path]
+
+
+def saved_leg(leg: Leg, expected: Sources) -> SavedLeg:
+    """A leg as plain data; ``expected`` are its sources from the next answer on."""
+    return SavedLeg(
+        leg.interface.text,
+        leg.host,
+        leg.port,
+        leg.session_id,
+        octets(leg.peer_path),
+        leg.sources,
+        expected,
+    )
+
+
+def restored_leg(saved: SavedLeg) -> Leg:
+    """The leg that was saved. Raises ConfigError."""
+    return Leg(
+        interface_of(saved.interface),
+        saved.host,
+        saved.port,
+        saved.session_id,
+        tuple(uri.decode("utf-8", "surrogateescape") for uri in saved.peer_path),
+        saved.sources,
+    )
 
 
 def _side(refused: OpenError) -> Side:

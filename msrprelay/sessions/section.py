@@ -2,43 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..dataplane import LegAnswer, Session, Sources, Target
-from ..dial import DialPolicy, literal
+from ..dataplane import LegAnswer, Session, Sources
+from ..dial import DialPolicy
 from ..errors import CommandError
 from ..offer_answer import Change, SectionChange, Side, other
-from ..roles import Role, Setup
-from ..sdp import MsrpSection, Policy, SectionEdit
-from .legs import SIDES, Legs, Ports, octets
+from ..roles import Setup
+from ..sdp import Policy, SectionEdit
+from .closed import AnySession, Closed, unreported
+from .legs import SIDES, Legs, Ports, octets, restored_leg, saved_leg
+from .plan import Name, Plan, Unresolved, described, dial_target, path_said
+from .saved import SavedAnswer, SavedSection
 from .terms import choose_roles
 
 Report = Mapping[str, Any]
+# A session of the engine, by its number; None: it has closed it.
+Find = Callable[[int], Session | None]
+# Why a session has ended whose end nobody has seen: the process before this one died with it.
+LOST = "internal"
 # Why the control plane may end a session, as the engine knows it.
 CLOSE_REASONS = frozenset({"deleted", "drained", "final-timeout", "offer-timeout", "terminated"})
-
-
-class Unresolved(Struct, frozen=True):
-    """A dial target that is a name: resolved after the reply, off the control thread."""
-
-    session: Session
-    side: Side
-    host: str
-    port: int
-
-
-class Plan(Struct, frozen=True):
-    """What the answer makes of a section: the a=setup to write, and a command for the engine."""
-
-    setup: Setup
-    a: LegAnswer
-    b: LegAnswer
-    unresolved: tuple[tuple[Side, str, int], ...]
-    warnings: tuple[str, ...]
 
 
 class Relayed(Struct):
@@ -69,21 +57,22 @@ class Section:
         self,
         index: int,
         policy: Policy,
+        session: AnySession,
         legs: Legs,
         ports: Ports,
         *,
-        tos: int | None,
-        idle_seconds: float | None,
+        tos: int | None = None,
+        idle_seconds: float | None = None,
     ) -> None:
-        """Lease ports and listen. Raises CommandError, see :meth:`Ports.open`."""
+        """``session`` listens on the ports of ``legs``, which are leased."""
         self.index = index
         self.policy: Policy = policy
         self._ports = ports
         self._tos = tos
         self._idle_seconds = idle_seconds
-        self.session, self.legs = ports.open(policy, legs, tos=tos, idle_seconds=idle_seconds)
-        self.successor: Session | None = None
-        self.former: Session | None = None
+        self.session, self.legs = session, legs
+        self.successor: AnySession | None = None
+        self.former: AnySession | None = None
         # Bytes move in the session in force.
         self.joined = False
         # Both legs were lost, and the engine listens for peers that come again by themselves.
@@ -95,11 +84,29 @@ class Section:
         self._expected: dict[Side, Sources] = {side: self.legs[side].sources for side in SIDES}
         self._leased = True
         # Replaced, and told to end.
-        self._draining: dict[int, Session] = {}
+        self._draining: dict[int, AnySession] = {}
         # The engine's sessions that hold ports of ours.
         self._alive = {self.session.id}
         # No answer has reached the engine's present session.
         self._unanswered = True
+        # The last answer it was given, with the names that had to be looked up.
+        self._answers: tuple[LegAnswer, LegAnswer] | None = None
+        self._names: tuple[Name, ...] = ()
+
+    @classmethod
+    def open(
+        cls,
+        index: int,
+        policy: Policy,
+        legs: Legs,
+        ports: Ports,
+        *,
+        tos: int | None,
+        idle_seconds: float | None,
+    ) -> Self:
+        """Lease ports and listen. Raises CommandError, see :meth:`Ports.open`."""
+        session, leased = ports.open(policy, legs, tos=tos, idle_seconds=idle_seconds)
+        return cls(index, policy, session, leased, ports, tos=tos, idle_seconds=idle_seconds)
 
     @property
     def unanswered(self) -> bool:
@@ -110,6 +117,11 @@ class Section:
     def over(self) -> bool:
         """Whether the engine has ended the session."""
         return self.reason is not None
+
+    @property
+    def alive(self) -> frozenset[int]:
+        """The engine's sessions that hold ports of the section."""
+        return frozenset(self._alive)
 
     @property
     def idle(self) -> bool:
@@ -126,11 +138,15 @@ class Section:
             self.session = self._reopen(self.legs)
             self.reason = None
             self._unanswered = True
+            self._answers = None
             return self.session
         if not self._needs_successor(change):
             return None
         self.successor = self._reopen(
-            {side: replace(leg, peer_path=_path(change, side)) for side, leg in self.legs.items()}
+            {
+                side: replace(leg, peer_path=path_said(change, side))
+                for side, leg in self.legs.items()
+            }
         )
         return self.successor
 
@@ -149,7 +165,7 @@ class Section:
         )
 
     def _reopen(self, legs: Legs) -> Session:
-        session = self._ports.reopen(
+        session: Session = self._ports.reopen(
             self.policy, legs, tos=self._tos, idle_seconds=self._idle_seconds
         )
         self._alive.add(session.id)
@@ -193,7 +209,7 @@ class Section:
         unresolved: list[tuple[Side, str, int]] = []
         warnings: list[str] = []
         for side in SIDES:
-            target, problem = _target(said[side], roles[side], dialling)
+            target, problem = dial_target(said[side], roles[side], dialling)
             if problem is not None:
                 warnings.append(f"section {self.index}, side {side}: {problem}")
             contact = said[side].dial_target
@@ -221,8 +237,20 @@ class Section:
         if self.successor is not None:
             self.session, self.former, self.successor = self.successor, self.session, None
             self.joined = False
-        self.session.answer(plan.a, plan.b)
-        return tuple(Unresolved(self.session, *name) for name in plan.unresolved)
+        self._answers, self._names = (plan.a, plan.b), plan.unresolved
+        return self._tell()
+
+    def tell_again(self, linger_seconds: float) -> tuple[Unresolved, ...]:
+        """Tell the engine what it was told last, which does nothing where it has heard it."""
+        for session in self._draining.values():
+            session.close("deleted", linger_seconds)
+        return self._tell()
+
+    def _tell(self) -> tuple[Unresolved, ...]:
+        if self._answers is None:
+            return ()
+        self.session.answer(*self._answers)
+        return tuple(Unresolved(self.session, *name) for name in self._names)
 
     def has_joined(self, session: int, linger_seconds: float) -> None:
         """The engine has joined a session; the one before it may go."""
@@ -256,6 +284,85 @@ class Section:
             self.reason = reason
         return False
 
+    def uproot(self) -> None:
+        """Nothing of the engine's has survived."""
+        self.successor = self.former = None
+        self._draining.clear()
+        self._alive.clear()
+        self.joined = self.waiting = False
+
+    def listen_again(self) -> None:
+        """Begin anew on the same ports, what was committed in force again. Raises CommandError.
+
+        Then the section is over.
+        """
+        try:
+            self.session = self._reopen(self.legs)
+        except CommandError:
+            self.reason = LOST
+            raise
+
+    def saved(self) -> SavedSection:
+        """Everything about the section, as plain data."""
+        a, b = (saved_leg(self.legs[side], self._expected[side]) for side in SIDES)
+        earlier, answers = self.earlier, self._answers
+        return SavedSection(
+            self.index,
+            self.policy,
+            self._tos,
+            self._idle_seconds,
+            (a, b),
+            self.session.id,
+            None if self.successor is None else self.successor.id,
+            None if self.former is None else self.former.id,
+            list(self._draining),
+            list(self._alive),
+            self._unanswered,
+            self.waiting,
+            self.reason,
+            (earlier.octets, earlier.chunks, earlier.errors),
+            answers and (saved_answer(answers[0]), saved_answer(answers[1])),
+            list(self._names),
+            None if self.session.id in self._alive else dict(self.session.report()),
+        )
+
+    @classmethod
+    def restored(cls, saved: SavedSection, ports: Ports, find: Find) -> Self:
+        """The section that was :meth:`saved`; ``find`` gives what there is of its sessions.
+
+        Its ports are to be leased. Raises ConfigError.
+        """
+        legs = dict(zip(SIDES, map(restored_leg, saved.legs), strict=True))
+
+        def session(number: int, report: Report | None = None) -> AnySession:
+            return find(number) or Closed(number, report or unreported(legs, LOST))
+
+        section = cls(
+            saved.index,
+            saved.policy,
+            session(saved.session, saved.report),
+            legs,
+            ports,
+            tos=saved.tos,
+            idle_seconds=saved.idle_seconds,
+        )
+        section.successor = None if saved.successor is None else session(saved.successor)
+        section.former = None if saved.former is None else session(saved.former)
+        section._draining = {number: session(number) for number in saved.draining}
+        section._alive = set(saved.alive)
+        section._unanswered, section.reason = saved.unanswered, saved.reason
+        section.waiting = saved.waiting
+        section.earlier = Relayed(*saved.earlier)
+        section._expected = {s: leg.expected for s, leg in zip(SIDES, saved.legs, strict=True)}
+        section._names = tuple(saved.unresolved)
+        if saved.answers is not None:
+            a, b = (
+                LegAnswer(said.role, leg.peer_path, said.target, leg.sources)
+                for said, leg in zip(saved.answers, saved.legs, strict=True)
+            )
+            section._answers = a, b
+        return section
+
     def close(self, reason: str, linger_seconds: float) -> None:
         """End the session; the ports stay leased until :meth:`release`."""
         self.abandon()
@@ -273,35 +380,6 @@ class Section:
             self._ports.free(self.legs)
 
 
-def described(change: SectionChange, side: Side) -> MsrpSection:
-    """What a side has said about a section that is asked for."""
-    said = change.of(side)
-    if said is None:
-        raise CommandError(f"section {change.index}: side {side} has not described it")
-    return said
-
-
-def _path(change: SectionChange, side: Side) -> tuple[str, ...]:
-    """The path of a side that has spoken; the other one's is not known before its answer."""
-    said = change.of(side)
-    return said.path if said is not None and side in change.moved else ()
-
-
-def _target(said: MsrpSection, role: Role, dialling: DialPolicy) -> tuple[Target, str | None]:
-    """Whom to dial for a leg, and what is wrong with it.
-
-    A target that must not be dialled is no error: the SIP server would forward the raw SDP.
-    """
-    if role is Role.ACCEPT:
-        return "none", None
-    contact = said.dial_target
-    if contact is None:
-        return "denied", "dial-denied: it waits for a connection but names no address to dial"
-    host, port = contact
-    address = literal(host)
-    if address is None:
-        return "pending", None
-    denial = dialling.denial(address, port)
-    if denial is not None:
-        return "denied", f"dial-denied: {denial}"
-    return [(str(address), port)], None
+def saved_answer(answer: LegAnswer) -> SavedAnswer:
+    """What of an answer the leg does not know."""
+    return SavedAnswer(answer.role, answer.target)

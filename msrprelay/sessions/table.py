@@ -8,7 +8,7 @@ of every call-id.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
 from ..commands import (
     Answer,
@@ -26,17 +26,20 @@ from ..dataplane import Notice
 from ..dial import Address
 from ..errors import CommandError, SdpError
 from ..events import Event, Feed
+from ..journal import Entry
 from ..log import Log
 from ..offer_answer import Ended, RolledBack, live_sections
 from ..offer_answer.negotiation import UNKNOWN_CALL, UNMATCHED
 from ..sdp import Description, parse
+from . import restore
 from .admission import Admission, Room
 from .branch import Branch, Rewritten, Rules, TooManySections
 from .call import Call
 from .calls import Calls, Scheduler
+from .ledger import DRAINING, Ledger
 from .legs import Ports
+from .plan import Unresolved
 from .report import describe
-from .section import Unresolved
 from .terms import NEEDS_AWARE, looped
 
 log = Log()
@@ -55,10 +58,12 @@ class Sessions:
         resolve: Resolve,
         admission: Admission,
         feed: Feed | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
-        """``admission`` judges first offers; ``feed`` hears what happens."""
+        """``admission`` judges first offers; ``feed`` hears what happens; ``ledger`` keeps it."""
         self._feed = feed or Feed()
-        self._calls = Calls(rules, scheduler, self._feed)
+        self._ledger = ledger or Ledger()
+        self._calls = Calls(rules, scheduler, self._feed, self._ledger)
         self._ports = ports
         self._scheduler = scheduler
         self._resolve = resolve
@@ -83,8 +88,11 @@ class Sessions:
         room = self._rules.sections_per_call - sum(1 for _ in call.sections())
         try:
             rewritten = branch.offer(self._scheduler.time(), request, description, room)
-        except TooManySections:
-            self._calls.counts["refused-sessions-per-call"] += 1
+        except CommandError as refused:
+            if isinstance(refused, TooManySections):
+                self._calls.counts["refused-sessions-per-call"] += 1
+            # What was opened for it is leaving.
+            self._calls.record(call)
             raise
         if branch not in call.branches.values():
             call.branches[request.via_branch] = branch
@@ -107,6 +115,7 @@ class Sessions:
         except CommandError as refused:
             if refused.reason == NEEDS_AWARE:
                 self._calls.tell("needs-aware-reoffer", call)
+            self._calls.record(call)
             raise
         for warning in rewritten.warnings:
             if "dial-denied" in warning:
@@ -131,6 +140,7 @@ class Sessions:
             self._calls.condemned(call)
         else:
             self._calls.arm(call)
+        self._calls.record(call)
         return reply
 
     def rollback(self, request: Rollback) -> Reply:
@@ -151,6 +161,7 @@ class Sessions:
             self._calls.end(call, "rolled-back", None)
         else:
             self._calls.arm(call)
+        self._calls.record(call)
         return {} if done else {"warning": UNMATCHED}
 
     def query(self, request: Query) -> Reply:
@@ -182,6 +193,7 @@ class Sessions:
         """Refuse new calls, or take them again; the calls there are go on."""
         if self._admission.refusing is request.off:
             self._admission.refusing = not request.off
+            self._ledger.draining(self._admission.refusing)
             event = "serving" if request.off else "draining"
             log.info(event, calls=self.live)
             self._feed.tell(Event(event=event, time=time.time()))
@@ -192,6 +204,29 @@ class Sessions:
     def notice(self, notice: Notice) -> None:
         """Take a notice of the engine."""
         self._calls.notice(notice)
+
+    def go_on(
+        self,
+        entries: Mapping[bytes, Entry],
+        engine: restore.Engine,
+        notices: Callable[[], Iterable[Notice]],
+    ) -> None:
+        """Go on with the calls of a process that died, its engine adopted.
+
+        ``entries`` are what it wrote, ``notices`` gives what the engine has had to tell since.
+        """
+        self._admission.refusing = DRAINING in entries
+        remains = restore.read(entries, self._ports, self._branch, engine, 0.0)
+        self._look_up_all(restore.warm(remains, self._calls, self._ports, engine, notices))
+
+    def begin_again(self, entries: Mapping[bytes, Entry], shift: float) -> None:
+        """Make the calls again of which only ``entries`` are left, on the same ports.
+
+        ``shift`` is added to every time in them.
+        """
+        remains = restore.read(entries, self._ports, self._branch, restore.NoEngine(), shift)
+        now = self._scheduler.time()
+        self._look_up_all(restore.cold(remains, self._calls, self._ports, now))
 
     def reload(self, rules: Rules, room: Room) -> None:
         """New rules for new branches; those that exist keep theirs."""
@@ -283,11 +318,16 @@ class Sessions:
             call.expires = None
             self._calls.tell(event, call)
         self._calls.arm(call)
+        self._calls.record(call)
         for name in done.unresolved:
             self._scheduler.spawn(self._look_up(call, name))
         if "debug" in request.flags:
             log.info("rewritten", call_id=call.call_id, received=request.sdp, sent=done.body)
         return _with_warnings(done.body, [*done.warnings, *_passed_by(description)])
+
+    def _look_up_all(self, names: Iterable[restore.Lookup]) -> None:
+        for call, name in names:
+            self._scheduler.spawn(self._look_up(call, name))
 
     async def _look_up(self, call: Call, name: Unresolved) -> None:
         addresses = await self._resolve(name.host, name.port)

@@ -11,7 +11,8 @@ class Versions:
     every change, also where the change is the relay's own."""
 
     def __init__(self) -> None:
-        self._sent: dict[Side, tuple[int, bytes]] = {}
+        # The last version and body, without its version.
+        self.sent: dict[Side, tuple[int, bytes]] = {}
 
     def stamp(self, recipient: Side, body: bytes, *, forced: bool) -> bytes:
         """``body`` with a version above the last one if it differs; ``forced``: in any case."""
@@ -19,8 +20,8 @@ class Versions:
         if theirs is None:
             return body
         bare = with_origin_version(body, 0)
-        sent, content = self._sent.get(recipient, (theirs if forced else theirs - 1, b""))
+        sent, content = self.sent.get(recipient, (theirs if forced else theirs - 1, b""))
         grown = forced or bare != content
         version = max(theirs, sent + 1) if grown else max(theirs, sent)
-        self._sent[recipient] = (version, bare)
+        self.sent[recipient] = (version, bare)
         return with_origin_version(body, version)

@@ -62,6 +62,8 @@ async def daemon(folder: Path) -> AsyncIterator[tuple[Operator, int]]:
         sys.executable, "-m", "msrprelay.cli.daemon", "--config=/dev/null", "--log-level=warning",
         f"--interface=pub/{HOST}!{PUBLIC}", f"--listen-ng={HOST}:{ng}", f"--control={control}",
         f"--port-min={first}", f"--port-max={first + 15}", "--set", "timers.drain=0.1",
+        # The keeper's pid would be another one each time.
+        "--no-keeper",
     ]  # fmt: skip
     with program("msrprelayd", command, folder) as running:
         await Ready(ng, b"ready d7:command4:pinge").wait(running)

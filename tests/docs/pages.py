@@ -17,7 +17,7 @@ PART = re.compile(r"(?s)(<!-- generated: ([a-z-]+) -->\n).*?(<!-- /generated -->
 # What differs between two runs of the same exchange: ports, session-ids, times, counted bytes.
 VOLATILE = re.compile(
     r"[0-9a-f]{16,}|\b[1-5]\d{4}\b|\b1\d{9}(?:\.\d+)?\b|\b0\.\d{6}\b"
-    r'|(?<="created_us": )\d+|(?<="sessions-max": )\d+|(?<="bytes": )\d+'
+    r'|(?<="created_us": )\d+|(?<="relay": )\d+|(?<="sessions-max": )\d+|(?<="bytes": )\d+'
     # How often a test has asked whether the relay is up.
     r'|(?<="ping-pong": )\d+|(?<="totalpingcount": )\d+|(?<="ng": )\{.*?\}|(?<="hits": )\d+'
 )

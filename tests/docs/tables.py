@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,13 +12,13 @@ from pathlib import Path
 import msrprelay
 from msrprelay import commands, config, events
 from msrprelay.config.options import known
-from msrprelay.config.rules import UNSERVED
 from msrprelay.rpc import dispatcher, flags, requests
 from msrprelay.rpc.dispatcher import JSON_RPC, NG
 
 from .pages import table
 
 PACKAGE = Path(msrprelay.__file__).parent
+SLOW_READERS = Path(__file__).parents[1] / "data" / "slow_readers.json"
 
 # Keys of offer and answer.
 SDP_KEYS = {
@@ -168,11 +169,30 @@ def option_table(*, limits: bool) -> str:
     """Options, or the limits and timers among them, with their defaults."""
     rows = []
     for each in known():
-        if (each.table in ("timers", "limits")) is limits and each.key not in UNSERVED:
+        if (each.table in ("timers", "limits")) is limits:
             value = shown(each.value(config.Config()), each.option.unit)
             live = "reload" if each.option.live else "restart"
             rows.append((f"`{each.key}`", value, each.option.what, live))
     return table(("key", "default", "what", "changed by"), rows)
+
+
+def slow_reader_table() -> str:
+    """What tests/hostile/test_budget.py has measured in its full run."""
+    measured = json.loads(SLOW_READERS.read_text())
+    mib = 1 << 20
+    rows = [
+        (
+            policy, f"{each['readers']:,}", f"{each['budget'] / mib:.0f} MiB",
+            f"{each['kernel'] / mib:.0f} MiB", f"{each['relay'] / mib:.0f} MiB",
+            f"{(each['kernel'] + each['relay']) / each['readers'] / 1024:.0f} KiB",
+            f"{each['alone'] / mib:.0f} and {each['beside'] / mib:.0f} MiB/s",
+        )
+        for policy, each in sorted(measured.items())
+    ]  # fmt: skip
+    return table(
+        ("policy", "slow readers", "budget", "in sockets and pipes", "in the relay", "each",
+         "a fast session before and beside them"), rows,
+    )  # fmt: skip
 
 
 def shown(value: object, unit: str) -> str:
@@ -208,8 +228,16 @@ def log_lines() -> Iterator[tuple[str, str]]:
             for call in ast.walk(tree):
                 if isinstance(call, ast.Call) and call.args:
                     line, level = call.args[0], level_of(call.func, writers)
+                    if called(call) == "log" and isinstance(line, ast.Constant):
+                        # The keeper's own: the level comes first.
+                        level, line = str(line.value), call.args[1]
                     if level and isinstance(line, ast.Constant):
                         yield str(line.value), level
+
+
+def called(call: ast.Call) -> str:
+    """The name of a function that is called by its name alone."""
+    return call.func.id if isinstance(call.func, ast.Name) else ""
 
 
 def level_of(function: ast.expr, writers: Mapping[str, str]) -> str | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from . import exchanges, scaling, tables
+from . import exchanges, promises, scaling, tables
 from .pages import DOCS, check, masked
 
 LOG_LINES = {
@@ -22,12 +22,27 @@ LOG_LINES = {
     "draining": "SIGTERM: no new calls; so many seconds for the others.",
     "event not delivered": "A web hook has refused an event `events.attempts` times.",
     "event post failed": "Once.",
+    "journal cut at its last good record": "Its end was torn or rotten: `bytes` behind `at`.",
+    "journal not read": "It is of another version or cannot be read; the relay begins without it.",
+    "garbled message": "A mistake in the relay: the keeper cannot read it. Please report it.",
+    "keeper replaced": "The keeper has died; calls are not affected.",
     "ng reply not delivered": "The SIP server's socket is gone; it will ask again.",
+    "not listening again": "After a cold start somebody else has the port; the session is over.",
     "notice failed": "A mistake in the relay. Please report it.",
+    "no upgrade": "SIGUSR2 without a keeper, or while the relay is stopping.",
     "odd ng message": "A sample of what is counted under `ng`; `held_back` were not logged.",
+    "record not restored": "A call of the process before could not be read and is over.",
+    "relay process died": "How, and how much is held for the next one, which starts at once.",
+    "relay process dies again and again": "The next one starts after so many seconds.",
     "rewritten": "With flag `debug`: the SDP before and after.",
     "serving": "Everything listens.",
+    "state kept again": "It is well again, and all of it has been written.",
+    "state not kept": "`degraded` in `statistics`: what would be missing after a failure, and why.",
+    "state restored": "How many calls and replies of the process before; `cold`: from disk.",
     "stopped": "The last line.",
+    "upgrade failed": "Why; the relay process that is there goes on.",
+    "what is held cannot be read, sessions end": "After a start of another version: see `reason`.",
+    "what was held is given up": "Nothing could go on with it: the next start is cold.",
     "unknown flag ignored": "The SIP server's script has a word the relay does not know.",
 }
 
@@ -53,8 +68,13 @@ def test_operations() -> None:
         "options": tables.option_table(limits=False),
         "limits": tables.option_table(limits=True),
         "log": tables.log_table(LOG_LINES),
+        "slow-readers": tables.slow_reader_table(),
     }
     check("operations.md", parts)
+
+
+def test_reliability() -> None:
+    check("reliability.md", {"promises": promises.promise_table()})
 
 
 def test_scaling() -> None:
@@ -84,6 +104,7 @@ PAGES = [
     "control-protocol.md",
     "operations.md",
     "performance.md",
+    "reliability.md",
     "scaling.md",
 ]
 

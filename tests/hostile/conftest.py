@@ -24,8 +24,11 @@ def start() -> Iterator[Start]:
             options: tuple[str, ...] = ("--dial-allow=127.0.0.0/8",),
             ports: int = 64,
             first_port: int | None = None,
+            command: tuple[str, ...] = (),
         ) -> tuple[Daemon, NgRelay]:
-            daemon = Daemon(settings, options=options, ports=ports, first_port=first_port)
+            daemon = Daemon(
+                settings, options=options, ports=ports, first_port=first_port, command=command
+            )
             daemons.enter_context(daemon)
             timers = {
                 key.removeprefix("timers.").replace("-", "_"): value

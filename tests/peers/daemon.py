@@ -25,6 +25,7 @@ class Daemon:
     """The daemon with settings such as ``{"timers.gate": 0.5}``; `ports` ports for legs.
 
     Log lines are kept in `log`. `command` runs before the daemon: ``["prlimit", "--nofile=64"]``.
+    `package` is a folder with another copy of the package.
     """
 
     def __init__(
@@ -36,11 +37,14 @@ class Daemon:
         options: Sequence[str] = (),
         command: Sequence[str] = (),
         interfaces: Sequence[str] = (f"test/{HOST}",),
+        keeper: bool = False,
+        package: Path | None = None,
     ) -> None:
         self.ng_address = (HOST, free_port())
         self.first_port = first_port or free_range(ports)
         self.log: list[str] = []
         self._serving = threading.Event()
+        self._package = package
         self._folder = tempfile.TemporaryDirectory(prefix="msrprelay-test-")
         last = self.first_port + ports - 1
         self._command = [
@@ -48,7 +52,7 @@ class Daemon:
             *(f"--interface={interface}" for interface in interfaces),
             f"--port-min={self.first_port}", f"--port-max={last}",
             f"--listen-ng={HOST}:{self.ng_address[1]}", f"--control={self.control}",
-            "--no-keeper", *options,
+            "--keeper" if keeper else "--no-keeper", *options,
             *(f"--set={key}={value}" for key, value in (settings or {}).items()),
         ]  # fmt: skip
 
@@ -63,17 +67,23 @@ class Daemon:
         return self._process.pid
 
     def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start it, also once it has ended. Raises RuntimeError."""
+        self._serving.clear()
+        said = len(self.log)
         self._process = subprocess.Popen(
             self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, text=True, start_new_session=True,
+            stderr=subprocess.PIPE, text=True, start_new_session=True, cwd=self._package,
         )  # fmt: skip
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
         self._serving.wait(START_SECONDS)
-        if not any('"serving"' in line for line in self.log):
+        if not any('"serving"' in line for line in self.log[said:]):
             self.stop()
             raise RuntimeError("msrprelayd does not serve:\n" + "".join(self.log))
-        return self
 
     def __exit__(
         self,
@@ -99,6 +109,11 @@ class Daemon:
         return found
 
     def stop(self) -> None:
+        """End it, and what it has left behind."""
+        self.end()
+        self._folder.cleanup()
+
+    def end(self) -> None:
         """SIGTERM twice: at once, without draining; SIGKILL if it does not obey."""
         for _ in range(2):
             self._process.send_signal(signal.SIGTERM)
@@ -108,7 +123,6 @@ class Daemon:
             self._process.kill()
             self._process.wait()
         self._reader.join()
-        self._folder.cleanup()
 
     def _read(self) -> None:
         assert self._process.stderr is not None

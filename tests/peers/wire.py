@@ -265,9 +265,14 @@ def carry(sender: Wire, data: bytes, receiver: Wire, expected: bytes) -> None:
     left, got = memoryview(data), bytearray(receiver._unread)
     receiver._unread.clear()
     while left or len(got) < len(expected):
-        readable, writable, _ = select.select(
-            [receiver.sock], [sender.sock] if left else [], [], receiver.patience
-        )
+        # select(2) knows no descriptor above 1023.
+        waiting = select.poll()
+        waiting.register(receiver.sock, select.POLLIN)
+        if left:
+            waiting.register(sender.sock, select.POLLOUT)
+        ready = dict(waiting.poll(receiver.patience * 1000))
+        readable = receiver.sock.fileno() in ready
+        writable = bool(left) and sender.sock.fileno() in ready
         if not readable and not writable:
             raise Failure(f"stuck: {len(left)} octets not taken, {len(got)} arrived")
         if writable:

@@ -17,6 +17,8 @@ import pytest
 
 from msrprelay.rpc import bencode
 
+from ..survival.kept import end_all
+
 OFFER = (
     b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
     b"m=message 9 TCP/MSRP *\r\na=accept-types:*\r\n"
@@ -71,6 +73,12 @@ class Daemon:
     def offer(self, call_id: str) -> Any:
         return self.ask("offer", call_id=call_id, from_tag="a", sdp=OFFER.decode())
 
+    def end(self) -> None:
+        end_all(self.config.parent)
+        self.process.wait()
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
@@ -80,10 +88,7 @@ def daemon(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Daemon]:
     options = getattr(request, "param", ())
     daemon = Daemon(tmp_path, *options)
     yield daemon
-    daemon.process.kill()
-    daemon.process.wait()
-    assert daemon.process.stderr is not None
-    daemon.process.stderr.close()
+    daemon.end()
 
 
 def test_without_calls_sigterm_ends_it_at_once(daemon: Daemon) -> None:
@@ -134,6 +139,57 @@ def test_a_broken_file_leaves_the_old_configuration(daemon: Daemon) -> None:
     assert "prot-min" in refused["reason"]
     assert "port-min" in refused["reason"]
     assert daemon.ask("ping") == {"result": "pong"}
+
+
+# The state directory.
+
+
+def test_after_a_kill_the_copy_on_disk_brings_the_calls_back_on_their_ports(
+    tmp_path: Path,
+) -> None:
+    state = tmp_path / "state"
+    daemon = Daemon(tmp_path, f"--state-dir={state}", "--no-keeper")
+    try:
+        sdp = daemon.offer("call")["sdp"]
+        while daemon.ask("statistics")["state"]["disk-bytes"] < 4096 + len(sdp):
+            daemon.ask("ping")
+        daemon.end()
+        daemon = Daemon(tmp_path, f"--state-dir={state}", "--no-keeper")
+        assert daemon.ask("list") == {"calls": ["call"], "result": "ok"}
+        assert daemon.offer("call")["sdp"] == sdp
+        with socket.create_connection(("127.0.0.1", port_of(sdp)), timeout=10.0):
+            pass
+    finally:
+        daemon.end()
+
+
+@pytest.mark.parametrize("daemon", [("--state-dir=/proc/none/state",)], indirect=True)
+def test_without_its_directory_it_serves_and_says_so(daemon: Daemon) -> None:
+    assert "sdp" in daemon.offer("call")
+    assert "state-dir" in daemon.event("state not kept")["reason"]
+    state = daemon.ask("statistics")["state"]
+    assert (state["degraded"], state["disk-bytes"]) == (1, 0)
+
+
+def test_a_directory_that_another_process_has_is_refused(tmp_path: Path) -> None:
+    daemon = Daemon(tmp_path, f"--state-dir={tmp_path / 'state'}")
+    try:
+        second = [sys.executable, "-m", "msrprelay.cli.daemon", f"--config={daemon.config}"]
+        refused = subprocess.run(
+            [*second, f"--state-dir={tmp_path / 'state'}", "--control="],
+            stderr=subprocess.PIPE,
+            timeout=30.0,
+            check=False,
+        )
+        assert refused.returncode == 1
+        assert b"another process uses it" in refused.stderr
+    finally:
+        daemon.end()
+
+
+def port_of(sdp: str) -> int:
+    (line,) = [line for line in sdp.splitlines() if line.startswith("m=message")]
+    return int(line.split()[1])
 
 
 def ask_again(client: socket.socket, datagram: bytes) -> bytes:

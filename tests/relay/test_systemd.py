@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from ..survival.kept import end_all
+
 PATIENCE_SECONDS = 30
 
 
@@ -31,7 +33,7 @@ def daemon(tmp_path: Path, systemd: socket.socket) -> Iterator[subprocess.Popen[
     environment = {**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify")}
     with subprocess.Popen(command, env=environment) as process:
         yield process
-        process.kill()
+        end_all(tmp_path)
 
 
 def test_start_reload_and_end(
@@ -54,3 +56,18 @@ def heard(systemd: socket.socket) -> list[str]:
     while lines[-1:] != ["READY=1"]:
         lines.append(systemd.recv(100).decode().partition("\n")[0])
     return lines
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_another_process_is_ready_again_and_another_keeper_is_the_main_one(
+    daemon: subprocess.Popen[bytes], systemd: socket.socket, number: signal.Signals
+) -> None:
+    heard(systemd)
+    relay = int(Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text())
+    os.kill(relay, number)
+    assert heard(systemd)[-1] == "READY=1"
+    daemon.kill()
+    told = systemd.recv(100).decode()
+    assert told.startswith("MAINPID=")
+    os.kill(int(told.removeprefix("MAINPID=")), signal.SIGTERM)
+    assert systemd.recv(100) == b"STOPPING=1"

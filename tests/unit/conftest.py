@@ -16,11 +16,20 @@ import pytest
 
 from msrprelay.log import Log
 
+from .session_fakes import Lab
+
 
 @pytest.fixture(autouse=True)
 def _logs_follow_the_configuration() -> None:
     """Another test may have configured structlog since the modules' logs were made."""
     Log.renew_all()
+
+
+@pytest.fixture(params=["living", "killed"])
+def lives(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once as it is, once with the process killed and another one started after each step."""
+    one_life = request.node.get_closest_marker("one_life") is not None
+    monkeypatch.setattr(Lab, "mortal", request.param == "killed" and not one_life)
 
 
 PACKAGE = Path(__file__).resolve().parents[2] / "msrprelay"

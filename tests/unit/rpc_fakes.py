@@ -91,6 +91,9 @@ class FakeCommands:
         self._note(request)
         return {"draining": int(not request.off), "calls": len(self.calls)}
 
+    def upgrade(self) -> Reply:
+        return {"relay": 1}
+
     def limits(self) -> Reply:
         self._note("limits")
         rows = limit_rows(CONFIG, {"limits.sessions": 500}, {"limits.sessions": 3})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import heapq
 import itertools
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from ipaddress import ip_address
@@ -18,6 +19,7 @@ from msrprelay.commands import (
     Offer,
     Origin,
     Query,
+    Reply,
     Rollback,
     Terminate,
 )
@@ -25,8 +27,11 @@ from msrprelay.dataplane import LegAnswer, LegOpen, Notice, OpenError
 from msrprelay.dial import Address, DialPolicy
 from msrprelay.events import Event, Feed
 from msrprelay.interfaces import Interface, Interfaces
+from msrprelay.journal import Moment
 from msrprelay.ports import PortPool
-from msrprelay.sessions import Admission, Ports, Room, Rules, Sessions
+from msrprelay.rpc.reply_cache import ReplyCache
+from msrprelay.sessions import Admission, Ledger, Ports, Room, Rules, Sessions
+from msrprelay.state import State
 from msrprelay.strain import Strained
 
 ORIGIN = Origin("test", "", 0)
@@ -37,8 +42,8 @@ RELAY6 = Interface.parse("pub/2001:db8::10")
 class Clock:
     """A scheduler whose time passes when it is told to."""
 
-    def __init__(self) -> None:
-        self.now = 0.0
+    def __init__(self, now: float = 0.0) -> None:
+        self.now = now
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._cancelled: set[int] = set()
@@ -75,24 +80,32 @@ class FakeSession:
         self.answers: list[tuple[LegAnswer, LegAnswer]] = []
         self.dialled: list[tuple[str, list[tuple[str, int]] | None]] = []
         self.closing: tuple[str, float] | None = None
+        self.state = "offered"
+        self.reason = ""
         self._plane = plane
 
     def answer(self, a: LegAnswer, b: LegAnswer) -> None:
+        if self._plane.adopted and self.answers and self.answers[-1] == (a, b):
+            # It has heard that before.
+            return
         self.answers.append((a, b))
+        if self.state == "offered":
+            self.state = "answered"
 
     def dial(self, side: str, addresses: list[tuple[str, int]] | None) -> None:
         self.dialled.append((side, addresses))
 
     def close(self, reason: str, linger_seconds: float) -> None:
-        self.closing = (reason, linger_seconds)
-        self._plane.closing.append(self)
+        if self.closing is None:
+            self.closing = (reason, linger_seconds)
+            self._plane.closing.append(self)
 
     def report(self) -> dict[str, Any]:
+        connected = self.state in ("joined", "draining")
         leg = {
             "role": "",
-            "state": "listening",
-            "local-address": "192.0.2.10",
-            "peer-address": "",
+            "state": "joined" if connected else "listening",
+            "peer-address": "198.51.100.7" if connected else "",
             "peer-port": 0,
             "bytes-in": 10,
             "bytes-out": 20,
@@ -100,10 +113,10 @@ class FakeSession:
             "reason": "",
         }
         legs = [
-            {**leg, "side": side, "local-port": each.port}
+            {**leg, "side": side, "local-address": each.address, "local-port": each.port}
             for side, each in zip("ab", self.legs, strict=True)
         ]
-        return {"state": "offered", "reason": "", "sentence": "", "legs": legs}
+        return {"state": self.state, "reason": self.reason, "sentence": "", "legs": legs}
 
     def events(self) -> list[tuple[int, str, str, int]]:
         return [(5, "a", "accepted", 1)]
@@ -115,6 +128,10 @@ class FakePlane:
     def __init__(self) -> None:
         self.opened: list[FakeSession] = []
         self.closing: list[FakeSession] = []
+        # A new process goes on with it, and may tell it again what it has heard.
+        self.adopted = False
+        # Nobody has heard of these yet.
+        self.untold: list[Notice] = []
         self.taken: set[int] = set()
         self.errno = errno.EADDRINUSE
 
@@ -129,9 +146,36 @@ class FakePlane:
         self.opened.append(FakeSession(self, len(self.opened) + 1, policy, [a, b]))
         return self.opened[-1]
 
+    def sessions(self) -> list[int]:
+        return [session.id for session in self.opened if session.state != "closed"]
+
+    def session(self, number: int) -> FakeSession | None:
+        return self.opened[number - 1] if number in self.sessions() else None
+
+    def notices(self) -> list[Notice]:
+        told, self.untold = self.untold, []
+        return told
+
+
+class LowestFirst(PortPool):
+    """Leases the lowest free port."""
+
+    def lease(self, now: float) -> int:
+        self._wake(now)
+        self._free.sort(reverse=True)
+        return super().lease(now)
+
+
+def last(stop: int) -> int:
+    """No chance: always the last one."""
+    return stop - 1
+
 
 class Lab:
-    """A table of calls with a fake engine and a virtual clock."""
+    """A table of calls with a fake engine and a virtual clock, and what it leaves when killed."""
+
+    # Whether the process is killed after whatever it does.
+    mortal = False
 
     def __init__(
         self,
@@ -147,25 +191,89 @@ class Lab:
         self.events: list[Event] = []
         self.plane = FakePlane()
         self.addresses: list[Address] = []
+        self.boot = "first"
+        self.wall = 1e9
+        # Those of the next process.
+        self.interfaces: tuple[Interface, ...] = (RELAY, RELAY6)
+        self._ports = ports
+        self._room = Room(max_sessions, descriptors, offers_per_second)
+        self._rules = replace(RULES, **rules)
+        self.inherited: dict[str, int] = {}
+        self._held: dict[str, int] = {}
+        self._begin(State(link=self, moment=self.moment))
+
+    def moment(self) -> Moment:
+        return Moment(self.boot, self.wall + self.clock.now, self.clock.now)
+
+    def kill(self) -> None:
+        """Only the engine and what the keeper holds go on, in another process."""
+        self._end()
+        self.plane.adopted = True
+        self._begin(self._successor(adopted=True))
+        self.plane.adopted = False
+
+    def reboot(self, away: float = 0.0, taken: set[int] | None = None) -> None:
+        """Only the journal is left, after so many seconds; ``taken`` ports are others'."""
+        self._end()
+        self.wall += self.clock.now + away
+        self.boot += "+"
+        self.clock.now = 5.0
+        self.wall -= self.clock.now
+        self.plane = FakePlane()
+        self.plane.taken = taken or set()
+        self._begin(self._successor(adopted=False))
+
+    def _successor(self, *, adopted: bool) -> State:
+        self.inherited = {name: os.dup(fd) for name, fd in self._held.items()}
+        return State(link=self, adopted=adopted, moment=self.moment)
+
+    def done(self) -> None:
+        """A reply leaves, or a notice has been taken."""
+        self.state.flush()
+        if self.mortal:
+            self.kill()
+
+    def _end(self) -> None:
+        for work in self.clock.spawned:
+            work.close()  # type: ignore[attr-defined]
+        if self.state.journal is not None:
+            self.state.journal.close()
+        self.clock = Clock(self.clock.now)
+
+    def hold(self, name: str, descriptor: int) -> None:
+        if name in self._held:
+            os.close(self._held[name])
+        self._held[name] = os.dup(descriptor)
+
+    def __del__(self) -> None:
+        self._end()
+        for fd in self._held.values():
+            os.close(fd)
+
+    def _begin(self, state: State) -> None:
+        self.state = state
+        self.ledger = Ledger(state.journal)
         pools = {
-            interface: PortPool(range(20000, 20000 + ports), quarantine=60.0, seed=1)
-            for interface in (RELAY, RELAY6)
+            interface: LowestFirst(range(20000, 20000 + self._ports), quarantine=60.0)
+            for interface in self.interfaces
         }
+        for pool in pools.values():
+            pool._below = last
         self.pool = pools[RELAY]
+        self.admission = Admission(self._room, self.clock.time, lambda: self.strained)
         feed = Feed()
         feed.listen(self.events.append)
+        self.cache = ReplyCache(journal=state.journal)
         self.sessions = Sessions(
-            replace(RULES, **rules),
-            Ports(self.plane, pools, self.clock.time),  # type: ignore[arg-type]
+            self._rules,
+            Ports(self.plane, pools, self.clock.time, self.ledger),  # type: ignore[arg-type]
             self.clock,
             self.resolve,
-            Admission(
-                Room(max_sessions, descriptors, offers_per_second),
-                self.clock.time,
-                lambda: self.strained,
-            ),
+            self.admission,
             feed,
+            self.ledger,
         )
+        state.restore(self.sessions, self.cache, self.plane)  # type: ignore[arg-type]
 
     async def resolve(self, host: str, port: int) -> list[Address]:
         return self.addresses
@@ -177,13 +285,26 @@ class Lab:
         self.plane.closing.clear()
 
     def close(self, session: FakeSession, reason: str) -> None:
-        self.sessions.notice(Notice(session.id, "closed", None, reason))
+        session.state, session.reason = "closed", reason
+        self.notice(session, "closed", None, reason)
 
     def join(self, session: FakeSession) -> None:
-        self.sessions.notice(Notice(session.id, "joined", None, None))
+        session.state = "joined"
+        self.notice(session, "joined")
 
     def lose(self, session: FakeSession, side: str = "a") -> None:
-        self.sessions.notice(Notice(session.id, "leg-lost", side, "fin"))
+        session.state = "draining"
+        self.notice(session, "leg-lost", side, "fin")
+
+    def wait(self, session: FakeSession) -> None:
+        session.state = "reconnecting"
+        self.notice(session, "reconnecting", "a", "peer-reset")
+
+    def notice(
+        self, session: FakeSession, what: str, side: str | None = None, reason: str | None = None
+    ) -> None:
+        self.sessions.notice(Notice(session.id, what, side, reason))
+        self.done()
 
 
 RULES = Rules(
@@ -259,6 +380,16 @@ def query(call_id: str = "call-1", *, ended: bool = False) -> Query:
 
 def listing(limit: int = 32) -> List:
     return List(ORIGIN, limit)
+
+
+def send(lab: Lab, request: Any) -> Reply:
+    """Have a command carried out, as a transport does."""
+    command = type(request).__name__.lower()
+    try:
+        reply: Reply = getattr(lab.sessions, command)(request)
+        return reply
+    finally:
+        lab.done()
 
 
 def terminate(call_id: str | None) -> Terminate:

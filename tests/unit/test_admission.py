@@ -6,10 +6,10 @@ import pytest
 
 from msrprelay.errors import CommandError
 from msrprelay.sessions import Admission, Room
-from msrprelay.strain import Strained
+from msrprelay.strain import Strained, Taken
 
-from .session_fakes import Lab, answer, delete, drain, offer
-from .test_sessions import refusal, send
+from .session_fakes import Lab, answer, delete, drain, offer, send
+from .test_sessions import refusal
 
 
 def admission(room: Room) -> tuple[Admission, list[float]]:
@@ -17,9 +17,11 @@ def admission(room: Room) -> tuple[Admission, list[float]]:
     return Admission(room, lambda: now[0], lambda: None), now
 
 
-def refused(judge: Admission, sessions: int = 0, joined: int = 0) -> str | None:
+def refused(
+    judge: Admission, sessions: int = 0, joined: int = 0, *, emergency: bool = False
+) -> str | None:
     try:
-        judge.admit(sessions, joined, emergency=False)
+        judge.admit(sessions, joined, emergency=emergency)
     except CommandError as error:
         return error.reason
     return None
@@ -28,12 +30,17 @@ def refused(judge: Admission, sessions: int = 0, joined: int = 0) -> str | None:
 @pytest.mark.parametrize(
     ("room", "sessions", "joined", "fits"),
     [
-        pytest.param(Room(0, 100), 24, 0, True, id="four-descriptors-each"),
-        pytest.param(Room(0, 100), 25, 0, False, id="descriptors-full"),
-        pytest.param(Room(0, 100), 48, 48, True, id="two-each-once-joined"),
-        pytest.param(Room(0, 100), 49, 49, False, id="joined-full"),
-        pytest.param(Room(3, 100), 2, 0, True, id="below-the-number"),
-        pytest.param(Room(3, 100), 3, 3, False, id="at-the-number"),
+        pytest.param(Room(0, 100), 19, 0, True, id="four-descriptors-each"),
+        pytest.param(Room(0, 100), 20, 0, False, id="a-fifth-of-the-descriptors-left"),
+        pytest.param(Room(0, 100), 39, 39, True, id="two-each-once-joined"),
+        pytest.param(Room(0, 100), 40, 40, False, id="a-fifth-left-of-joined-ones"),
+        pytest.param(Room(0, 0), 0, 0, False, id="no-descriptors"),
+        pytest.param(Room(10, 1000), 7, 0, True, id="below-the-number"),
+        pytest.param(Room(10, 1000), 8, 8, False, id="at-four-fifths-of-the-number"),
+        pytest.param(Room(1, 1000), 0, 0, True, id="one-is-one"),
+        pytest.param(Room(1, 1000), 1, 1, False, id="and-no-more"),
+        pytest.param(Room(10, 1000, load=100), 9, 9, True, id="all-of-it"),
+        pytest.param(Room(10, 1000, load=100), 10, 10, False, id="and-no-more-than-all"),
     ],
 )
 def test_sessions_and_descriptors_bound_the_calls(
@@ -68,6 +75,51 @@ def test_the_strain_of_the_host_refuses_with_its_own_words() -> None:
     assert lab.sessions.counts["refused-cpu"] == 1
     lab.strained = None
     send(lab, offer())
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ("sessions", "Parallel session limit reached"),
+        ("descriptors", "Parallel session limit reached"),
+        ("memory", "Load limit exceeded"),
+    ],
+)
+def test_an_emergency_has_a_reserve_of_everything(what: str, reason: str) -> None:
+    taken = [0]
+    judge = Admission(
+        Room(100, 10_000), lambda: 0.0, lambda: None, lambda: [Taken(what, taken[0], 100, reason)]
+    )
+    told = []
+    for share in (79, 80, 94, 95):
+        taken[0] = share
+        told.append((refused(judge), refused(judge, emergency=True)))
+    assert told == [(None, None), (reason, None), (reason, None), (reason, reason)]
+    assert judge.counts == {what: 3, f"emergency-{what}": 1}
+
+
+def test_a_full_relay_goes_on_with_what_it_has() -> None:
+    """Five times as many calls as there is room for: the first ones notice nothing."""
+    lab = Lab(max_sessions=10, ports=30)
+    told = [refusal_or_none(lab, f"call-{number}") for number in range(50)]
+    assert told == [None] * 8 + ["Parallel session limit reached"] * 42
+    for number in range(8):
+        mine = f"call-{number}"
+        send(lab, answer(call_id=mine))
+        send(lab, offer(to_tag="bob", call_id=mine))
+        send(lab, answer(call_id=mine))
+    urgent = [refusal_or_none(lab, f"urgent-{number}", emergency=True) for number in range(5)]
+    assert urgent == [None] * 2 + ["Parallel session limit reached"] * 3
+    assert lab.sessions.live == 10
+    assert not lab.plane.closing
+
+
+def refusal_or_none(lab: Lab, call_id: str, *, emergency: bool = False) -> str | None:
+    try:
+        send(lab, offer(call_id=call_id, emergency=emergency))
+    except CommandError as error:
+        return error.reason
+    return None
 
 
 def test_an_emergency_passes_strain_and_speed_but_not_want_of_room() -> None:

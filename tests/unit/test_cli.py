@@ -398,11 +398,29 @@ def test_reading_again_sees_the_file_of_then_and_the_options_of_the_start(
 ) -> None:
     path = tmp_path / "m.toml"
     path.write_text('interface = "192.0.2.1"\n')
-    assert start("--config", str(path), "--port-max=20100").exit_code == 0
+    assert start("--config", str(path), "--port-max=20100", "--no-keeper").exit_code == 0
     ((config, reread),) = run
     assert callable(reread)
     path.write_text('interface = "192.0.2.1"\ntimers.offer = 7\n')
     assert configuration.changes(config, reread()) == (["timers.offer"], [])
+
+
+def test_without_another_word_it_becomes_the_keeper(
+    run: list[object], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    became: list[list[str]] = []
+    monkeypatch.setattr("os.execv", lambda _program, command: became.append(command))
+    path = tmp_path / "m.toml"
+    path.write_text('interface = "192.0.2.1"\n[timers]\nupgrade = 3\n')
+    start("--config", str(path), "--port-max=20100")
+    (command,) = became
+    keeper, entry = (next(i for i in command if i.endswith(n)) for n in ("keeper.py", "entry.py"))
+    assert json.loads(command[command.index(keeper) + 1]) == {"prepare": 3.0}
+    assert json.loads(command[command.index(entry) + 1]) == {
+        "path": str(path),
+        "overrides": {"port-max": 20100},
+        "prepare": 3.0,
+    }
 
 
 @pytest.mark.parametrize("setting", ["timers.join", "=3"])
@@ -411,5 +429,5 @@ def test_a_setting_without_a_value_is_wrong_usage(setting: str) -> None:
 
 
 def test_an_ng_address_for_strangers_is_warned_of(run: list[object]) -> None:
-    result = start("--interface=127.0.0.1", "--listen-ng=192.0.2.1:2224")
+    result = start("--interface=127.0.0.1", "--listen-ng=192.0.2.1:2224", "--no-keeper")
     assert "warning: listen-ng 192.0.2.1:2224" in result.stderr

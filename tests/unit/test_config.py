@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
@@ -10,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from msrprelay import config as configuration
 from msrprelay.config import Config, changes, limit_rows, load, load_file, reloaded, warnings
 from msrprelay.config.options import known
-from msrprelay.config.rules import UNSERVED
 from msrprelay.config.units import seconds, show, size
 from msrprelay.errors import ConfigError
 
@@ -57,7 +59,7 @@ def test_the_shipped_example_names_every_option_with_its_default() -> None:
     missing = {
         o.key for o in known() if not re.search(rf"^#? ?{o.key.split('.')[-1]} = ", text, re.M)
     }
-    assert missing - UNSERVED == {"msrp-path"}
+    assert missing == {"msrp-path"}
 
 
 def test_every_option_can_be_written() -> None:
@@ -190,8 +192,6 @@ def test_the_command_line_wins() -> None:
             "limits.header-line: is above limits.header-block",
             id="line-above-block",
         ),
-        pytest.param('state-dir = "/x"', "state-dir: is not served by this version", id="unserved"),
-        pytest.param("keeper = true", "keeper: is not served by this version", id="no-keeper-yet"),
         pytest.param("limits = 3", "limits: unknown key", id="no-table"),
     ],
 )
@@ -348,3 +348,25 @@ def test_any_text_is_read_or_refused(lines: list[tuple[str, str]], cut: int) -> 
         else:
             continue
         assert all(line.startswith("m.toml:") for line in told.splitlines())
+
+
+def test_a_configuration_in_plain_values_is_read_again_as_it_was() -> None:
+    config = load(
+        """
+        interface = ["pub/192.0.2.10!relay.example.com", "priv/2001:db8::1"]
+        listen-ng-tcp = ["[::1]:2223"]
+        dial-allow = ["10.0.0.0/8", "2001:db8::/32"]
+        [msrp-path]
+        pub = "cema"
+        [timers]
+        join = "1.5 s"
+        [events]
+        webhook = "http://127.0.0.1/"
+        """
+    )
+    plain = json.loads(json.dumps(configuration.plain(config)))
+    assert configuration.from_plain(plain) == config
+    # By another version: what is not known is left out, what is new has its default.
+    assert configuration.from_plain({**plain, "of-old": 1, "timers.join": "nonsense"}) == replace(
+        config, timers=replace(config.timers, join=30.0)
+    )

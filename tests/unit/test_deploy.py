@@ -24,7 +24,8 @@ needs_systemd = pytest.mark.skipif(
 def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     unit = tmp_path / UNIT.name
     # The daemon is not installed on this machine, another executable is.
-    unit.write_text(UNIT.read_text().replace("/usr/bin/msrprelayd ", f"{sys.executable} "))
+    text = re.sub(r"/usr/bin/msrprelay(d|-ctl) ", f"{sys.executable} ", UNIT.read_text())
+    unit.write_text(text)
     command = ["systemd-analyze", "verify", "--man=no", str(unit)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, [line for line in done.stderr.splitlines() if UNIT.name in line]) == (
@@ -45,5 +46,6 @@ def test_the_daemon_can_do_little_besides(tmp_path: Path) -> None:
 def test_names_are_those_of_the_documents() -> None:
     said = dict(re.findall(r"(?m)^(\w+)=(.*)$", UNIT.read_text()))
     assert said["ExecStart"] == "/usr/bin/msrprelayd --config=/etc/msrprelayd/msrprelayd.toml"
+    assert said["ExecReload"] == "/usr/bin/msrprelay-ctl upgrade"
     assert said["RuntimeDirectory"] == said["StateDirectory"] == said["User"] == "msrprelayd"
     assert "u msrprelayd " in (DEPLOY / "msrprelayd.sysusers").read_text()

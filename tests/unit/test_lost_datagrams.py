@@ -1,4 +1,4 @@
-"""Datagrams are lost, doubled and reordered: in the end all is as if they had not been.
+"""Datagrams are lost, doubled and reordered, and the relay is killed: in the end nobody can tell.
 
 SIP workers repeat a request with the same cookie until a reply comes, and after some tries give
 up, as stock Kamailio does (rtpengine_retr, rtpengine_tout_ms). The clock is virtual.
@@ -19,7 +19,6 @@ from msrprelay.commands import Origin
 from msrprelay.rpc import bencode
 from msrprelay.rpc.dispatcher import Dispatcher
 from msrprelay.rpc.ng import NgResponder
-from msrprelay.rpc.reply_cache import ReplyCache
 from msrprelay.surface import Surface
 
 from .session_fakes import FakeSession, Lab, listing, sdp
@@ -28,6 +27,8 @@ TIMEOUT, TRIES = 1.0, 5
 LOST, DOUBLED, LATEST = 0.3, 0.3, 0.4
 # A worker may have got a retransmitted INVITE before the transaction existed: it offers too.
 TWINS = 0.3
+# How often a datagram finds a relay that is killed: before it is read, at its work, or behind it.
+KILLED = 0.1
 TALK, JOIN = 20.0, 30.0
 # Longer than all stories, retries and timers together.
 SETTLED = 1000.0
@@ -74,10 +75,14 @@ KINDS = [
 class Net:
     """A network with its own time: what is sent arrives late, twice, or never."""
 
-    def __init__(self, lab: Lab, chance: random.Random, *, faulty: bool) -> None:
+    def __init__(
+        self, lab: Lab, chance: random.Random, *, faulty: bool, deadly: bool = False
+    ) -> None:
         self.lab = lab
         self.chance = chance
         self.faulty = faulty
+        self.deadly = deadly
+        self._responder = self._begin()
         # Sessions of the engine, by id: timed for the join, joined, and gone by themselves.
         self.timed: set[int] = set()
         self.joined: set[int] = set()
@@ -97,6 +102,37 @@ class Net:
             elif self.chance.random() >= LOST:
                 self.after(self.chance.uniform(0.001, LATEST), what)
 
+    def ask(self, datagram: bytes, origin: Origin) -> bytes | None:
+        """The relay's reply; None: it was killed before it could give one."""
+        end = self.chance.choice(ENDS) if self.deadly and self.chance.random() < KILLED else ""
+        if end == "before":
+            self._kill()
+            return None
+        try:
+            if end == "amid":
+                self._responder._flush = killed
+            reply = self._responder.answer(datagram, origin, self.lab.clock.now)
+        except Killed:
+            self._kill()
+            return None
+        if end == "behind":
+            self._kill()
+        assert reply is not None
+        return reply
+
+    def _kill(self) -> None:
+        self.lab.kill()
+        self._responder = self._begin()
+
+    def _begin(self) -> NgResponder:
+        lab = self.lab
+        return NgResponder(
+            Dispatcher(Surface(lab.sessions, dict, dict, dict), clock=lab.clock.time),
+            lab.cache,
+            clock=lab.clock.time,
+            flush=lab.state.flush,
+        )
+
     def run(self, until: float) -> None:
         while self._queue and self._queue[0][0] <= until:
             when, _, what = heapq.heappop(self._queue)
@@ -108,15 +144,25 @@ class Net:
         self.lab.settle()
 
 
+ENDS = ("before", "amid", "behind")
+
+
+class Killed(BaseException):
+    """The relay is no more."""
+
+
+def killed() -> None:
+    raise Killed
+
+
 class Worker:
     """A SIP worker with a socket of its own, and the two endpoints of its call."""
 
-    def __init__(self, net: Net, relay: NgResponder, call: int, kind: str) -> None:
+    def __init__(self, net: Net, call: int, kind: str) -> None:
         self.net = net
         self.call = call
         self.kind = kind
         self.gave_up = False
-        self._relay = relay
         self._origin = Origin("udp", "127.0.0.1", 5000 + call)
         self._lines = iter(story(kind, call))
         self._cookies = itertools.count()
@@ -158,9 +204,9 @@ class Worker:
         self.net.after(TIMEOUT, lambda: self._send(cookie, body, tries - 1, then))
 
     def _arrive(self, cookie: bytes, body: bytes, then: Callable[[], None]) -> None:
-        now = self.net.lab.clock.now
-        reply = self._relay.answer(cookie + b" " + body, self._origin, now)
-        assert reply is not None
+        reply = self.net.ask(cookie + b" " + body, self._origin)
+        if reply is None:
+            return
         for session in self._sessions():
             if session.answers and session.id not in self.net.timed:
                 # The engine waits for both legs no longer than this.
@@ -202,16 +248,13 @@ class Worker:
             self.net.lab.close(session, reason)
 
 
-def played(kinds: list[str], seed: int, *, faulty: bool) -> tuple[Lab, list[Worker]]:
+def played(
+    kinds: list[str], seed: int, *, faulty: bool, deadly: bool = False
+) -> tuple[Lab, list[Worker]]:
     """The relay after all stories have been told and all timers have passed."""
-    lab = Lab(ports=8 * len(kinds))
-    responder = NgResponder(
-        Dispatcher(Surface(lab.sessions, dict, dict), clock=lab.clock.time),
-        ReplyCache(),
-        clock=lab.clock.time,
-    )
-    net = Net(lab, random.Random(seed), faulty=faulty)
-    workers = [Worker(net, responder, call, kind) for call, kind in enumerate(kinds)]
+    lab = Lab(ports=16 * len(kinds))
+    net = Net(lab, random.Random(seed), faulty=faulty, deadly=deadly)
+    workers = [Worker(net, call, kind) for call, kind in enumerate(kinds)]
     for worker in workers:
         worker.go_on()
     net.run(SETTLED)
@@ -243,8 +286,22 @@ def test_without_loss_each_story_ends_as_it_should(kind: str) -> None:
     seed=st.integers(0, 2**32),
 )
 def test_with_loss_the_end_is_the_same_and_no_port_is_leaked(kinds: list[str], seed: int) -> None:
+    compare(kinds, seed, deadly=False)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    kinds=st.lists(st.sampled_from(KINDS), min_size=1, max_size=8),
+    seed=st.integers(0, 2**32),
+)
+def test_with_loss_and_kills_the_end_is_the_same_too(kinds: list[str], seed: int) -> None:
+    compare(kinds, seed, deadly=True)
+
+
+def compare(kinds: list[str], seed: int, *, deadly: bool) -> None:
+    """Play the stories with and without faults."""
     calm, calm_workers = played(kinds, seed, faulty=False)
-    rough, workers = played(kinds, seed, faulty=True)
+    rough, workers = played(kinds, seed, faulty=True, deadly=deadly)
     for before, after in zip(calm_workers, workers, strict=True):
         expected = None if after.gave_up else state(calm, before)
         assert state(rough, after) == expected, (after.kind, after.gave_up)

@@ -130,6 +130,23 @@ def test_lines_stand_where_they_belong(
     assert rewritten == HEAD + wanted.replace(b"7654", b"30000")
 
 
+UNENDED = [
+    pytest.param(b"a=setup:active", b"a=setup:actpass", id="replaced"),
+    pytest.param(b"a=sendrecv", b"a=setup:actpass\r\na=sendrecv", id="untouched"),
+    pytest.param(b"a=ice-lite", b"a=setup:actpass\r\n", id="dropped"),
+    pytest.param(b"a=setup:x\r\na=setup:y", b"a=setup:actpass\r\n", id="second-one-dropped"),
+]
+
+
+@pytest.mark.parametrize(("last", "expected"), UNENDED)
+def test_a_last_line_without_an_end_stays_so_if_it_stays(
+    sdp: ModuleType, last: bytes, expected: bytes
+) -> None:
+    body = HEAD + section(b"c=IN IP4 10.0.0.5", b"a=path:msrp://h:1/x;tcp") + last
+    rewritten = sdp.parse(body).rewrite({0: edit(sdp, "cema")})
+    assert rewritten.partition(b"x;tcp\r\n")[2] == expected
+
+
 def test_the_port_token_alone_changes_in_the_m_line(sdp: ModuleType) -> None:
     body = HEAD + b"m=message\t message  TCP/MSRP *\r\na=path:msrp://h:1/x;tcp\r\n"
     assert not sdp.parse(body).sections[0].anchor

@@ -23,8 +23,11 @@ from .session_fakes import (
     query,
     rollback,
     sdp,
+    send,
     terminate,
 )
+
+pytestmark = pytest.mark.usefixtures("lives")
 
 AUDIO = b"v=0\r\no=- 1 1 IN IP4 1.1.1.1\r\ns=-\r\nt=0 0\r\nm=audio 4 RTP/AVP 0\r\n"
 PASSIVE_BOB = sdp("203.0.113.9", 9000, session_id="bobid", setup="passive")
@@ -43,12 +46,6 @@ def refusal(lab: Lab, *requests: Any) -> str:
     with pytest.raises(CommandError) as refused:
         send(lab, requests[-1])
     return refused.value.reason
-
-
-def send(lab: Lab, request: Any) -> Reply:
-    command = type(request).__name__.lower()
-    reply: Reply = getattr(lab.sessions, command)(request)
-    return reply
 
 
 # The basic call.
@@ -184,6 +181,7 @@ def test_a_tls_section_says_that_it_is_not_relayed() -> None:
     assert "TCP/TLS/MSRP" in str(send(Lab(), offer(sdp(proto="TCP/TLS/MSRP")))["warning"])
 
 
+@pytest.mark.one_life
 def test_figures_tell_the_calls_of_now_from_those_since_the_start() -> None:
     lab = Lab()
     send(lab, offer())
@@ -536,6 +534,7 @@ def test_a_rollback_drops_the_pending_offer_and_condemns_nobody() -> None:
     assert "not found" in str(send(lab, rollback())["warning"])
 
 
+@pytest.mark.one_life
 def test_a_rollback_of_the_first_offer_ends_the_call() -> None:
     lab = Lab()
     send(lab, offer())
@@ -584,6 +583,7 @@ def test_an_unanswered_re_offer_is_dropped_and_the_call_lives() -> None:
     assert lab.plane.opened[0].closing is None
 
 
+@pytest.mark.one_life
 def test_a_call_whose_legs_are_lost_ends_after_the_reconnect_window() -> None:
     lab = Lab()
     send(lab, offer())
@@ -632,6 +632,7 @@ def test_terminate_ends_one_call_or_all() -> None:
     assert refusal(lab, terminate("call-2")) == "Unknown call-id"
 
 
+@pytest.mark.one_life
 def test_draining_refuses_new_calls_and_tells_when_the_last_has_gone() -> None:
     lab = Lab()
     gone: list[bool] = []
@@ -645,6 +646,7 @@ def test_draining_refuses_new_calls_and_tells_when_the_last_has_gone() -> None:
     assert gone == [True]
 
 
+@pytest.mark.one_life
 def test_draining_does_not_wait_for_peers_that_have_gone() -> None:
     lab = Lab()
     gone: list[bool] = []
@@ -873,6 +875,7 @@ def test_query_tells_a_call_in_rtpengines_layout_and_in_ours() -> None:
     assert detail["events"] == [{"at": 5, "side": "a", "what": "accepted", "n": 1}]
 
 
+@pytest.mark.one_life
 def test_query_of_an_unknown_call_is_refused() -> None:
     lab = Lab()
     send(lab, offer())
@@ -884,6 +887,7 @@ def test_query_of_an_unknown_call_is_refused() -> None:
     assert [each["policy"] for each in reply["msrp"]["sessions"]] == ["aware"]
 
 
+@pytest.mark.one_life
 def test_ended_calls_are_forgotten_in_the_end() -> None:
     lab = Lab()
     for number in range(300):

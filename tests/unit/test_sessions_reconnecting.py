@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+import pytest
 
-from msrprelay.commands import Reply
-from msrprelay.dataplane import Notice
+from .session_fakes import FakeSession, Lab, answer, delete, listing, offer, sdp, send
 
-from .session_fakes import FakeSession, Lab, answer, delete, listing, offer, sdp
-
-
-def send(lab: Lab, request: Any) -> Reply:
-    reply: Reply = getattr(lab.sessions, type(request).__name__.lower())(request)
-    return reply
+pytestmark = pytest.mark.usefixtures("lives")
 
 
 def joined() -> tuple[Lab, FakeSession]:
@@ -24,13 +18,9 @@ def joined() -> tuple[Lab, FakeSession]:
     return lab, session
 
 
-def wait(lab: Lab, session: FakeSession) -> None:
-    lab.sessions.notice(Notice(session.id, "reconnecting", "a", "peer-reset"))
-
-
 def test_the_call_stays_as_long_as_the_engine_waits_and_no_longer() -> None:
     lab, session = joined()
-    wait(lab, session)
+    lab.wait(session)
     assert lab.sessions.figures()["sessions-joined"] == 0
     lab.clock.pass_time(60.0)
     assert send(lab, listing()) == {"calls": ["call-1"]}
@@ -42,7 +32,7 @@ def test_the_call_stays_as_long_as_the_engine_waits_and_no_longer() -> None:
 
 def test_peers_that_came_back_have_the_whole_window_again() -> None:
     lab, session = joined()
-    wait(lab, session)
+    lab.wait(session)
     lab.join(session)
     assert lab.sessions.figures()["sessions-joined"] == 1
     lab.close(session, "idle")
@@ -57,7 +47,7 @@ def test_a_re_offer_while_it_waits_is_answered_to_the_same_session() -> None:
         send(lab, answer())
         session = lab.plane.opened[0]
         lab.join(session)
-        wait(lab, session)
+        lab.wait(session)
         send(lab, offer(sdp(session_id="another"), to_tag="bob"))
         send(lab, answer())
         assert [each.id for each in lab.plane.opened] == [session.id], policy
@@ -66,7 +56,7 @@ def test_a_re_offer_while_it_waits_is_answered_to_the_same_session() -> None:
 
 def test_the_next_answer_reaches_the_engine_though_it_changes_nothing() -> None:
     lab, session = joined()
-    wait(lab, session)
+    lab.wait(session)
     send(lab, offer(sdp(extra="a=x-again\r\n"), to_tag="bob"))
     send(lab, answer())
     assert len(session.answers) == 2
@@ -74,19 +64,19 @@ def test_the_next_answer_reaches_the_engine_though_it_changes_nothing() -> None:
 
 def test_a_drain_waits_for_nobody_who_has_gone() -> None:
     lab, session = joined()
-    wait(lab, session)
+    lab.wait(session)
     lab.sessions.run_dry(lambda: None)
     assert session.closing == ("drained", 0.0)
     lab, session = joined()
     lab.sessions.run_dry(lambda: None)
     assert session.closing is None
-    wait(lab, session)
+    lab.wait(session)
     assert session.closing == ("drained", 0.0)
 
 
 def test_a_delete_ends_the_wait() -> None:
     lab, session = joined()
-    wait(lab, session)
+    lab.wait(session)
     send(lab, delete())
     assert session.closing is not None
     assert send(lab, listing()) == {"calls": []}

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from .session_fakes import FakeSession, Lab, answer, delete, listing, offer, rollback, sdp
-from .test_sessions import refusal, section, send
+from .session_fakes import FakeSession, Lab, answer, delete, listing, offer, rollback, sdp, send
+from .test_sessions import refusal, section
+
+pytestmark = pytest.mark.usefixtures("lives")
 
 MOVED_ALICE = sdp("198.51.100.8", 7000, session_id="moved")
 MOVED_BOB = sdp("203.0.113.10", 9001, session_id="moved")

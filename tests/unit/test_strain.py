@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import resource
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from msrprelay.strain import Strain, Strained, cgroup_left, cgroup_of, kibibytes, ticks_of
+from msrprelay.strain import Strain, Strained, Taken, cgroup_of, cgroup_used, kibibytes, ticks_of
 
 CPU = Strained("cpu", "CPU usage limit exceeded")
 MEMORY = Strained("free-memory", "Load limit exceeded")
+TOTAL = "MemTotal: 1000000 kB\n"
 
 
 class Host:
@@ -65,12 +68,12 @@ def test_it_is_over_when_the_next_look_says_so() -> None:
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
-        pytest.param({"/proc/meminfo": "MemFree: 1 kB\nMemAvailable: 65536 kB\n"}, None, id="host"),
-        pytest.param({"/proc/meminfo": "MemAvailable:   65535 kB\n"}, MEMORY, id="host-short"),
+        pytest.param({"/proc/meminfo": TOTAL + "MemAvailable: 65536 kB\n"}, None, id="host"),
+        pytest.param({"/proc/meminfo": TOTAL + "MemAvailable: 65535 kB\n"}, MEMORY, id="short"),
         pytest.param({}, None, id="unreadable"),
         pytest.param(
             {
-                "/proc/meminfo": "MemAvailable: 900000 kB\n",
+                "/proc/meminfo": TOTAL + "MemAvailable: 900000 kB\n",
                 "/proc/self/cgroup": "0::/a.service\n",
                 "/sys/fs/cgroup/a.service/memory.max": f"{100 << 20}\n",
                 "/sys/fs/cgroup/a.service/memory.current": f"{90 << 20}\n",
@@ -91,7 +94,7 @@ def test_memory_is_what_host_and_cgroup_have_left(
 
 def test_0_bounds_nothing() -> None:
     host = Host()
-    host.files["/proc/meminfo"] = "MemAvailable: 1 kB\n"
+    host.files["/proc/meminfo"] = TOTAL + "MemAvailable: 1 kB\n"
     strain = Strain(cpu=0, free_memory=0, read=host.read)
     for _ in range(2):
         host.spend(1, 0)
@@ -118,7 +121,34 @@ def test_the_own_cgroup_is_the_unified_one(text: str, path: str) -> None:
 
 
 def test_a_cgroup_without_a_bound_bounds_nothing() -> None:
-    assert cgroup_left("max\n", "5\n", "") is None
+    files = {"/sys/fs/cgroup/memory.max": "max\n", "/sys/fs/cgroup/memory.current": "5\n"}
+    strain = Strain(cpu=0, free_memory=1, read=lambda path: files.get(path, ""))
+    strain.sample()
+    assert [each.what for each in strain.taken()] == ["descriptors"]
+
+
+def test_what_can_be_dropped_is_not_used() -> None:
+    assert cgroup_used("100\n", "anon 5\ninactive_file 30\n") == 70
+    assert cgroup_used("", "") is None
+
+
+def test_what_is_taken_is_told_with_all_there_is() -> None:
+    files = {
+        "/proc/meminfo": TOTAL + "MemAvailable: 250000 kB\n",
+        "/proc/self/cgroup": "0::/a.service\n",
+        "/sys/fs/cgroup/a.service/memory.max": "1000\n",
+        "/sys/fs/cgroup/a.service/memory.current": "900\n",
+    }
+    strain = Strain(
+        cpu=0, free_memory=0, read=lambda path: files.get(path, ""), descriptors=lambda: 7
+    )
+    strain.sample()
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert strain.taken() == (
+        Taken("memory", 750_000 << 10, 1_000_000 << 10, "Load limit exceeded"),
+        Taken("memory", 900, 1000, "Load limit exceeded"),
+        Taken("descriptors", 7, hard, "Parallel session limit reached"),
+    )
 
 
 @given(text=st.text(max_size=60))

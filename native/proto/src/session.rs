@@ -360,15 +360,15 @@ impl Session {
     /// No connection is left. Where the relay dials nobody and both peers dialled before, they may
     /// do so again.
     fn over(&mut self, how: Output, reason: CloseReason, now: Moment) {
-        self.outputs.push_back(how);
         if self.returns && reason.is_loss() && !self.timers.reconnect.is_zero() {
             let until = now + self.timers.reconnect;
             self.state = State::Pairing(Box::new(Pairing::again(reason, until)));
+            // First: who is told that it is over comes again at once.
             self.outputs.extend(Side::BOTH.map(Output::Listen));
-            self.outputs.push_back(Output::Notify(NoticeKind::Reconnecting(reason)));
+            self.outputs.extend([how, Output::Notify(NoticeKind::Reconnecting(reason))]);
         } else {
             self.state = State::Closed;
-            self.outputs.push_back(Output::Notify(NoticeKind::Closed(reason)));
+            self.outputs.extend([how, Output::Notify(NoticeKind::Closed(reason))]);
         }
     }
 }

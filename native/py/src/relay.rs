@@ -47,13 +47,19 @@ impl Relay {
 
     /// Go on with what a dead process has left with the keeper. Owns the descriptors in `left`.
     #[staticmethod]
-    fn adopt(config: EngineConfig, keeper: RawFd, left: Vec<(Vec<u8>, RawFd)>) -> PyResult<Self> {
+    fn adopt(
+        config: EngineConfig,
+        keeper: RawFd,
+        left: Vec<(Vec<u8>, RawFd)>,
+        crashed: bool,
+    ) -> PyResult<Self> {
         let left = left.into_iter().map(|(label, fd)| {
             let label = label.try_into().map_err(|_| PyValueError::new_err("label: 16 bytes"))?;
             Ok((label, descriptor(fd)?))
         });
         let left = left.collect::<PyResult<Vec<_>>>()?;
-        let engine = msrp_relay::Relay::adopt(config.into_config()?, duplicate(keeper)?, left);
+        let engine =
+            msrp_relay::Relay::adopt(config.into_config()?, duplicate(keeper)?, left, crashed);
         engine.map(Self::of).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => PyValueError::new_err(error.to_string()),
             _ => error.into(),
@@ -105,7 +111,8 @@ impl Relay {
         self.running(|engine| engine.drain().into_iter().map(notice).collect())
     }
 
-    /// Totals since the start, all threads summed; refusals and ends by reason.
+    /// Totals since the start, all threads summed; refusals and ends by reason. `stalled-bytes` is
+    /// what stalled directions hold now.
     fn counters(&self) -> PyResult<BTreeMap<String, u64>> {
         self.running(|engine| counters(&engine.counters()))
     }
@@ -163,6 +170,7 @@ fn counters(counters: &msrp_relay::Counters) -> BTreeMap<String, u64> {
     let named = [
         ("accepted", load.accepted),
         ("accept-pauses", load.accept_pauses),
+        ("buffers-shrunk", load.buffers_shrunk),
         ("bytes-in", load.bytes_in),
         ("bytes-out", load.bytes_out),
         ("chunks", load.chunks),
@@ -174,6 +182,7 @@ fn counters(counters: &msrp_relay::Counters) -> BTreeMap<String, u64> {
         ("panics", load.panics),
         ("resumed", load.resumed),
         ("spliced", load.spliced),
+        ("stalled-bytes", counters.stalled_bytes),
     ];
     let named = named.into_iter().map(|(name, n)| (name.to_owned(), n));
     let by_reason = |prefix: &'static str, table: &BTreeMap<&'static str, u64>| {

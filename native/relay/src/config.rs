@@ -33,6 +33,9 @@ pub struct Config {
     /// Cap of each socket's receive and send buffer, in bytes as the kernel counts them
     /// (it doubles what it is asked for).
     pub buffer_cap: usize,
+    /// Bytes that stalled directions of all sessions may hold together. The nearer it comes, the
+    /// smaller the buffers of slow receivers; no session ends by it.
+    pub buffer_budget: usize,
     /// Size of the pipes that opaque bulk goes through, in bytes; what the kernel refuses to one
     /// user is done without. Below 64 KiB none is used.
     pub pipe: usize,
@@ -99,6 +102,7 @@ impl Default for Config {
             user_timeout: Duration::from_secs(60),
             closed_window: Duration::from_secs(15 * 60),
             buffer_cap: 512 * 1024,
+            buffer_budget: usize::MAX,
             pipe: 1024 * 1024,
             splice_bodies: false,
             unbound_per_port: 4,

@@ -20,6 +20,8 @@ pub struct Counters {
     pub refused: BTreeMap<&'static str, u64>,
     /// Sessions that ended, by the code of the reason.
     pub closed: BTreeMap<&'static str, u64>,
+    /// Bytes that stalled directions hold now, or may come to hold.
+    pub stalled_bytes: u64,
 }
 
 macro_rules! loads {
@@ -60,6 +62,8 @@ loads! {
     accepted,
     /// Times accepting had to pause for want of descriptors or memory.
     accept_pauses,
+    /// Times a socket buffer was made smaller for the sake of the budget.
+    buffers_shrunk,
     /// Bytes read from bound legs.
     bytes_in,
     /// Bytes written to bound legs.

@@ -8,6 +8,7 @@ mod state;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use msrp_proto::session::Side;
 
@@ -23,9 +24,26 @@ use crate::sys::arena::Arena;
 pub(crate) struct Keep {
     pub(crate) arena: Arc<Arena>,
     pub(crate) keeper: Arc<Keeper>,
+    /// Whose tools these are.
+    thread: usize,
 }
 
 impl Keep {
+    pub(crate) fn new(arena: Arc<Arena>, keeper: Keeper) -> Self {
+        Self { arena, keeper: Arc::new(keeper), thread: 0 }
+    }
+
+    /// The same tools for another thread.
+    pub(crate) fn of_thread(&self, thread: usize) -> Self {
+        Self { thread, ..self.clone() }
+    }
+
+    /// Whatever this session does now, this thread does it; 0: no session does anything. If the
+    /// process does not survive that, its successor knows.
+    pub(crate) fn in_hand(&self, session: u64) {
+        self.arena.hand(self.thread).store(session, Ordering::Relaxed);
+    }
+
     /// Has the arena itself kept.
     pub(crate) fn register(&self) {
         let label = Label { kind: Kind::Arena, side: Side::A, token: 0, session: 0 };

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use msrp_proto::session::{LegReason, Role};
 use rustix::io::Errno;
 
+use crate::caps::Caps;
 use crate::keep::Held;
 use crate::pipe::Pipe;
 use crate::poller::Readiness;
@@ -34,6 +35,7 @@ pub(crate) struct Leg {
     unacknowledged: bool,
     /// The user timeout is off because the peer's window is closed.
     patient: bool,
+    pub(crate) caps: Caps,
 }
 
 /// Outcome of a read.
@@ -68,6 +70,7 @@ impl Leg {
             deaf: false,
             unacknowledged: false,
             patient: false,
+            caps: Caps::default(),
         }
     }
 

@@ -7,7 +7,9 @@
 #![deny(unsafe_code)]
 
 mod board;
+mod budget;
 mod buffers;
+mod caps;
 mod command;
 mod config;
 mod counters;

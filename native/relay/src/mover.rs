@@ -8,6 +8,7 @@ mod frames;
 mod lane;
 mod opaque;
 mod settle;
+mod thrift;
 
 use msrp_proto::Moment;
 use msrp_proto::session::{LegReason, Side};
@@ -70,6 +71,18 @@ impl Direction {
     /// Moves what can be moved. `back`, the opposite direction, takes the relay's own answers to the
     /// sender, and may have some for the receiver.
     pub(crate) fn turn(&mut self, from: &mut Leg, turn: &mut Turn<'_>, back: &mut Self) -> Moved {
+        self.lane.save(from, turn);
+        let moved = self.rounds(from, turn, back);
+        self.lane.pay(from, turn);
+        moved
+    }
+
+    /// Keeps buffers and the share in the budget in step with how the direction stands.
+    pub(crate) fn review(&mut self, from: &mut Leg, to: &mut Leg, thread: &mut Thread) {
+        self.lane.review(from, to, thread);
+    }
+
+    fn rounds(&mut self, from: &mut Leg, turn: &mut Turn<'_>, back: &mut Self) -> Moved {
         for _ in 0..ROUNDS {
             if let Some(stop) = self.flush(turn, back).or_else(|| self.end()) {
                 return stop;

@@ -307,10 +307,16 @@ impl Pair {
         Some(at)
     }
 
-    /// See [`Leg::sweep`].
-    pub(crate) fn sweep(&mut self, thread: &Thread) {
-        for leg in self.ends.iter_mut().filter_map(|end| end.leg.as_mut()) {
+    /// See [`Leg::sweep`] and [`Direction::review`].
+    pub(crate) fn sweep(&mut self, thread: &mut Thread) {
+        let [a, b] = &mut self.ends;
+        for leg in [&mut a.leg, &mut b.leg].into_iter().flatten() {
             leg.sweep(thread);
+        }
+        if let (Some(flows), Some(a), Some(b)) = (&mut self.flows, &mut a.leg, &mut b.leg) {
+            let [from_a, from_b] = &mut **flows;
+            from_a.review(a, b, thread);
+            from_b.review(b, a, thread);
         }
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use msrp_proto::session::{CloseReason, Side};
 
 use crate::board::{Board, Report};
+use crate::budget::Budget;
 use crate::buffers::CARRY;
 use crate::command::{Answered, Command};
 use crate::config::Config;
@@ -32,6 +33,7 @@ pub struct Relay {
     config: Arc<Config>,
     threads: Vec<Thread>,
     notices: Arc<Queue<Notice>>,
+    budget: Budget,
     opened: AtomicU64,
     keep: Option<Keep>,
     /// Sessions of a dead process.
@@ -60,14 +62,15 @@ impl Relay {
     /// # Errors
     /// The kernel's, for want of descriptors, memory or threads.
     pub fn start_kept(config: Config, keeper: OwnedFd) -> io::Result<Self> {
-        let keep = Keep { arena: Arena::create()?, keeper: Arc::new(Keeper::new(keeper, 0)) };
+        let keep = Keep::new(Arena::create()?, Keeper::new(keeper, 0));
         keep.register();
         Self::start_with(config, Some(keep))
     }
 
     /// Goes on with what a process that is dead has left with the keeper: labels and descriptors.
     /// That process must have been reaped. Its notices are lost; [`sessions`](Self::sessions) says
-    /// what there is.
+    /// what there is. `crashed`: nobody has killed it. A session that a third process crashes with
+    /// is ended.
     ///
     /// # Errors
     /// `InvalidData`: without an arena among them, or with one of another version.
@@ -75,8 +78,9 @@ impl Relay {
         config: Config,
         keeper: OwnedFd,
         left: Vec<([u8; 16], OwnedFd)>,
+        crashed: bool,
     ) -> io::Result<Self> {
-        let (keep, sessions) = keep::adopt(keeper, left, config.ring)?;
+        let (keep, sessions) = keep::adopt(keeper, left, config.ring, crashed)?;
         let mut relay = Self::start_with(config, Some(keep))?;
         for inheritance in sessions {
             relay.inherit(inheritance);
@@ -87,12 +91,14 @@ impl Relay {
     fn start_with(mut config: Config, keep: Option<Keep>) -> io::Result<Self> {
         config.limits.head = config.limits.head.min(CARRY);
         let half_open = HalfOpen::new(config.half_open);
+        let budget = Budget::new(&config);
         let config = Arc::new(config);
         let notices = Arc::new(Queue::new()?);
         let mut relay = Self {
             config,
             threads: Vec::new(),
             notices,
+            budget,
             opened: AtomicU64::new(0),
             keep,
             inherited: BTreeMap::new(),
@@ -110,7 +116,8 @@ impl Relay {
         let worker = Worker::new(
             Arc::clone(&self.config),
             half_open,
-            self.keep.clone(),
+            self.keep.as_ref().map(|keep| keep.of_thread(number)),
+            self.budget.clone(),
             Arc::clone(&commands),
             Arc::clone(&self.notices),
             Arc::clone(&counters),
@@ -190,7 +197,8 @@ impl Relay {
 
     /// All threads' counters, read while they run.
     pub fn counters(&self) -> Counters {
-        let mut sum = Counters::default();
+        let stalled_bytes = self.budget.held() as u64;
+        let mut sum = Counters { stalled_bytes, ..Counters::default() };
         for thread in &self.threads {
             sum.add(&thread.counters);
         }

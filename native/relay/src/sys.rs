@@ -6,6 +6,7 @@ pub(crate) mod clock;
 mod descriptor;
 #[cfg(feature = "kill-points")]
 mod kill;
+pub(crate) mod mem_info;
 pub(crate) mod pipe;
 mod shared;
 pub(crate) mod tcp;

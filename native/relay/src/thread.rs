@@ -5,6 +5,7 @@ use std::sync::Arc;
 use msrp_proto::Moment;
 use msrp_proto::session::{NoticeKind, Side, Timers};
 
+use crate::budget::Budget;
 use crate::buffers::Buffers;
 use crate::config::Config;
 use crate::counters::ThreadCounters;
@@ -20,6 +21,8 @@ pub(crate) struct Thread {
     pub(crate) config: Arc<Config>,
     /// Connections of all threads that have not shown a first frame.
     pub(crate) half_open: HalfOpen,
+    /// What stalled directions of all threads hold.
+    pub(crate) budget: Budget,
     /// Those of every session's life.
     pub(crate) timers: Arc<Timers>,
     /// Where this engine has a keeper.

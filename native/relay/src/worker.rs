@@ -10,6 +10,7 @@ use msrp_proto::Moment;
 use msrp_proto::session::{CloseReason, NoticeKind};
 use slab::Slab;
 
+use crate::budget::{Budget, SLOW};
 use crate::buffers::Buffers;
 use crate::command::Command;
 use crate::config::Config;
@@ -52,6 +53,7 @@ impl Worker {
         config: Arc<Config>,
         half_open: HalfOpen,
         keep: Option<Keep>,
+        budget: Budget,
         commands: Arc<Queue<Command>>,
         notices: Arc<Queue<Notice>>,
         counters: Arc<ThreadCounters>,
@@ -67,6 +69,7 @@ impl Worker {
             timers,
             half_open,
             keep,
+            budget,
             poller,
             buffers,
             pipes,
@@ -166,6 +169,9 @@ impl Worker {
         let entry = self.pairs.vacant_entry();
         let key = entry.key();
         let thread = &mut self.thread;
+        if let Some(keep) = &thread.keep {
+            keep.in_hand(id);
+        }
         let inherit = AssertUnwindSafe(|| Pair::inherit(inheritance, key, thread));
         let Ok(pair) = catch_unwind(inherit) else { return self.thread.counters.panics(1) };
         entry.insert(pair);
@@ -188,8 +194,18 @@ impl Worker {
 
     /// Lets something happen to one session. A panic ends that session and no other.
     fn with(&mut self, key: usize, act: impl FnOnce(&mut Pair, &mut Thread)) {
+        self.let_happen(key, act);
+        if let Some(keep) = &self.thread.keep {
+            keep.in_hand(0);
+        }
+    }
+
+    fn let_happen(&mut self, key: usize, act: impl FnOnce(&mut Pair, &mut Thread)) {
         let thread = &mut self.thread;
         let Some(pair) = self.pairs.get_mut(key) else { return };
+        if let Some(keep) = &thread.keep {
+            keep.in_hand(pair.id());
+        }
         let mut calm = catch_unwind(AssertUnwindSafe(|| act(pair, thread))).is_ok();
         if !calm {
             thread.counters.panics(1);
@@ -218,9 +234,13 @@ impl Worker {
         }
         if self.sweep <= now {
             self.sweep = now + self.thread.config.user_timeout / 4;
+            self.thread.budget.shrunk = false;
             for (_, pair) in &mut self.pairs {
-                pair.sweep(&self.thread);
+                pair.sweep(&mut self.thread);
             }
+        }
+        if self.thread.budget.presses() {
+            self.sweep = self.sweep.min(now + SLOW);
         }
         if self.retry.is_some_and(|at| at <= now) {
             self.retry = None;
@@ -248,7 +268,9 @@ mod tests {
         let counters = Arc::new(ThreadCounters::default());
         let (config, notices) = (Arc::new(Config::default()), Arc::new(Queue::new().unwrap()));
         let told = Arc::clone(&notices);
-        (Worker::new(config, HalfOpen::new(9), None, queue(), notices, counters).unwrap(), told)
+        let (half_open, budget) = (HalfOpen::new(9), Budget::new(&config));
+        let worker = Worker::new(config, half_open, None, budget, queue(), notices, counters);
+        (worker.unwrap(), told)
     }
 
     fn opening(id: u64, config: &Config) -> Opening {

@@ -3,11 +3,12 @@
 //! it, this program again.
 
 mod kill;
+mod support;
 
 use std::time::{Duration, Instant};
 
 use kill::keeper::Keeper;
-use kill::peers::{Traffic, talk};
+use kill::peers::{Peers, Traffic, progress, talk};
 use kill::worker;
 
 /// Not a test: what the child runs.
@@ -16,39 +17,39 @@ fn worker_process() {
     worker::run();
 }
 
-/// How many kills at least; the traffic goes on until they are done.
+/// How many kills; the traffic may end before.
 fn kills() -> u32 {
-    std::env::var("KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(60)
+    std::env::var("KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(150)
 }
 
 #[test]
 fn no_byte_is_lost_doubled_or_out_of_order() {
     let mut keeper = Keeper::new();
-    keeper.start(None);
+    keeper.start("", None);
     let sessions = keeper.wait_for_sessions(worker::SESSIONS);
     let peers: Vec<_> =
         sessions.iter().map(|(id, ports)| talk(*id, *ports, Traffic::of(*id))).collect();
     let begun = Instant::now();
-    let mut random = kill::random::Random::new(7);
+    let mut random = support::Numbers(7);
     let mut killed = 0;
-    while killed < kills() || peers.iter().any(|peers| !peers.are_done()) {
-        assert!(
-            begun.elapsed() < Duration::from_secs(300),
-            "stuck: {}",
-            kill::peers::progress(&peers)
-        );
-        if peers.iter().all(kill::peers::Peers::are_done) {
-            break;
+    while !peers.iter().all(Peers::are_done) {
+        assert!(begun.elapsed() < Duration::from_secs(240), "stuck: {}", progress(&peers));
+        // Some die while they take over, most when they have.
+        if random.below(4) > 0 {
+            keeper.wait_until_ready();
         }
-        keeper.live_for(Duration::from_micros(500 + random.below(12_000)));
+        keeper.live_for(Duration::from_micros(random.below(10_000) as u64));
+        if killed == kills() && !keeper.is_dead() {
+            continue;
+        }
         keeper.kill();
         killed += 1;
-        // Half of them die at a point of their own.
-        let after =
-            (cfg!(feature = "kill-points") && random.below(2) == 0).then(|| 1 + random.below(400));
-        keeper.start(after);
+        let is_chosen = cfg!(feature = "kill-points") && random.below(2) == 0;
+        let most = 1 << random.below(14);
+        let after = (is_chosen && killed < kills()).then(|| 1 + random.below(most) as u64);
+        keeper.start("", after);
     }
-    let bytes: u64 = peers.into_iter().map(kill::peers::Peers::join).sum();
+    let bytes: u64 = peers.into_iter().map(Peers::join).sum();
     println!("{killed} kills, {bytes} bytes, {:?}", begun.elapsed());
-    assert!(killed >= kills(), "the traffic ended after {killed} kills");
+    assert!(killed >= 50, "the traffic ended after {killed} kills");
 }

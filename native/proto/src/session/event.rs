@@ -66,12 +66,13 @@ pub enum Input {
 /// What the caller must do now, in this order.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Output {
-    /// Reset every connection (RST), close listeners and dials.
+    /// Reset every connection (RST), close listeners and dials; listeners stay where the session
+    /// waits for its peers to come again.
     Abort,
     /// Drop the dial of this side, however far it came; after the join also a new connection that
     /// has not taken over.
     CancelDial(Side),
-    /// Close both connections: both directions have ended. Close listeners and dials.
+    /// Close both connections: both directions have ended. Close listeners and dials, as above.
     Close,
     /// Close the listener of this side; connections already accepted go on through the gate.
     CloseListener(Side),

@@ -77,6 +77,7 @@ pub(crate) struct Found {
 const ID: usize = 0;
 const STATE: usize = 8;
 const SEQUENCE: usize = 16;
+const BLAME: usize = 24;
 /// Of side A; a side's two claims are words, side B's follow.
 const BUFFER: usize = 32;
 const PIPE: usize = 40;
@@ -205,6 +206,13 @@ impl Record {
         });
         let state = arena.claim((word(STATE) >> 32) as u32)?;
         Some((word(ID), state, progress, claims))
+    }
+
+    /// A process has crashed with this session in hand; gives how many have.
+    pub(crate) fn blame(&self) -> u64 {
+        let times = self.load(BLAME) + 1;
+        self.store(BLAME, times);
+        times
     }
 
     /// No successor goes on with this session: there was no memory to write down how.

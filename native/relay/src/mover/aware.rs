@@ -56,7 +56,7 @@ impl Aware {
         }
         let mut buffer = turn.thread.buffers.lease();
         let carried = self.carry.len();
-        let most = if mem::take(&mut self.beside) { BESIDE } else { READ };
+        let most = if mem::take(&mut self.beside) { BESIDE } else { lane.portion(READ, turn) };
         buffer.input[..carried].copy_from_slice(&self.carry);
         turn.claim(lane.from, &buffer);
         let received = from.recv(&mut buffer.input[carried..carried + most]);

@@ -4,6 +4,7 @@ use msrp_proto::Moment;
 use msrp_proto::session::{LegReason, Side};
 
 use super::{Moved, Turn};
+use crate::budget::{Credit, Share};
 use crate::buffers::Buffer;
 use crate::leg::{Leg, Received, Sent};
 use crate::pipe::Pipe;
@@ -30,6 +31,10 @@ pub(super) struct Lane {
     pub(super) unsettled: bool,
     /// What output was in that has been sent, until the record says so.
     spent: Option<Unsent>,
+    /// What the receiver has shown.
+    pub(super) credit: Credit,
+    /// Of the budget, since it stalled.
+    pub(super) share: Option<Share>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -66,6 +71,8 @@ impl Lane {
             read: 0,
             unsettled: false,
             spent: None,
+            credit: Credit::default(),
+            share: None,
         }
     }
 
@@ -115,8 +122,19 @@ impl Lane {
         self.unsent.is_some()
     }
 
+    /// Bytes in what the receiver has not taken all of.
+    pub(super) fn kept(&self) -> usize {
+        self.unsent.as_ref().map_or(0, Unsent::size)
+    }
+
+    /// How much to read at once, of at most `most`.
+    pub(super) fn portion(&self, most: usize, turn: &Turn<'_>) -> usize {
+        turn.thread.budget.portion(most, self.credit)
+    }
+
     /// The receiver will not take it any more.
     pub(super) fn drop_unsent(&mut self, thread: &mut Thread) {
+        self.share = None;
         if let Some(unsent) = self.unsent.take() {
             unsent.release(thread);
             self.unsettled = true;
@@ -143,6 +161,7 @@ impl Lane {
                     self.given += n as u64;
                     turn.board.leg(self.from.other()).add_out(n);
                     turn.thread.counters.bytes_out(n as u64);
+                    self.credit.earn(n);
                     if !turn.to.is_writable() {
                         self.unsent = Some(unsent);
                         return Some(Moved::Waits);
@@ -171,7 +190,7 @@ impl Lane {
         if let Some(record) = &turn.record {
             record.claim_pipe(self.from, pipe.token());
         }
-        match from.fill(&mut pipe, most) {
+        match from.fill(&mut pipe, self.portion(most, turn)) {
             Received::Bytes(taken) => {
                 self.count_in(taken, turn);
                 turn.thread.counters.spliced(taken as u64);
@@ -216,6 +235,14 @@ impl Unsent {
         match self {
             Self::Buffer(buffer) => buffer.send(to),
             Self::Pipe(pipe) => (pipe.held() > 0).then(|| to.pour(pipe)),
+        }
+    }
+
+    /// Bytes it takes.
+    fn size(&self) -> usize {
+        match self {
+            Self::Buffer(buffer) => buffer.output.total(),
+            Self::Pipe(pipe) => pipe.held(),
         }
     }
 

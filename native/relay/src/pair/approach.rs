@@ -106,6 +106,15 @@ impl End {
         }
     }
 
+    /// The same, but whoever may come finds the door open.
+    pub(super) fn shut_all_but_door(&mut self, thread: &Thread) {
+        if let Some(mut approach) = self.approach.take() {
+            approach.cancel(thread);
+            let door = approach.door.take();
+            self.approach = Some(Box::new(Approach { door, ..Approach::default() }));
+        }
+    }
+
     /// The path named last, whether its connection is there yet or not.
     fn latest_path(&self) -> &[u8] {
         match &self.approach {

@@ -1,7 +1,7 @@
 //! From decisions to sockets.
 
 use msrp_proto::Rewriter;
-use msrp_proto::session::{Input, LegReason, NoticeKind, Output, Policy, Side};
+use msrp_proto::session::{Input, LegReason, NoticeKind, Output, Policy, Side, Stage};
 
 use super::{End, Pair};
 use crate::board::LegState;
@@ -98,13 +98,19 @@ impl Pair {
 
     /// Lets go of everything; legs in the manner of `last`.
     fn end_all(&mut self, thread: &Thread, last: fn(Leg, &Thread)) {
+        let again = self.life.stage() == Stage::Reconnecting;
         for side in Side::BOTH {
             let end = self.end(side);
-            end.shut(thread);
+            if again {
+                end.shut_all_but_door(thread);
+            } else {
+                end.shut(thread);
+            }
             if let Some(leg) = end.leg.take() {
                 last(leg, thread);
             }
-            self.board.leg(side).set_state(LegState::Closed);
+            let state = if again { LegState::Listening } else { LegState::Closed };
+            self.board.leg(side).set_state(state);
         }
         self.flows = None;
         self.parting = false;

@@ -50,7 +50,9 @@ pub(crate) const RECORD: usize = 640;
 const BIG: usize = 1 << 19;
 /// Words of the first slab: version, slabs, then a word for the class of every slab.
 const CLASSES: usize = 2;
-const MOST_SLABS: usize = SLAB / 8 - CLASSES;
+const MOST_SLABS: usize = SLAB / 8 - CLASSES - HANDS;
+/// The last words of the first slab: which session each thread has in hand.
+const HANDS: usize = 64;
 
 impl Arena {
     /// A new one.
@@ -106,6 +108,17 @@ impl Arena {
         let first_word = |name: &u32| self.shared.word(*name as usize * UNIT);
         let in_use = |name: &u32| first_word(name).load(Ordering::Acquire) != 0;
         records.flat_map(|slab| names(slab, 0)).filter(in_use).collect()
+    }
+
+    /// The session that this thread has in hand; 0: none. Threads beyond the 64th share.
+    pub(crate) fn hand(&self, thread: usize) -> &AtomicU64 {
+        self.shared.word(SLAB - 8 * HANDS + 8 * (thread % HANDS))
+    }
+
+    /// The sessions that all threads of a dead process had in hand.
+    pub(crate) fn empty_hands(&self) -> Vec<u64> {
+        let hands = (0..HANDS).map(|thread| self.hand(thread).swap(0, Ordering::Relaxed));
+        hands.filter(|session| *session != 0).collect()
     }
 
     /// The blob of that name, for the one who holds its name. `None` where there is none, or where

@@ -26,6 +26,7 @@ struct Raw {
     reord_seen: u32,
     rcv_ooopack: u32,
     snd_wnd: u32,
+    rcv_wnd: u32,
 }
 
 /// State of a connection.
@@ -51,21 +52,30 @@ pub(crate) struct TcpInfo {
     pub(crate) notsent: u32,
     /// The window the peer announced last.
     pub(crate) window: u32,
+    /// The window the peer was offered last, where the kernel tells it (Linux 6.2).
+    pub(crate) offered: Option<u32>,
 }
 
 /// Reads it.
 pub(crate) fn tcp_info(socket: impl AsFd) -> io::Result<TcpInfo> {
-    let raw = raw(socket.as_fd())?;
+    let (raw, len) = raw_and_length(socket.as_fd())?;
     let state = match raw.state {
         1 | FIN_WAIT1 | FIN_WAIT2 => State::Open,
         2 | 3 => State::Opening,
         TIME_WAIT | CLOSE_WAIT | LAST_ACK | CLOSING => State::PeerClosed,
         _ => State::Dead,
     };
-    Ok(TcpInfo { state, unacked: raw.unacked, notsent: raw.notsent_bytes, window: raw.snd_wnd })
+    let offered = (len == size_of::<Raw>()).then_some(raw.rcv_wnd);
+    let Raw { unacked, notsent_bytes: notsent, snd_wnd: window, .. } = raw;
+    Ok(TcpInfo { state, unacked, notsent, window, offered })
 }
 
 fn raw(socket: BorrowedFd<'_>) -> io::Result<Raw> {
+    raw_and_length(socket).map(|(raw, _)| raw)
+}
+
+/// Older kernels give less of it.
+fn raw_and_length(socket: BorrowedFd<'_>) -> io::Result<(Raw, usize)> {
     let mut raw = Raw::default();
     let mut len = size_of::<Raw>() as libc::socklen_t;
     // SAFETY: `raw` is plain integers, valid for any bytes, and `len` is its size; the kernel
@@ -82,7 +92,7 @@ fn raw(socket: BorrowedFd<'_>) -> io::Result<Raw> {
     if ret != 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok(raw)
+    Ok((raw, len as usize))
 }
 
 /// Bytes that were read from a connection so far. Only for one that nobody reads: the two counts

@@ -16,34 +16,39 @@ use rustix::net::{
     socketpair,
 };
 
-use super::worker::KEEPER;
+use super::worker::{KEEPER, SCENE};
 
 pub type Label = [u8; 16];
 
 const HOLD: u8 = 1;
 const DROP: u8 = 2;
+const READY: u8 = 3;
 const HELD: u8 = 16;
 const ALL: u8 = 17;
 const LISTENER: u8 = 3;
 
 pub struct Keeper {
-    held: BTreeMap<Label, OwnedFd>,
+    pub held: BTreeMap<Label, OwnedFd>,
     child: Option<(Child, OwnedFd)>,
+    /// The present process has begun, or has taken over.
+    pub ready: bool,
 }
 
 impl Keeper {
     pub fn new() -> Self {
-        Self { held: BTreeMap::new(), child: None }
+        Self { held: BTreeMap::new(), child: None, ready: false }
     }
 
-    /// Starts a process and gives it what is held. `kill_after`: it kills itself at that point.
-    pub fn start(&mut self, kill_after: Option<u64>) {
+    /// Starts a process for this scene and gives it what is held. `kill_after`: it kills itself at
+    /// that point.
+    pub fn start(&mut self, scene: &str, kill_after: Option<u64>) {
         let (ours, theirs) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::empty(), None)
                 .unwrap();
         rustix::io::fcntl_setfd(&ours, rustix::io::FdFlags::CLOEXEC).unwrap();
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "worker_process", "--nocapture"]);
+        command.env(SCENE, scene);
         command.env(KEEPER, theirs.as_raw_fd().to_string()).stdout(Stdio::null());
         if let Some(after) = kill_after {
             command.env("MSRPRELAY_KILL_AFTER", after.to_string());
@@ -59,24 +64,22 @@ impl Keeper {
         }
         say(&ours, &[ALL, 1, 0, 0], &mut SendAncillaryBuffer::default());
         self.child = Some((child, ours));
+        self.ready = false;
     }
 
     /// Until so many sessions have both listeners: their ports by number.
     pub fn wait_for_sessions(&mut self, many: usize) -> Vec<(u64, [SocketAddr; 2])> {
-        let mut sessions = BTreeMap::<u64, [Option<SocketAddr>; 2]>::new();
+        self.wait_until_ready();
+        (1..=many as u64).map(|id| (id, self.ports(id).expect("two listeners"))).collect()
+    }
+
+    /// Until the process has begun, or has taken over, or is dead.
+    pub fn wait_until_ready(&mut self) {
         let begun = Instant::now();
-        while sessions.len() < many || sessions.values().flatten().any(Option::is_none) {
-            assert!(begun.elapsed() < Duration::from_secs(20), "no sessions: {sessions:?}");
-            self.live_for(Duration::from_millis(5));
-            for (label, fd) in &self.held {
-                if label[1] == LISTENER {
-                    let id = u64::from_le_bytes(*label.last_chunk().unwrap());
-                    let at = SocketAddr::try_from(getsockname(fd).unwrap()).unwrap();
-                    sessions.entry(id).or_default()[usize::from(label[2])] = Some(at);
-                }
-            }
+        while !self.ready && !self.is_dead() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "not ready");
+            self.live_for(Duration::from_millis(1));
         }
-        sessions.into_iter().map(|(id, ports)| (id, ports.map(Option::unwrap))).collect()
     }
 
     /// Holds and lets go as the process says, for a while or until it dies.
@@ -113,9 +116,27 @@ impl Keeper {
             DROP => {
                 labels.for_each(|label| assert!(self.held.remove(&label).is_some(), "{label:?}"))
             }
+            READY => self.ready = true,
             other => panic!("message {other}"),
         }
         true
+    }
+
+    /// Whether it has died by itself.
+    pub fn is_dead(&mut self) -> bool {
+        let (child, _) = self.child.as_mut().unwrap();
+        child.try_wait().unwrap().is_some()
+    }
+
+    /// The ports of both listeners of a session, once they are there.
+    pub fn ports(&self, session: u64) -> Option<[SocketAddr; 2]> {
+        let mut ports = [None; 2];
+        for (label, fd) in &self.held {
+            if label[1] == LISTENER && label[8..] == session.to_le_bytes() {
+                ports[usize::from(label[2])] = SocketAddr::try_from(getsockname(fd).ok()?).ok();
+            }
+        }
+        Some([ports[0]?, ports[1]?])
     }
 }
 
@@ -126,6 +147,11 @@ impl Drop for Keeper {
             let _ = child.wait();
         }
     }
+}
+
+/// In the child: all is done.
+pub fn tell_ready(keeper: &OwnedFd) {
+    say(keeper, &[READY, 1, 0, 0], &mut SendAncillaryBuffer::default());
 }
 
 /// In the child: everything that is held.

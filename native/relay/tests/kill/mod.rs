@@ -1,7 +1,6 @@
 //! The parts of the kill test.
-#![allow(unreachable_pub)]
+#![allow(dead_code, unreachable_pub)]
 
 pub mod keeper;
 pub mod peers;
-pub mod random;
 pub mod worker;

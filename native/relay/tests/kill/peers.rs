@@ -4,14 +4,14 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use msrp_relay::Policy;
 
-use super::random::Random;
 use super::worker::{OWN, PATH, policy};
+use crate::support::Numbers;
 
 /// How a session's peers behave.
 #[derive(Clone, Copy)]
@@ -20,7 +20,7 @@ pub struct Traffic {
     /// Bytes of each direction.
     bytes: u64,
     /// Written at most at once.
-    write: u64,
+    write: usize,
     /// Read at most at once, with a rest behind each read.
     read: usize,
     rest: Duration,
@@ -52,6 +52,18 @@ impl Traffic {
     }
 }
 
+/// A peer has heard something else than it should, and says so elsewhere.
+static FAILED: AtomicBool = AtomicBool::new(false);
+
+/// Tells of a panic.
+struct Watch;
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        FAILED.fetch_or(std::thread::panicking(), Ordering::Relaxed);
+    }
+}
+
 /// Both peers dial and talk.
 pub fn talk(id: u64, ports: [SocketAddr; 2], traffic: Traffic) -> Peers {
     let sockets = ports.map(|port| TcpStream::connect(port).unwrap());
@@ -68,6 +80,7 @@ pub fn talk(id: u64, ports: [SocketAddr; 2], traffic: Traffic) -> Peers {
 
 impl Peers {
     pub fn are_done(&self) -> bool {
+        assert!(!FAILED.load(Ordering::Relaxed), "a peer has failed");
         self.threads.iter().all(JoinHandle::is_finished)
     }
 
@@ -87,7 +100,7 @@ pub fn progress(peers: &[Peers]) -> String {
 
 /// What one side says.
 struct Stream {
-    random: Random,
+    random: Numbers,
     side: usize,
     policy: Policy,
     begun: bool,
@@ -97,7 +110,7 @@ struct Stream {
 
 impl Stream {
     fn new(id: u64, side: usize, traffic: Traffic) -> Self {
-        let random = Random::new(id * 2 + side as u64);
+        let random = Numbers(id * 2 + side as u64);
         Self { random, side, policy: traffic.policy, begun: false, left: traffic.bytes, chunk: 0 }
     }
 
@@ -122,15 +135,15 @@ impl Stream {
         if self.left == 0 {
             return None;
         }
-        let most = [40, 3000, 20_000, 300_000][self.random.below(4) as usize];
-        let body = self.random.below(most).min(self.left);
+        let most = [40, 3000, 20_000, 300_000][self.random.below(4)];
+        let body = (self.random.below(most) as u64).min(self.left);
         self.left = self.left.saturating_sub(body + 1);
         Some(body)
     }
 
     fn octets(&mut self) -> Option<Vec<u8>> {
         let len = self.body_len()?;
-        let seed = self.random.below(251);
+        let seed = self.random.below(251) as u64;
         Some((0..len).map(|n| ((n * 7 + seed) % 251) as u8).collect())
     }
 
@@ -152,11 +165,11 @@ impl Stream {
         while chunk.len() < end {
             let room = end - chunk.len();
             if self.random.below(8) == 0 {
-                let decoy = decoys[self.random.below(4) as usize];
+                let decoy = decoys[self.random.below(4)];
                 chunk.extend_from_slice(&decoy[..decoy.len().min(room)]);
             } else {
-                let run = (1 + self.random.below(4000) as usize).min(room);
-                let seed = self.random.below(97) as usize;
+                let run = (1 + self.random.below(4000)).min(room);
+                let seed = self.random.below(97);
                 chunk.extend((0..run).map(|n| b' ' + ((n + seed) % 90) as u8));
             }
         }
@@ -173,12 +186,13 @@ fn rewritten(chunk: &[u8], old: (&str, &str), new: (&str, &str)) -> Vec<u8> {
 }
 
 fn send(mut to: TcpStream, id: u64, side: usize, traffic: Traffic) -> u64 {
+    let _watch = Watch;
     let mut stream = Stream::new(id, side, traffic);
-    let mut sizes = Random::new(id + 99);
+    let mut sizes = Numbers(id + 99);
     while let Some((said, _)) = stream.next() {
         let mut rest = &said[..];
         while !rest.is_empty() {
-            let size = (1 + sizes.below(traffic.write) as usize).min(rest.len());
+            let size = (1 + sizes.below(traffic.write)).min(rest.len());
             let sent = to.write(&rest[..size]);
             let sent = sent.unwrap_or_else(|why| panic!("session {id}, side {side} says: {why}"));
             rest = &rest[sent..];
@@ -189,6 +203,7 @@ fn send(mut to: TcpStream, id: u64, side: usize, traffic: Traffic) -> u64 {
 }
 
 fn receive(mut from: TcpStream, id: u64, side: usize, traffic: Traffic, seen: &AtomicU64) -> u64 {
+    let _watch = Watch;
     let mut stream = Stream::new(id, side, traffic);
     let mut expected: Vec<u8> = Vec::new();
     let mut at = 0;

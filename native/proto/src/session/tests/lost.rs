@@ -10,7 +10,7 @@ fn joined() -> Bench {
 
 fn waits(how: Output, reason: CloseReason) -> Vec<Output> {
     let told = told(NoticeKind::Reconnecting(reason));
-    vec![how, Output::Listen(A), Output::Listen(B), told]
+    vec![Output::Listen(A), Output::Listen(B), how, told]
 }
 
 /// Every way to lose a joined session, and the reason each gives.

@@ -1,0 +1,101 @@
+"""`msrprelayd` with its keeper, for tests that kill both."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from ..peers.daemon import Daemon
+from .kept import PATIENCE_SECONDS, end_all
+
+
+class KeptDaemon(Daemon):
+    """The daemon, whose `log` has the lines of all its processes.
+
+    Its configuration is a file, so that an upgrade may find another one.
+    """
+
+    def __init__(self, folder: Path, *options: str, first_port: int | None = None) -> None:
+        self.folder = folder
+        self.file = folder / "msrprelayd.toml"
+        self.file.write_text("")
+        more = (f"--config={self.file}", "--keeper", "--dial-allow=127.0.0.0/8", *options)
+        super().__init__(options=more, ports=64, first_port=first_port)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        end_all(self.folder)
+        super().__exit__(kind, error, trace)
+
+    def processes(self) -> dict[str, Any]:
+        """What the relay says of itself and its keeper."""
+        found: dict[str, Any] = self.call("statistics")["result"]["processes"]
+        return found
+
+    @property
+    def relay(self) -> int:
+        """The relay process."""
+        return int(self.processes()["relay"])
+
+    @property
+    def keeper(self) -> int:
+        """The keeper."""
+        return int(self.processes()["keeper"])
+
+    def call(self, method: str) -> Any:
+        """One JSON-RPC call, asked again if the process that was to answer dies."""
+        line = b""
+        while not line:
+            line = self._line(method)
+        return json.loads(line)
+
+    def _line(self, method: str) -> bytes:
+        with contextlib.suppress(ConnectionError), socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(30.0)
+            client.connect(str(self.control))
+            client.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method}).encode())
+            client.shutdown(socket.SHUT_WR)
+            return client.makefile("rb").readline()
+        return b""
+
+    def ctl(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """What `msrprelay-ctl` does."""
+        whole = [sys.executable, "-m", "msrprelay.cli.ctl", *command, f"--control={self.control}"]
+        return subprocess.run(whole, capture_output=True, text=True, timeout=60, check=False)
+
+    def wait(self) -> int:
+        """The exit status of the first keeper."""
+        return self._process.wait(PATIENCE_SECONDS)
+
+    def new_keeper(self, old: int) -> int:
+        """The keeper that has taken the place of the old one."""
+        while (found := self.keeper) == old:
+            pass
+        return found
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process that is no zombie."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return status != "Z"
+
+
+def send_until(pid: int, number: signal.Signals, ended: int) -> None:
+    """Send a signal again and again, until another process has ended."""
+    while is_running(ended):
+        os.kill(pid, number)

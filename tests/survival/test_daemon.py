@@ -1,0 +1,272 @@
+"""The daemon, when its relay process, its keeper or both are killed, and when it is upgraded."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ..conformance.cases.a_framer import goes_on
+from ..conformance.relay import NgRelay
+from ..peers.daemon import HOST, free_port, free_range
+from ..peers.ng import Ng
+from .daemon import KeptDaemon, is_running, send_until
+from .kept import PATIENCE_SECONDS, end
+
+PING = b"cookie d7:command4:pinge"
+PONG = b"cookie d6:result4:ponge"
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[KeptDaemon]:
+    with KeptDaemon(tmp_path, *getattr(request, "param", ())) as daemon:
+        yield daemon
+
+
+def test_another_relay_process_answers_what_was_asked_meanwhile(daemon: KeptDaemon) -> None:
+    before = daemon.processes()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(PATIENCE_SECONDS)
+        client.connect(daemon.ng_address)
+        os.kill(before["keeper"], signal.SIGSTOP)
+        end(before["relay"])
+        client.send(PING)
+        os.kill(before["keeper"], signal.SIGCONT)
+        assert client.recv(1000) == PONG
+    after = daemon.processes()
+    assert after["relay"] != before["relay"]
+    assert after["keeper"] == before["keeper"] == daemon.pid
+    assert (after["restarts"], after["last-end"]) == (1, "killed by signal 9")
+
+
+def test_every_listening_socket_stays(tmp_path: Path) -> None:
+    tcp, http = free_range(2), free_range(2)
+    stream = tmp_path / "ng.sock"
+    options = (
+        f"--listen-ng-tcp={HOST}:{tcp}", f"--listen-http={HOST}:{http}",
+        f"--listen-ng-unix={stream}",
+    )  # fmt: skip
+    with KeptDaemon(tmp_path, *options) as daemon:
+        inodes = listening(daemon.relay)
+        end(daemon.relay)
+        with socket.create_connection((HOST, tcp), PATIENCE_SECONDS) as client:
+            client.sendall(PING)
+            assert client.recv(1000) == PONG
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(PATIENCE_SECONDS)
+            client.connect(str(stream))
+            client.sendall(PING.partition(b" ")[2])
+            assert client.recv(1000) == PONG.partition(b" ")[2]
+        with urllib.request.urlopen(f"http://{HOST}:{http}/ping", timeout=PATIENCE_SECONDS) as page:
+            assert page.read() == b"pong"
+        assert listening(daemon.relay) == inodes
+
+
+def listening(pid: int) -> set[str]:
+    """The sockets of a process that are control sockets, by inode: UDP, and those that listen."""
+    mine = {os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir() if link.exists()}
+    listed = {
+        f"socket:[{line.split()[9]}]"
+        for table in ("udp", "tcp")
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
+        if table == "udp" or line.split()[3] == "0A"
+    }
+    return mine & listed
+
+
+def test_bytes_pass_when_the_relay_process_has_died(daemon: KeptDaemon) -> None:
+    with NgRelay(daemon.ng_address).call("aware") as call:
+        a, b = call.join()
+        goes_on(a, b)
+        end(daemon.relay)
+        goes_on(a, b)
+
+
+def test_the_relay_process_replaces_its_keeper(daemon: KeptDaemon) -> None:
+    relay = daemon.relay
+    with NgRelay(daemon.ng_address).call("aware") as call:
+        a, b = call.join()
+        for _ in range(2):
+            end(old := daemon.keeper)
+            new = daemon.new_keeper(old)
+            assert daemon.relay == relay
+            goes_on(a, b)
+        # The new one holds everything, and can do what the old one could.
+        os.kill(new, signal.SIGUSR2)
+        while (successor := daemon.relay) == relay:
+            pass
+        goes_on(a, b)
+        end(successor)
+        goes_on(a, b)
+    after = daemon.processes()
+    assert (after["keeper"], after["restarts"], after["upgrades"]) == (new, 1, 1)
+    send_until(new, signal.SIGTERM, ended=after["relay"])
+
+
+def test_a_keeper_that_has_ended_is_not_left_behind(daemon: KeptDaemon) -> None:
+    end(daemon.keeper)
+    end(second := daemon.new_keeper(daemon.pid))
+    daemon.new_keeper(second)
+    # It is a child of the relay process, which looks after it in a while.
+    while os.path.exists(f"/proc/{second}"):
+        daemon.ask("ping")
+
+
+def test_when_both_are_dead_everything_is_free(daemon: KeptDaemon, tmp_path: Path) -> None:
+    with NgRelay(daemon.ng_address).call("aware") as call:
+        call.join()
+        keeper, relay = daemon.keeper, daemon.relay
+        os.kill(keeper, signal.SIGSTOP)
+        end(relay)
+        end(keeper)
+    again = f"--listen-ng={HOST}:{daemon.ng_address[1]}"
+    other = tmp_path / "again"
+    other.mkdir()
+    with KeptDaemon(other, again, first_port=daemon.first_port) as second:
+        assert second.processes()["restarts"] == 0
+        assert second.ask("statistics")["sessions"]["sessions"] == 0
+        with NgRelay(second.ng_address).call("aware") as call:
+            goes_on(*call.join())
+
+
+def test_an_upgrade_takes_over_calls_and_sockets(daemon: KeptDaemon) -> None:
+    before = daemon.processes()
+    with NgRelay(daemon.ng_address).call("aware") as call:
+        a, b = call.join()
+        done = daemon.ctl("upgrade")
+        after = daemon.processes()
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == f"upgraded, the relay process is {after['relay']}\n"
+        assert after["relay"] != before["relay"]
+        assert (after["keeper"], after["restarts"], after["upgrades"]) == (daemon.pid, 0, 1)
+        assert not is_running(before["relay"])
+        goes_on(a, b)
+
+
+def test_an_upgrade_applies_what_a_reload_cannot(daemon: KeptDaemon) -> None:
+    other = free_port()
+    daemon.file.write_text(f'listen-http = ["{HOST}:{other}"]\n[timers]\ngate = 3\n')
+    assert daemon.ctl("upgrade").returncode == 0
+    with urllib.request.urlopen(f"http://{HOST}:{other}/ping", timeout=PATIENCE_SECONDS) as page:
+        assert page.read() == b"pong"
+    assert limits(daemon)["timers.gate"] == 3
+    daemon.file.write_text("")
+    assert daemon.ctl("upgrade").returncode == 0
+    with socket.socket() as probe:
+        assert probe.connect_ex((HOST, other)) != 0
+
+
+def test_a_configuration_with_a_mistake_changes_nothing(daemon: KeptDaemon) -> None:
+    before = daemon.processes()
+    daemon.file.write_text("prot-min = 1\n")
+    done = daemon.ctl("upgrade")
+    assert done.returncode == 1
+    assert "configuration refused" in done.stderr
+    assert "did you mean port-min" in done.stderr
+    after = daemon.processes()
+    assert (after["relay"], after["upgrades"], after["failed-upgrades"]) == (before["relay"], 0, 1)
+
+
+def test_an_address_that_is_taken_leaves_the_old_configuration(daemon: KeptDaemon) -> None:
+    """The old process is gone when the new one listens: another one follows with the old file."""
+    with socket.create_server((HOST, 0)) as taken:
+        daemon.file.write_text(f'listen-http = ["{HOST}:{taken.getsockname()[1]}"]\n')
+        with NgRelay(daemon.ng_address).call("aware") as call:
+            a, b = call.join()
+            done = daemon.ctl("upgrade")
+            assert daemon.ask("ping")["result"] == "pong"
+            goes_on(a, b)
+    assert done.returncode == 1
+    assert "ended with status 1" in done.stderr
+
+
+def test_a_crash_keeps_the_configuration_that_was_in_force(daemon: KeptDaemon) -> None:
+    daemon.file.write_text("[timers]\noffer = 77\ngate = 3\n")
+    os.kill(daemon.pid, signal.SIGHUP)
+    while limits(daemon)["timers.offer"] != 77:
+        pass
+    daemon.file.write_text("nonsense")
+    end(daemon.relay)
+    assert (limits(daemon)["timers.offer"], limits(daemon)["timers.gate"]) == (77, 10)
+
+
+def limits(daemon: KeptDaemon) -> dict[str, object]:
+    return {row["key"]: row["value"] for row in daemon.call("limits")["result"]["limits"]}
+
+
+def test_sigterm_drains_through_the_keeper(daemon: KeptDaemon) -> None:
+    relay = daemon.relay
+    with NgRelay(daemon.ng_address).call("aware") as call:
+        a, b = call.join()
+        os.kill(daemon.pid, signal.SIGTERM)
+        while not any('"draining"' in line for line in daemon.log):
+            goes_on(a, b)
+        assert daemon.call("upgrade")["error"]["message"] == "The relay is stopping"
+        call.delete()
+        assert daemon.wait() == 0
+    assert not is_running(relay)
+    assert not daemon.control.exists()
+
+
+def test_without_a_keeper_an_upgrade_is_refused(tmp_path: Path) -> None:
+    with KeptDaemon(tmp_path, "--no-keeper") as daemon:
+        assert daemon.processes() == {"relay": daemon.pid}
+        done = daemon.ctl("upgrade")
+        assert (done.returncode, "No keeper" in done.stderr) == (1, True)
+        os.kill(daemon.pid, signal.SIGUSR2)
+        while not any('"no upgrade"' in line for line in daemon.log):
+            daemon.ask("ping")
+
+
+def test_offers_during_an_upgrade_are_answered(daemon: KeptDaemon) -> None:
+    """One request after the other: each is answered, at the second asking at the latest."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "msrprelay.cli.ctl", "upgrade", f"--control={daemon.control}"]
+    ) as upgrade:
+        ng = Ng(*daemon.ng_address, patience=1.0)
+        asked = 0
+        while upgrade.poll() is None:
+            ng.ask("ping")
+            asked += 1
+        ng.close()
+    assert (upgrade.returncode, asked > 0) == (0, True)
+    assert daemon.processes()["upgrades"] == 1
+
+
+def test_the_relay_process_imports_nothing_after_it_has_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reload, an upgrade that fails, another keeper and an end load no module."""
+    served = tmp_path / "served"
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        "def loud(event, arguments):\n"
+        f"    if event == 'import' and os.path.exists({str(served)!r}):\n"
+        "        os.write(2, f'imported {arguments[0]}\\n'.encode())\n"
+        "if '--successor' not in sys.argv:\n"
+        "    sys.addaudithook(loud)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with KeptDaemon(tmp_path) as daemon:
+        # Once, for what a first connection to a control socket may load.
+        relay = daemon.relay
+        served.touch()
+        daemon.file.write_text("nonsense")
+        os.kill(daemon.pid, signal.SIGHUP)
+        daemon.call("upgrade")
+        while not daemon.processes()["failed-upgrades"]:
+            pass
+        end(daemon.pid)
+        keeper = daemon.new_keeper(daemon.pid)
+        with NgRelay(daemon.ng_address).call("aware") as call:
+            goes_on(*call.join())
+            call.delete()
+        send_until(keeper, signal.SIGTERM, ended=relay)
+    assert [line for line in daemon.log if line.startswith("imported")] == []
