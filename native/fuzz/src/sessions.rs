@@ -198,7 +198,8 @@ impl Caller {
                 });
             }
             Output::Abort | Output::Close => {
-                self.places = [Place::default(); 2];
+                let listening = self.session.stage() == Stage::Reconnecting;
+                self.places = [Place { listening, ..Place::default() }; 2];
                 (self.joined, self.parting) = (false, false);
             }
             Output::Notify(NoticeKind::Closed(_)) => {

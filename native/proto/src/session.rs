@@ -362,9 +362,10 @@ impl Session {
     fn over(&mut self, how: Output, reason: CloseReason, now: Moment) {
         if self.returns && reason.is_loss() && !self.timers.reconnect.is_zero() {
             let until = now + self.timers.reconnect;
-            self.state = State::Pairing(Box::new(Pairing::again(reason, until)));
             // First: who is told that it is over comes again at once.
-            self.outputs.extend(Side::BOTH.map(Output::Listen));
+            let closed = Side::BOTH.into_iter().filter(|side| !self.wants(*side));
+            self.outputs.extend(closed.map(Output::Listen).collect::<Vec<_>>());
+            self.state = State::Pairing(Box::new(Pairing::again(reason, until)));
             self.outputs.extend([how, Output::Notify(NoticeKind::Reconnecting(reason))]);
         } else {
             self.state = State::Closed;

@@ -675,7 +675,10 @@ proptest! {
                         seen[side.index()].replacing = true;
                     }
                     Output::CancelDial(side) => seen[side.index()].replacing = false,
-                    Output::Abort | Output::Close => seen = [Seen::default(); 2],
+                    Output::Abort | Output::Close => {
+                        let listening = bench.session.stage() == Stage::Reconnecting;
+                        seen = [Seen { listening, ..Seen::default() }; 2];
+                    }
                     Output::Part => seen.iter_mut().for_each(|side| side.listening = false),
                     Output::SendBind(_) => prop_assert!(aware, "opaque and a frame of ours"),
                     Output::Join => {
