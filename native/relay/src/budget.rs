@@ -58,7 +58,9 @@ const LEAST_READ: usize = 64 * 1024;
 
 impl Budget {
     pub(crate) fn new(config: &Config) -> Self {
-        let (most, cap) = (config.buffer_budget, config.buffer_cap);
+        // An eighth is for what cannot be counted beforehand: where all are filled at once, windows
+        // grow before the relay has its turn.
+        let (most, cap) = (config.buffer_budget / 8 * 7, config.buffer_cap);
         Self { held: Arc::default(), most, cap, shrunk: false }
     }
 
@@ -171,8 +173,7 @@ mod tests {
     const KIB: usize = 1024;
 
     fn budget(most: usize) -> Budget {
-        let config = Config { buffer_budget: most, buffer_cap: 512 * KIB, ..Config::default() };
-        Budget::new(&config)
+        Budget { held: Arc::default(), most, cap: 512 * KIB, shrunk: false }
     }
 
     #[test]
