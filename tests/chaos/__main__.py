@@ -19,7 +19,7 @@ PHASES = {
 }
 QUICK_PHASES = ("storm",)
 
-QUICK = {"sessions": 20, "kills": 30, "upgrades": 2, "seconds": 45.0}
+QUICK = {"sessions": 20, "kills": 30, "upgrades": 2, "seconds": 90.0}
 FULL = {"sessions": 50, "kills": 300, "upgrades": 20, "seconds": 1200.0}
 
 
