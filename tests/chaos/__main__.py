@@ -37,10 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verdicts = []
     for name in names:
         verdicts.append(PHASES[name](plan))
+        if options.keep:
+            keep(verdicts[-1])
         if not options.json:
             _tell(verdicts[-1])
-    if options.keep:
-        keep(verdicts)
     print(json.dumps(_line(verdicts)))
     return int(any(verdict.problems for verdict in verdicts))
 

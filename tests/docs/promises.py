@@ -75,8 +75,8 @@ PROMISES = (
         "storm",
         lambda f: (
             f"median {f['median_stall_ms']} ms, {told_p95(f)}longest {f['longest_stall_ms']} ms; "
-            f"killed again while it recovered, {f['longest_double_stall_ms']} ms; without any kill, "
-            f"{f['longest_other_gap_ms']} ms"
+            f"killed again while it recovered, {f['longest_double_stall_ms']} ms; without any "
+            f"kill, {f['longest_other_gap_ms']} ms"
         ),
     ),
     Promise(
