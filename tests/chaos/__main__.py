@@ -19,7 +19,7 @@ PHASES = {
 }
 QUICK_PHASES = ("storm",)
 
-QUICK = {"sessions": 20, "kills": 30, "upgrades": 2, "seconds": 45.0}
+QUICK = {"sessions": 20, "kills": 30, "upgrades": 2, "seconds": 90.0}
 FULL = {"sessions": 50, "kills": 300, "upgrades": 20, "seconds": 1200.0}
 
 
@@ -37,10 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verdicts = []
     for name in names:
         verdicts.append(PHASES[name](plan))
+        if options.keep:
+            keep(verdicts[-1])
         if not options.json:
             _tell(verdicts[-1])
-    if options.keep:
-        keep(verdicts)
     print(json.dumps(_line(verdicts)))
     return int(any(verdict.problems for verdict in verdicts))
 

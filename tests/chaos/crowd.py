@@ -13,7 +13,7 @@ from .kinds import KINDS
 from .link import Event, Link
 from .signalling import Address, Control, Failed, SipCall
 
-CHURNERS = 3
+CHURNERS = 5
 OVER_SECONDS = 60.0
 
 

@@ -6,7 +6,6 @@ import datetime
 import json
 import os
 import platform
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,15 @@ from .verdict import Verdict
 FIGURES = Path(__file__).with_name("figures.json")
 
 
-def keep(verdicts: Iterable[Verdict]) -> None:
-    """Write what these have shown; a phase that was not played keeps what it has."""
+def keep(verdict: Verdict) -> None:
+    """Write what it has shown; a phase that was not played keeps what it has."""
     known = kept()
-    for verdict in verdicts:
-        known[verdict.phase] = {
-            **verdict.figures,
-            "failed": verdict.problems,
-            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-            "machine": f"{os.cpu_count()} cores, Linux {platform.release().partition('-')[0]}",
-        }
+    known[verdict.phase] = {
+        **verdict.figures,
+        "failed": verdict.problems,
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "machine": f"{os.cpu_count()} cores, Linux {platform.release().partition('-')[0]}",
+    }
     FIGURES.write_text(json.dumps(known, indent=1) + "\n")
 
 

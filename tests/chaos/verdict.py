@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import Counter
 from collections.abc import Sequence
@@ -66,6 +67,7 @@ def judge(
         "sessions_lost": sum(event["lost"] is not None for event in over),
         **{name: sum(event[name] for event in over) for name in ("bytes", *OCTETS)},
         "longest_stall_ms": max(by_kills, default=0),
+        "p95_stall_ms": share(by_kills, 0.95),
         "median_stall_ms": round(statistics.median(by_kills or [0])),
         "longest_upgrade_stall_ms": max(stalls(gaps, faults.upgrades), default=0),
         "longest_double_stall_ms": max(stalls(gaps, faults.doubles), default=0),
@@ -88,6 +90,12 @@ def stalls(gaps: Sequence[Span], faults: Sequence[Span]) -> list[int]:
         round(1000 * max((b - a for a, b in gaps if a < stop and b > start), default=0))
         for start, stop in faults
     ]
+
+
+def share(values: Sequence[int], part: float) -> int:
+    """The value that so large a part of them does not exceed; 0 of none."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(part * len(ordered)) - 1)] if ordered else 0
 
 
 def longest_other(gaps: Sequence[Span], faults: Sequence[Span]) -> int:
