@@ -12,7 +12,7 @@ from .measure import Sample
 from .systems import is_ours
 from .works import Bars, Catalogue, Work
 
-__all__ = ["Row", "rows"]
+__all__ = ["Row", "label", "rows"]
 
 NO_PEER = "-"
 # Cost by round.

@@ -103,9 +103,9 @@ class Relay:
     def adopt(config: _Config, keeper: int, left: list[tuple[bytes, int]], crashed: bool) -> Relay:
         """Go on with what a dead process has left with the keeper; bytes move when it returns.
 
-        ``left``: labels of 16 bytes and descriptors, which are the engine's from now on. The process
-        must have been reaped. ``crashed``: nobody has killed it; a session that a third process
-        crashes with is ended. Raises OSError; ValueError for records of another version.
+        ``left``: labels of 16 bytes and descriptors, which are the engine's from now on. The
+        process must have been reaped. ``crashed``: nobody has killed it; a session that a third
+        process crashes with is ended. Raises OSError; ValueError for records of another version.
         """
 
     def register(self, keeper: int) -> None:

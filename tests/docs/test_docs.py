@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from . import exchanges, promises, tables
+from . import exchanges, promises, scaling, tables
 from .pages import DOCS, check, masked
 
 LOG_LINES = {
@@ -77,9 +77,39 @@ def test_reliability() -> None:
     check("reliability.md", {"promises": promises.promise_table()})
 
 
-@pytest.mark.parametrize(
-    "page", ["your-own-b2bua.md", "control-protocol.md", "operations.md", "reliability.md"]
-)
+def test_scaling() -> None:
+    parts = {
+        "run": scaling.run_lines(),
+        "costs": scaling.cost_table(),
+        "core": scaling.core_table(),
+        "loads": scaling.load_table(),
+        "million": scaling.million_table(),
+    }
+    check("scaling.md", parts)
+
+
+def test_performance() -> None:
+    run = scaling.run_lines("performance.json")
+    check("performance.md", {"run": run, "bars": scaling.bar_table()})
+
+
+def test_every_missed_bar_is_explained() -> None:
+    page = (DOCS / "performance.md").read_text()
+    explained = set(re.findall(r"(?m)^\*\*(.*?)\*\*", page.partition("## Missed")[2]))
+    assert not {work for work in scaling.missed() if not any(map(work.startswith, explained))}
+
+
+PAGES = [
+    "your-own-b2bua.md",
+    "control-protocol.md",
+    "operations.md",
+    "performance.md",
+    "reliability.md",
+    "scaling.md",
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page: str) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", (DOCS / page).read_text()):
         name, _, heading = target.partition("#")

@@ -111,6 +111,13 @@ def end(pid: int) -> None:
     os.close(pidfd)
 
 
+def halt(pid: int) -> None:
+    """Stop the process, and wait until it stands still; SIGCONT lets it go on."""
+    os.kill(pid, signal.SIGSTOP)
+    while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+        pass
+
+
 def end_all(folder: Path) -> None:
     """Kill all processes that have the folder in their command line, and those they start."""
     while pids := list(started_in(folder)):

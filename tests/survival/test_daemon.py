@@ -18,7 +18,7 @@ from ..conformance.relay import NgRelay
 from ..peers.daemon import HOST, free_port, free_range
 from ..peers.ng import Ng
 from .daemon import KeptDaemon, is_running, send_until
-from .kept import PATIENCE_SECONDS, end
+from .kept import PATIENCE_SECONDS, end, halt
 
 PING = b"cookie d7:command4:pinge"
 PONG = b"cookie d6:result4:ponge"
@@ -35,7 +35,7 @@ def test_another_relay_process_answers_what_was_asked_meanwhile(daemon: KeptDaem
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.settimeout(PATIENCE_SECONDS)
         client.connect(daemon.ng_address)
-        os.kill(before["keeper"], signal.SIGSTOP)
+        halt(before["keeper"])
         end(before["relay"])
         client.send(PING)
         os.kill(before["keeper"], signal.SIGCONT)
@@ -123,7 +123,7 @@ def test_when_both_are_dead_everything_is_free(daemon: KeptDaemon, tmp_path: Pat
     with NgRelay(daemon.ng_address).call("aware") as call:
         call.join()
         keeper, relay = daemon.keeper, daemon.relay
-        os.kill(keeper, signal.SIGSTOP)
+        halt(keeper)
         end(relay)
         end(keeper)
     again = f"--listen-ng={HOST}:{daemon.ng_address[1]}"

@@ -12,7 +12,7 @@ import pytest
 from msrprelay import wire
 from msrprelay.wire import pack
 
-from .kept import Kept, end
+from .kept import Kept, end, halt
 
 GENERATIONS = 50
 
@@ -42,21 +42,25 @@ def test_the_next_one_finds_socket_memory_and_pipe_as_they_were(kept: Kept) -> N
 
 def test_what_comes_meanwhile_waits(kept: Kept) -> None:
     kept.ask("state")
-    os.kill(kept.pid, signal.SIGSTOP)
+    halt(kept.pid)
     end(kept.eldest())
     kept.tell("write", "meanwhile")
     os.kill(kept.pid, signal.SIGCONT)
     assert kept.ask("read", 9) == "meanwhile"
 
 
-def test_what_was_said_before_the_death_counts(kept: Kept) -> None:
-    """The keeper stands still until the process is dead: its last words are read after that."""
-    pid = kept.ask("state")["pid"]
-    os.kill(kept.pid, signal.SIGSTOP)
-    kept.ask("hold_more", 100)
-    end(pid)
-    os.kill(kept.pid, signal.SIGCONT)
-    assert kept.ask("state")["labels"] == 104
+def test_what_was_said_before_the_death_counts(tmp_path: Path) -> None:
+    """A keeper that reads one message at a time sees the death before it has read them all."""
+    script = (
+        "import sys; from msrprelay import keeper as k; k.TURN = 1; sys.exit(k.main(sys.argv[1:]))"
+    )
+    with Kept(tmp_path, "-c", script) as kept:
+        kept.ask("hold_more", 100)
+        halt(kept.pid)
+        kept.ask("drop", 100)
+        end(kept.eldest())
+        os.kill(kept.pid, signal.SIGCONT)
+        assert kept.ask("state")["labels"] == 4
 
 
 def test_an_inventory_may_be_larger_than_a_socket_buffer(kept: Kept) -> None:

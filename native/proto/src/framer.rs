@@ -19,6 +19,26 @@ impl Default for Limits {
     }
 }
 
+/// The same in half the room: every direction of every session has them.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    line: u32,
+    head: u32,
+    headers: u32,
+}
+
+impl Bounds {
+    fn of(limits: Limits) -> Self {
+        let half = |bound: usize| u32::try_from(bound).unwrap_or(u32::MAX);
+        Self { line: half(limits.line), head: half(limits.head), headers: half(limits.headers) }
+    }
+
+    fn limits(self) -> Limits {
+        let Self { line, head, headers } = self;
+        Limits { line: line as usize, head: head as usize, headers: headers as usize }
+    }
+}
+
 /// The continuation flag of an end-line (RFC 4975 §7.1).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Flag {
@@ -88,7 +108,7 @@ impl Event {
 /// in one piece, for some peers lose its flag otherwise.
 #[derive(Clone, Debug)]
 pub struct Framer {
-    limits: Limits,
+    bounds: Bounds,
     state: State,
     /// Of the chunk in the reading, while its body is awaited; else of one before.
     end_line: EndLine,
@@ -111,7 +131,8 @@ enum State {
 impl Framer {
     /// A framer at the start of a stream.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, state: State::Block(Block::default()), end_line: EndLine::default() }
+        let bounds = Bounds::of(limits);
+        Self { bounds, state: State::Block(Block::default()), end_line: EndLine::default() }
     }
 
     /// Looks at the unconsumed bytes; None means "read more". The caller drops [`Event::len`]
@@ -162,7 +183,7 @@ impl Framer {
     pub(crate) fn in_body(limits: Limits, tid: &[u8], fresh: bool) -> Self {
         let mut end_line = EndLine::default();
         end_line.set(tid);
-        Self { limits, state: State::Body { fresh }, end_line }
+        Self { bounds: Bounds::of(limits), state: State::Body { fresh }, end_line }
     }
 
     /// Whether nothing of the body at the front has been given; `None` where there is no body.
@@ -191,7 +212,7 @@ impl Framer {
                 octets => return Ok(Some(Event::Gap(octets))),
             }
         }
-        match block.read(buf, &self.limits, usual) {
+        match block.read(buf, &self.bounds.limits(), usual) {
             Ok(None) => Ok(None),
             Ok(Some((head, ending))) => {
                 self.state = match ending {

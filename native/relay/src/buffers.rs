@@ -23,6 +23,8 @@ pub(crate) const CARRY: usize = 64 * 1024;
 pub(crate) struct Buffer {
     pub(crate) input: Input,
     pub(crate) output: Pieces,
+    /// Bytes of the input that were read, beside what was carried.
+    pub(crate) read: usize,
     /// Bytes of the output that have been sent.
     sent: usize,
 }
@@ -67,7 +69,7 @@ impl Buffers {
     pub(crate) fn give_back(&mut self, mut buffer: Box<Buffer>) {
         if self.free.len() < KEEP {
             buffer.output.clear();
-            buffer.sent = 0;
+            (buffer.read, buffer.sent) = (0, 0);
             self.free.push(buffer);
         }
     }
@@ -105,7 +107,7 @@ impl DerefMut for Input {
 
 impl Buffer {
     pub(crate) fn new(input: Input) -> Box<Self> {
-        Box::new(Self { input, output: Pieces::default(), sent: 0 })
+        Box::new(Self { input, output: Pieces::default(), read: 0, sent: 0 })
     }
 
     /// So much of the output has been sent already.

@@ -50,8 +50,13 @@ impl Keep {
         self.keeper.hold(&[(label, self.arena.as_fd())]);
     }
 
+    /// One that no process before this one has used: a record may still name it.
+    fn token(&self) -> u32 {
+        self.arena.counter().fetch_add(1, Ordering::Relaxed) as u32 + 1
+    }
+
     fn label(&self, kind: Kind, side: Side, session: u64) -> Label {
-        Label { kind, side, token: self.keeper.token(), session }
+        Label { kind, side, token: self.token(), session }
     }
 
     /// Has a descriptor kept, where there is a keeper.
@@ -81,7 +86,7 @@ impl Keep {
     /// Both ends of a pipe, which have one token.
     pub(crate) fn hold_pipe(keep: Option<&Self>, exit: OwnedFd, entry: OwnedFd) -> [Held; 2] {
         let Some(keep) = keep else { return [exit, entry].map(Held::alone) };
-        let token = keep.keeper.token();
+        let token = keep.token();
         let labels = Side::BOTH.map(|side| Label { kind: Kind::Pipe, side, token, session: 0 });
         keep.keeper.hold(&[(labels[0], exit.as_fd()), (labels[1], entry.as_fd())]);
         let [at_exit, at_entry] = labels;

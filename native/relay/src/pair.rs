@@ -197,6 +197,8 @@ impl Pair {
 
     /// Moves what can be moved, or goes on with ending.
     fn go_on(&mut self, thread: &mut Thread) {
+        // First: whoever continues must know between whom bytes have moved.
+        self.write_changes();
         if self.parting {
             return self.part_on(thread);
         }
@@ -245,8 +247,14 @@ impl Pair {
         let [a, b] = &mut self.ends;
         let (from, to) = if side == Side::A { (a, b) } else { (b, a) };
         let (from, to) = (from.leg.as_mut()?, to.leg.as_mut()?);
+        let tokens = [from.token(), to.token()];
         let record = self.record.as_deref_mut();
-        Some(flow.turn(from, &mut Turn { to, board: &self.board, record, thread }, back))
+        Some(flow.turn(from, &mut Turn { to, board: &self.board, record, tokens, thread }, back))
+    }
+
+    /// What a record calls the connections of the direction towards this side; 0: there is none.
+    fn tokens_towards(&self, side: Side) -> [u32; 2] {
+        [side.other(), side].map(|side| self.ends[side.index()].leg.as_ref().map_or(0, Leg::token))
     }
 
     /// Looks at every deadline of the session.

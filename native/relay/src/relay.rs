@@ -62,7 +62,7 @@ impl Relay {
     /// # Errors
     /// The kernel's, for want of descriptors, memory or threads.
     pub fn start_kept(config: Config, keeper: OwnedFd) -> io::Result<Self> {
-        let keep = Keep::new(Arena::create()?, Keeper::new(keeper, 0));
+        let keep = Keep::new(Arena::create()?, Keeper::new(keeper));
         keep.register();
         Self::start_with(config, Some(keep))
     }

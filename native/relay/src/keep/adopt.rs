@@ -37,8 +37,7 @@ pub(crate) fn adopt(
     let (arenas, others): (Vec<_>, Vec<_>) =
         known.partition(|(label, _)| label.kind == Kind::Arena);
     let (_, arena) = arenas.into_iter().next().ok_or(io::ErrorKind::InvalidData)?;
-    let last = others.iter().map(|(label, _)| label.token).max().unwrap_or_default();
-    let keep = Keep::new(Arena::open(arena)?, Keeper::new(keeper, last));
+    let keep = Keep::new(Arena::open(arena)?, Keeper::new(keeper));
     let mut inventory = Inventory::sort(others, &keep.keeper);
     let in_hand = keep.arena.empty_hands();
     let is_fatal =

@@ -5,7 +5,6 @@
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use msrp_proto::session::Side;
@@ -46,7 +45,6 @@ pub(crate) enum Kind {
 pub(crate) struct Keeper {
     /// Another one after the keeper has died.
     socket: RwLock<OwnedFd>,
-    tokens: AtomicU32,
 }
 
 /// A descriptor, and the keeper's duplicate of it, which is let go of with it.
@@ -107,18 +105,13 @@ impl Label {
 }
 
 impl Keeper {
-    /// Tokens follow behind `token`.
-    pub(crate) fn new(socket: OwnedFd, token: u32) -> Self {
-        Self { socket: RwLock::new(socket), tokens: AtomicU32::new(token + 1) }
+    pub(crate) fn new(socket: OwnedFd) -> Self {
+        Self { socket: RwLock::new(socket) }
     }
 
     /// Another keeper from now on; it holds nothing yet.
     pub(crate) fn replace(&self, socket: OwnedFd) {
         *self.socket.write().unwrap_or_else(PoisonError::into_inner) = socket;
-    }
-
-    pub(crate) fn token(&self) -> u32 {
-        self.tokens.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Has these kept. A keeper that is gone is somebody else's business: whoever starts another
@@ -252,8 +245,7 @@ mod tests {
         let flags = SocketFlags::CLOEXEC;
         let (ours, theirs) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
-        let keeper = Arc::new(Keeper::new(ours, 6));
-        assert_eq!(keeper.token(), 7);
+        let keeper = Arc::new(Keeper::new(ours));
         let fd = theirs.try_clone().unwrap();
         drop(Held::kept(fd, Some((&keeper, LABELS[0]))));
         let mut heard = Vec::new();

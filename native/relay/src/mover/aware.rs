@@ -65,7 +65,7 @@ impl Aware {
             turn.thread.buffers.give_back(buffer);
             return lane.no_bytes(received);
         };
-        lane.read = read;
+        buffer.read = read;
         lane.count_in(read, turn);
         let decided = self.decide(&mut buffer, carried + read);
         self.see(&buffer.output.passed, lane, turn);

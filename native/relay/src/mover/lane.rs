@@ -16,21 +16,16 @@ pub(super) struct Lane {
     /// The side whose bytes these are.
     pub(super) from: Side,
     pub(super) flow: Flow,
-    /// Output that the receiver has not taken.
+    /// Output that the receiver has not taken; or, `spent`, that it has, until the record says so.
     unsent: Option<Unsent>,
+    spent: bool,
     /// When bytes were last taken from the sender, or could be again.
     pub(super) moved: Moment,
     /// Bytes taken from the sender's connection, and given to the receiver's.
     pub(super) taken: u64,
     pub(super) given: u64,
-    /// Their tokens.
-    pub(super) tokens: [u32; 2],
-    /// Bytes in the buffer that the present output was made of, beside what was carried.
-    pub(super) read: usize,
     /// Something has happened that the record does not say.
     pub(super) unsettled: bool,
-    /// What output was in that has been sent, until the record says so.
-    spent: Option<Unsent>,
     /// What the receiver has shown.
     pub(super) credit: Credit,
     /// Of the budget, since it stalled.
@@ -67,10 +62,8 @@ impl Lane {
             moved: now,
             taken: 0,
             given: 0,
-            tokens: [0; 2],
-            read: 0,
             unsettled: false,
-            spent: None,
+            spent: false,
             credit: Credit::default(),
             share: None,
         }
@@ -78,13 +71,13 @@ impl Lane {
 
     /// Another connection of the sender.
     pub(super) fn begin_from(&mut self, leg: &Leg) {
-        (self.taken, self.tokens[0]) = (leg.prologue[0].into(), leg.token());
+        self.taken = leg.prologue[0].into();
         self.unsettled = true;
     }
 
     /// Another connection of the receiver.
     pub(super) fn begin_to(&mut self, leg: &Leg) {
-        (self.given, self.tokens[1]) = (leg.prologue[1].into(), leg.token());
+        self.given = leg.prologue[1].into();
         self.unsettled = true;
     }
 
@@ -96,8 +89,8 @@ impl Lane {
 
     /// The record says what has been sent: the room it was in is free.
     pub(super) fn release(&mut self, thread: &mut Thread) {
-        self.read = 0;
-        if let Some(spent) = self.spent.take() {
+        if let (true, Some(spent)) = (self.spent, self.unsent.take_if(|_| self.spent)) {
+            self.spent = false;
             spent.release(thread);
         }
     }
@@ -105,7 +98,7 @@ impl Lane {
     /// Output waits in a buffer.
     pub(super) fn waiting(&self) -> Option<&Buffer> {
         match &self.unsent {
-            Some(Unsent::Buffer(buffer)) => Some(buffer),
+            Some(Unsent::Buffer(buffer)) if !self.spent => Some(buffer),
             _ => None,
         }
     }
@@ -119,12 +112,12 @@ impl Lane {
 
     /// The receiver has not taken all it was given.
     pub(super) fn is_stalled(&self) -> bool {
-        self.unsent.is_some()
+        self.unsent.is_some() && !self.spent
     }
 
     /// Bytes in what the receiver has not taken all of.
     pub(super) fn kept(&self) -> usize {
-        self.unsent.as_ref().map_or(0, Unsent::size)
+        self.unsent.as_ref().filter(|_| !self.spent).map_or(0, Unsent::size)
     }
 
     /// How much to read at once, of at most `most`.
@@ -134,7 +127,7 @@ impl Lane {
 
     /// The receiver will not take it any more.
     pub(super) fn drop_unsent(&mut self, thread: &mut Thread) {
-        self.share = None;
+        (self.share, self.spent) = (None, false);
         if let Some(unsent) = self.unsent.take() {
             unsent.release(thread);
             self.unsettled = true;
@@ -168,11 +161,11 @@ impl Lane {
                     }
                 }
                 None | Some(Sent::Nowhere) => {
-                    self.spent = Some(unsent);
+                    (self.unsent, self.spent) = (Some(unsent), true);
                     return None;
                 }
                 Some(Sent::Broken(how)) => {
-                    self.spent = Some(unsent);
+                    (self.unsent, self.spent) = (Some(unsent), true);
                     return Some(Moved::Broken(self.from.other(), how));
                 }
             }

@@ -49,7 +49,7 @@ impl Pace {
         match from.recv(&mut buffer.input[..COPY]) {
             Received::Bytes(read) => {
                 self.note_copied(read);
-                lane.read = read;
+                buffer.read = read;
                 lane.count_in(read, turn);
                 buffer.output.list.push(Piece::Input(0..read));
                 lane.send(Unsent::Buffer(buffer), turn)

@@ -25,6 +25,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) to: &'a mut Leg,
     pub(crate) board: &'a Board,
     pub(crate) record: Option<&'a mut Record>,
+    /// Of the sender's connection and of the receiver's, as the record has them.
+    pub(crate) tokens: [u32; 2],
     pub(crate) thread: &'a mut Thread,
 }
 
@@ -68,7 +70,7 @@ impl Direction {
         if let Manner::Aware(aware) = &mut self.manner {
             aware.settle();
         }
-        if let (Some(record), Some(place)) = (turn.record.as_deref_mut(), self.place()) {
+        if let (Some(record), Some(place)) = (turn.record.as_deref_mut(), self.place(turn.tokens)) {
             self.account(place, record);
         }
         self.lane.release(turn.thread);
@@ -76,17 +78,15 @@ impl Direction {
 
     /// Output waits: whoever continues may not have the sender's connection any more to count by.
     fn claim_bytes(&self, turn: &Turn<'_>) {
-        let buffer = self.lane.waiting().filter(|_| self.lane.read > 0);
-        if let (Some(record), Some(blob)) =
-            (&turn.record, buffer.and_then(|buffer| buffer.input.blob()))
-        {
-            record.claim_bytes(self.lane.from, blob, self.lane.read);
+        let Some(buffer) = self.lane.waiting().filter(|buffer| buffer.read > 0) else { return };
+        if let (Some(record), Some(blob)) = (&turn.record, buffer.input.blob()) {
+            record.claim_bytes(self.lane.from, blob, buffer.read);
         }
     }
 
     /// `None` after a fault: such a session is not continued by anybody.
-    fn place(&self) -> Option<Place> {
-        let Lane { taken, given, tokens, .. } = self.lane;
+    fn place(&self, tokens: [u32; 2]) -> Option<Place> {
+        let Lane { taken, given, .. } = self.lane;
         match &self.manner {
             Manner::Opaque(_) => Some(Place { taken, given, tokens, position: None }),
             Manner::Aware(aware) => {
@@ -215,7 +215,7 @@ impl Direction {
             return None;
         }
         buffer.skip(sent);
-        self.lane.read = read;
+        buffer.read = read;
         self.lane.take_up(Unsent::Buffer(buffer));
         Some(())
     }
@@ -240,7 +240,7 @@ impl Direction {
 fn begin(lane: &mut Lane, place: Place, left: &Left<'_>) -> (bool, bool) {
     let is_of = |leg: Option<&Leg>, token: u32| leg.is_none_or(|leg| leg.token() == token);
     let same = (is_of(left.from, place.tokens[0]), is_of(left.to, place.tokens[1]));
-    (lane.taken, lane.given, lane.tokens) = (place.taken, place.given, place.tokens);
+    (lane.taken, lane.given) = (place.taken, place.given);
     if let (Some(leg), false) = (left.from, same.0) {
         lane.begin_from(leg);
     }

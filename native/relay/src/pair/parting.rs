@@ -46,11 +46,12 @@ impl Pair {
 
     /// Everything that was read for this side has been written.
     fn drained(&mut self, side: Side, thread: &mut Thread) -> bool {
+        let tokens = self.tokens_towards(side);
         let Some(flows) = &mut self.flows else { return true };
         let Some(to) = &mut self.ends[side.index()].leg else { return true };
         let flow = &mut flows[side.other().index()];
         let record = self.record.as_deref_mut();
-        flow.drain(&mut Turn { to, board: &self.board, record, thread })
+        flow.drain(&mut Turn { to, board: &self.board, record, tokens, thread })
     }
 
     /// FIN, then its input away; lets go of it when its peer has ended too.

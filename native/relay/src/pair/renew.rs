@@ -93,11 +93,13 @@ impl Pair {
     /// While a side has no connection, what was read from it still goes out, and the other side is
     /// not read.
     pub(super) fn flush_towards(&mut self, side: Side, thread: &mut Thread) {
+        let tokens = self.tokens_towards(side);
         let (Some(flows), Some(to)) = (&mut self.flows, &mut self.ends[side.index()].leg) else {
             return;
         };
         let record = self.record.as_deref_mut();
-        flows[side.other().index()].drain(&mut Turn { to, board: &self.board, record, thread });
+        let mut turn = Turn { to, board: &self.board, record, tokens, thread };
+        flows[side.other().index()].drain(&mut turn);
     }
 
     /// A side has no connection although the session is joined.

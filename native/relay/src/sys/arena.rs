@@ -50,7 +50,7 @@ pub(crate) const RECORD: usize = 640;
 const BIG: usize = 1 << 19;
 /// Words of the first slab: version, slabs, then a word for the class of every slab.
 const CLASSES: usize = 2;
-const MOST_SLABS: usize = SLAB / 8 - CLASSES - HANDS;
+const MOST_SLABS: usize = SLAB / 8 - CLASSES - HANDS - 1;
 /// The last words of the first slab: which session each thread has in hand.
 const HANDS: usize = 64;
 
@@ -108,6 +108,11 @@ impl Arena {
         let first_word = |name: &u32| self.shared.word(*name as usize * UNIT);
         let in_use = |name: &u32| first_word(name).load(Ordering::Acquire) != 0;
         records.flat_map(|slab| names(slab, 0)).filter(in_use).collect()
+    }
+
+    /// Counts what must never be counted twice, in whatever process.
+    pub(crate) fn counter(&self) -> &AtomicU64 {
+        self.shared.word(SLAB - 8 * HANDS - 8)
     }
 
     /// The session that this thread has in hand; 0: none. Threads beyond the 64th share.
