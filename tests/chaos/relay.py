@@ -17,7 +17,7 @@ from ..hostile.process import descriptors
 from ..peers.daemon import Daemon
 from .signalling import Address
 
-PORTS = 1000
+PORTS = 600
 PATIENCE = 20.0
 POLL_SECONDS = 0.001
 # A little above keeper.SOON: after a few that die sooner the keeper pauses before the next one.

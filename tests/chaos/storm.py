@@ -52,6 +52,7 @@ class Scene:
             link.lose_waiting(f"nothing moved in {MOVED_SECONDS:g} s after {what}")
         if link.endless:
             counted.append((at, time.monotonic()))
+            self.faults.what[at] = what
             progress(f"{len(self.faults.all)} faults, {link.endless} sessions")
 
     def verdict(self, phase: str) -> Verdict:

@@ -14,6 +14,7 @@ from .link import Event
 OCTETS = ("bytes_lost", "bytes_duplicated", "bytes_reordered", "bytes_strange")
 # None of these may be above 0.
 LOSSES = ("sessions_lost", *OCTETS, "failed_offers")
+SLOW_MS = 400
 Span = tuple[float, float]
 
 
@@ -26,6 +27,8 @@ class Faults:
     doubles: list[Span] = field(default_factory=list)
     upgrades: list[Span] = field(default_factory=list)
     keepers: list[Span] = field(default_factory=list)
+    # What each of them was, by when it began.
+    what: dict[float, str] = field(default_factory=dict)
     # Seconds from a kill to the next reply on the control socket.
     silences: list[float] = field(default_factory=list)
 
@@ -80,6 +83,7 @@ def judge(
     }
     reasons = Counter(f"{each['kind']}: {each['lost']}" for each in over if each["lost"])
     reasons.update(failed)
+    reasons.update(slow(gaps, faults))
     problems = [f"{name}: {figures[name]}" for name in LOSSES if figures[name]]
     return Verdict(phase, figures, problems, reasons)
 
@@ -89,6 +93,15 @@ def stalls(gaps: Sequence[Span], faults: Sequence[Span]) -> list[int]:
     return [
         round(1000 * max((b - a for a, b in gaps if a < stop and b > start), default=0))
         for start, stop in faults
+    ]
+
+
+def slow(gaps: Sequence[Span], faults: Faults) -> list[str]:
+    """The faults of which a reader has noticed much."""
+    return [
+        f"bytes stood still for {stall} ms: {faults.what[span[0]]}"
+        for span in faults.all
+        if (stall := stalls(gaps, [span])[0]) > SLOW_MS
     ]
 
 

@@ -144,7 +144,7 @@ def free_port() -> int:
 
 def free_range(count: int) -> int:
     """The first of `count` TCP ports in a row that nobody has, below the kernel's own."""
-    for first in random.sample(range(20000, 32000 - count), 100):
+    for first in random.sample(range(10000, 32000 - count), 200):
         if all(_is_free(port) for port in range(first, first + count)):
             return first
     raise RuntimeError(f"no {count} free TCP ports in a row")
