@@ -134,6 +134,16 @@ impl Board {
         self.stage.store(stage as u8, Ordering::Relaxed);
     }
 
+    /// The control plane has an answer that the owning thread will carry out soon: who asks before
+    /// that is told of it already.
+    pub(crate) fn announce(&self, roles: [Role; 2]) {
+        let (offered, answered) = (Stage::Offered as u8, Stage::Answered as u8);
+        let (order, other) = (Ordering::Relaxed, Ordering::Relaxed);
+        if self.stage.compare_exchange(offered, answered, order, other).is_ok() {
+            self.legs.iter().zip(roles).for_each(|(leg, role)| leg.set_role(role));
+        }
+    }
+
     /// Why it ends; `None` where it does not, or no longer.
     pub(crate) fn set_reason(&self, reason: Option<CloseReason>) {
         *lock(&self.reason) = reason;

@@ -246,6 +246,7 @@ impl Session {
     pub fn answer(&self, spec: AnswerSpec) {
         let listeners =
             Side::BOTH.map(|side| self.listen_again(side, &spec.legs[side.index()].peer_path));
+        self.board.announce(Side::BOTH.map(|side| spec.legs[side.index()].role));
         self.commands.push(Command::Answer(self.id, Box::new(Answered { spec, listeners })));
     }
 
