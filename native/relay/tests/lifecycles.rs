@@ -22,13 +22,31 @@ fn memory() -> usize {
     statm.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
-fn deleted(engine: &mut Engine, call: &Call) {
-    call.session.close(CloseReason::Deleted, Duration::ZERO);
-    engine.closed(call);
+/// Sessions that are told to end. A thread looks for commands that come on the heels of others once
+/// in a while: so many are awaited together.
+#[derive(Default)]
+struct Ending(Vec<Call>);
+
+const TOGETHER: usize = 64;
+
+impl Ending {
+    fn delete(&mut self, engine: &mut Engine, call: Call) {
+        call.session.close(CloseReason::Deleted, Duration::ZERO);
+        self.0.push(call);
+        if self.0.len() == TOGETHER {
+            self.wait(engine);
+        }
+    }
+
+    fn wait(&mut self, engine: &mut Engine) {
+        self.0.drain(..).for_each(|call| {
+            engine.closed(&call);
+        });
+    }
 }
 
 /// One life; every connection ends by RST so that none stays behind in TIME_WAIT.
-fn live(engine: &mut Engine, number: usize) {
+fn live(engine: &mut Engine, ending: &mut Ending, number: usize) {
     let policy = [Policy::Aware, Policy::Cema, Policy::Sessmatch][number % 3];
     match number % 50 {
         // Joined, and lost.
@@ -62,15 +80,18 @@ fn live(engine: &mut Engine, number: usize) {
             engine.until(&call, NoticeKind::Bound(Side::A));
             a.reset();
             engine.until(&call, NoticeKind::LegLost(Side::A, msrp_relay::LegReason::Reset));
-            deleted(engine, &call);
+            ending.delete(engine, call);
         }
         // Answered, and nobody came.
         odd if odd % 2 == 1 => {
             let call = engine.open(policy);
             call.answer(Role::Accept, Role::Accept, Target::None, Target::None);
-            deleted(engine, &call);
+            ending.delete(engine, call);
         }
-        _ => deleted(engine, &engine.open(policy)),
+        _ => {
+            let call = engine.open(policy);
+            ending.delete(engine, call);
+        }
     }
 }
 
@@ -78,10 +99,13 @@ fn live(engine: &mut Engine, number: usize) {
 fn lives_leave_nothing_behind() {
     let lives = std::env::var("LIFECYCLES").map_or(100_000, |lives| lives.parse().unwrap());
     let mut engine = Engine::new(Config { threads: 2, ..config() });
+    let mut ending = Ending::default();
     let warm = lives / 10;
-    (0..warm).for_each(|number| live(&mut engine, number));
+    (0..warm).for_each(|number| live(&mut engine, &mut ending, number));
+    ending.wait(&mut engine);
     let (descriptors_then, memory_then) = (descriptors(), memory());
-    (warm..lives).for_each(|number| live(&mut engine, number));
+    (warm..lives).for_each(|number| live(&mut engine, &mut ending, number));
+    ending.wait(&mut engine);
     assert_eq!(descriptors(), descriptors_then);
     let grown = memory().saturating_sub(memory_then);
     assert!(grown < 1024, "{grown} pages more than after {warm} of {lives} lives");
