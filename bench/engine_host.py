@@ -27,9 +27,10 @@ from typing import Any, Literal
 import msgspec
 
 from msrprelay.config import Config
-from msrprelay.dataplane import DataPlane, LegAnswer, LegOpen, Notice, OpenError, Session
+from msrprelay.dataplane import DataPlane, Kept, LegAnswer, LegOpen, Notice, OpenError, Session
 from msrprelay.settings import engine_config
 
+from . import holder
 from .ends import End, ends_of
 
 # Below the kernel's ephemeral range, which the load generator uses up.
@@ -47,6 +48,8 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     ring: bool = False
     # Sessions are deleted as soon as they are joined, as a BYE does it; they go on for so long.
     linger_seconds: float | None = None
+    # With a keeper, which holds a duplicate of everything.
+    kept: bool = False
     # Fields of EngineConfig that are not as shipped.
     engine: dict[str, Any] = {}
 
@@ -56,7 +59,8 @@ class Host:
 
     def __init__(self, settings: Settings) -> None:
         shipped = replace(engine_config(Config()), threads=settings.threads)
-        self._plane = DataPlane(replace(shipped, event_ring=settings.ring, **settings.engine))
+        kept = Kept(holder.start(), None) if settings.kept else None
+        self._plane = DataPlane(replace(shipped, event_ring=settings.ring, **settings.engine), kept)
         self._linger = settings.linger_seconds
         self._plane.start(self._notice)
         self._sessions: dict[int, Session] = {}

@@ -153,6 +153,8 @@ SYSTEMS: dict[str, Callable[[Place], Measured]] = {
     "msrprelay-deleted": lambda place: Engine(place, linger_seconds=LINGER_SECONDS),
     # Large bodies with an explicit range go through pipes unseen: an option that is off as shipped.
     "msrprelay-spliced-bodies": lambda place: Engine(place, engine={"splice_bodies": True}),
+    # With a keeper: whatever a successor would need is held there.
+    "msrprelay-kept": lambda place: Engine(place, kept=True),
     # No pipes: what bulk costs if it is copied, as aware traffic has to be.
     "msrprelay-copying": lambda place: Engine(place, engine={"pipe_bytes": 0}),
     # Windows as wide as the peers', with as much held for a peer that does not read.
