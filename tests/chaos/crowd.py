@@ -6,6 +6,8 @@ import itertools
 import random
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +16,8 @@ from .link import Event, Link
 from .signalling import Address, Control, Failed, SipCall
 
 CHURNERS = 5
+# SIP workers that set up and end the calls that last.
+WORKERS = 8
 OVER_SECONDS = 60.0
 
 
@@ -47,13 +51,11 @@ class Crowd:
 
     def gather(self, count: int) -> None:
         """Set up the calls that last, of all kinds in turn."""
-        numbers = []
-        for place in range(count):
-            begun = self._begin(place % len(KINDS), endless=True)
-            if begun is not None:
-                self._lasting.append(begun[0])
-                numbers.append(begun[1])
-        for number in numbers:
+        with ThreadPoolExecutor(WORKERS) as workers:
+            kinds = (place % len(KINDS) for place in range(count))
+            begun = [*filter(None, workers.map(partial(self._begin, endless=True), kinds))]
+        for call, number in begun:
+            self._lasting.append(call)
             self.link.await_joined(number)
 
     def stir(self) -> None:
@@ -74,8 +76,9 @@ class Crowd:
         """End the calls that last."""
         self.calm()
         self.link.finish(patience)
-        for call in self._lasting:
-            self._try(call.delete)
+        with ThreadPoolExecutor(WORKERS) as workers:
+            for call in self._lasting:
+                workers.submit(self._try, call.delete)
 
     def reoffer_all(self) -> int:
         """Of how many calls that last the relay knows ports and paths."""

@@ -79,6 +79,7 @@ OCTET_BY_OCTET = Manner(write_least=1, write_most=1, write_pause=0.001)
 RAGGED = Manner(write_least=1, write_most=5000, write_pause=0.0005)
 
 STREAM = Talk(PROMPT, (64 * KIB,), budget=4 << 20)
+RIVULET = Talk(PROMPT, (64 * KIB,), budget=600_000)
 FILE = Talk(PROMPT, FILES, budget=40, window=16, batch=4)
 CHAT = Talk(PROMPT, WORDS, budget=30, think=0.02)
 FEW = Talk(PROMPT, WORDS, budget=4, think=0.02)
@@ -101,7 +102,7 @@ KINDS = (
     Kind("opaque chat", "sessmatch", LISTENS, NOTES, NOTES),
     Kind("aware chat, dialled", "aware", WAITS, CHAT, BURSTS),
     Kind("opaque to a slow reader", "sessmatch", ACTIVE,
-         with_manner(STREAM, RAGGED), with_manner(NOTES, SLOW)),
+         with_manner(RIVULET, RAGGED), with_manner(NOTES, SLOW)),
     Kind("octet by octet", "aware", LISTENS, with_manner(FEW, OCTET_BY_OCTET), FEW),
     Kind("aware, both dialled", "aware", ("passive", "passive"), PARCELS, CHAT),
     Kind("aware to a stalling reader", "aware", ACTIVE, PARCELS, with_manner(CHAT, STALLING)),

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ..hostile.process import descriptors
-from ..peers.daemon import Daemon
+from ..peers.daemon import Daemon, free_range
 from .signalling import Address
 
 PORTS = 600
@@ -39,8 +39,16 @@ class ChaosRelay:
         package: Path | None = None,
     ) -> None:
         self.keeper = keeper
+        # An address of its own: who else runs tests here takes none of its ports.
+        here = f"127.{os.getpid() % 250 + 2}.0.1"
         self._daemon = Daemon(
-            SETTINGS, ports=ports, options=(*OPTIONS, *options), keeper=keeper, package=package
+            SETTINGS,
+            ports=ports,
+            first_port=free_range(ports, here),
+            options=(*OPTIONS, *options),
+            interfaces=(f"chaos/{here}",),
+            keeper=keeper,
+            package=package,
         )
 
     def __enter__(self) -> Self:

@@ -142,20 +142,20 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def free_range(count: int) -> int:
+def free_range(count: int, host: str = HOST) -> int:
     """The first of `count` TCP ports in a row that nobody has, below the kernel's own."""
-    for first in random.sample(range(10000, 32000 - count), 200):
-        if all(_is_free(port) for port in range(first, first + count)):
+    for first in random.sample(range(20000, 32000 - count), 100):
+        if all(_is_free(host, port) for port in range(first, first + count)):
             return first
     raise RuntimeError(f"no {count} free TCP ports in a row")
 
 
-def _is_free(port: int) -> bool:
+def _is_free(host: str, port: int) -> bool:
     with socket.socket() as probe:
         # What is left of a closed connection (TIME_WAIT) hinders nobody.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind((host, port))
         except OSError:
             return False
     return True
