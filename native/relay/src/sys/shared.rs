@@ -37,6 +37,9 @@ impl Shared {
         let flags = MapFlags::SHARED | MapFlags::NORESERVE;
         // SAFETY: a new mapping at an address of the kernel's choice touches nothing that is there.
         let base = unsafe { mmap(ptr::null_mut(), ROOM, protection, flags, &file, 0)? };
+        // SAFETY: about the mapping just made, of which it changes nothing. A process that crashes
+        // would be kept from its successor for as long as all of this takes to be dumped.
+        let _ = unsafe { madvise(base, ROOM, Advice::LinuxDontDump) };
         let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
         Ok(Self { base, file })
     }
