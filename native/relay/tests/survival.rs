@@ -30,6 +30,11 @@ fn no_byte_is_lost_doubled_or_out_of_order() {
     let peers: Vec<_> =
         sessions.iter().map(|(id, ports)| talk(*id, *ports, Traffic::of(*id))).collect();
     let begun = Instant::now();
+    // Between accept(2) and its hand-over a connection is the dying process's alone.
+    while !peers.iter().all(Peers::are_joined) {
+        assert!(begun.elapsed() < Duration::from_secs(20), "not joined: {}", progress(&peers));
+        keeper.live_for(Duration::from_millis(1));
+    }
     let mut random = support::Numbers(7);
     let mut killed = 0;
     while !peers.iter().all(Peers::are_done) {

@@ -84,6 +84,12 @@ impl Peers {
         self.threads.iter().all(JoinHandle::is_finished)
     }
 
+    /// Something has arrived in both directions.
+    pub fn are_joined(&self) -> bool {
+        assert!(!FAILED.load(Ordering::Relaxed), "a peer has failed");
+        self.seen.iter().all(|seen| seen.load(Ordering::Relaxed) > 0)
+    }
+
     /// Bytes that arrived.
     pub fn join(self) -> u64 {
         self.threads.into_iter().map(|thread| thread.join().unwrap()).sum()
