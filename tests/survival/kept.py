@@ -107,7 +107,9 @@ def end(pid: int) -> None:
     """Kill the process, and wait until it is dead; it need not be our child."""
     pidfd = os.pidfd_open(pid)
     signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-    select.select([pidfd], [], [], PATIENCE_SECONDS)
+    ended = select.poll()  # select(2) knows no descriptor from 1024 on
+    ended.register(pidfd, select.POLLIN)
+    ended.poll(PATIENCE_SECONDS * 1000)
     os.close(pidfd)
 
 
