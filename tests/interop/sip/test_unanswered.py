@@ -66,6 +66,8 @@ async def test_forks_told_apart_have_places_of_their_own(site: Site) -> None:
         bob, other, first, second = other, bob, second, first
     called = callee(other, second)
     bob.respond(first, 180, "Ringing")
+    # A branch that has not rung yet is not cancelled (RFC 3261 section 9.1).
+    await invitation.transaction.provisional(180)
     other.respond(second, 200, "OK", called.media.sdp())
     await invitation.taken()
     await cancelled(bob, first)
