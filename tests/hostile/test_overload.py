@@ -69,8 +69,13 @@ def test_who_leaves_makes_room(start: Start) -> None:
         late = calls.enter_context(relay.call("aware"))
         assert refusal(late) == FULL
         first.delete()
+        # The seat is free when the engine says that the session has ended, soon after the reply.
+        tries = 1
+        while refusal(late) == FULL:
+            tries += 1
+            assert tries < 1000
         goes_on(*late.join())
-        assert daemon.statistic("sessions", "refused-sessions") == 1
+        assert daemon.statistic("sessions", "refused-sessions") == tries
 
 
 def refusal(call: Call) -> str | None:
