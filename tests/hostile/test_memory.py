@@ -31,9 +31,7 @@ HEAD = request(b"SEND", b"Byte-Range: 1-*/*", body=b"").rpartition(b"\r\n-------
     [
         pytest.param(b"MSRP sl0wl0ris SEND\r\nTo-Path: ", 32 * KIB, id="a start"),
         pytest.param(b"MSRP sl0wl0ris SEND\r\n" + b"X-Long: %b\r\n" % (b"x" * 8000) * 7,
-                     96 * KIB, id="nearly a whole header block",
-                     marks=pytest.mark.xfail(
-                         reason="known defect: a right peer beside such openers gets RST")),
+                     96 * KIB, id="nearly a whole header block"),
     ],
 )  # fmt: skip
 def test_slow_openers_cost_a_bounded_memory_each(start: Start, said: bytes, each: int) -> None:

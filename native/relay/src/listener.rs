@@ -38,6 +38,8 @@ struct Caller {
     until: Option<Moment>,
     /// Its descriptor is: not before it has been heard once, for most need no second time.
     watched: bool,
+    /// More has been looked at than a glance takes; the gate goes on behind it.
+    is_long: bool,
     /// `None` once refused: its answer is out, and its input is read away so that our close does
     /// not destroy the answer on the way.
     gate: Option<Gate>,
@@ -165,6 +167,7 @@ impl Door {
             until: None,
             gate: Some(Gate::new(thread.config.limits)),
             watched: false,
+            is_long: false,
             _place: counted,
         });
     }
@@ -343,8 +346,12 @@ impl Caller {
     /// Looks at what there is of the first header block.
     fn judge(&mut self, key: &Key<'_>, wanted: bool, thread: &mut Thread) -> Judged {
         let mut buffer = thread.buffers.lease();
-        let mut judged = self.glance(key, wanted, &mut buffer.input[..GLANCE]);
-        if matches!(judged, Judged::Longer) {
+        let mut judged = Judged::Longer;
+        if !self.is_long {
+            judged = self.glance(key, wanted, &mut buffer.input[..GLANCE]);
+            self.is_long = matches!(judged, Judged::Longer);
+        }
+        if self.is_long {
             judged = self.glance(key, wanted, &mut buffer.input);
         }
         thread.buffers.give_back(buffer);

@@ -55,6 +55,29 @@ fn what_may_not_be_answered_is_not() {
     assert!(engine.relay.drain().is_empty(), "what a stranger can cause is no notice");
 }
 
+#[test]
+fn a_long_first_frame_is_heard_in_pieces() {
+    let mut engine = Engine::new(config());
+    let (beside, mut from, mut to) = engine.joined(Policy::Aware);
+    let call = answered(&engine, Policy::Aware);
+    let bind = String::from_utf8(call.bind(Side::A, "tidlong1")).unwrap();
+    let (start, end) = bind.split_at(bind.find("-------").unwrap());
+    let header = format!("X-Long: {}\r\n", "x".repeat(3000));
+    let mut a = Peer::dial(call.local[0]);
+    // Much longer than what is looked at first. What goes through the same thread behind a piece
+    // tells that the piece has been looked at.
+    a.send(start.as_bytes());
+    for turn in 0..10 {
+        a.send(header.as_bytes());
+        let message = beside.message(Side::A, &format!("tidturn{turn}"), b"hi");
+        from.send(&message);
+        to.expect(&beside.arrives(Side::A, Policy::Aware, &message));
+    }
+    a.send(end.as_bytes());
+    engine.until(&call, NoticeKind::Bound(Side::A));
+    assert_eq!(engine.relay.counters().total.panics, 0);
+}
+
 fn await_accepted(engine: &Engine, connections: u64) {
     let deadline = Instant::now() + Duration::from_secs(10);
     while engine.relay.counters().total.accepted < connections {
