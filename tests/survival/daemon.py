@@ -90,7 +90,7 @@ def is_running(pid: int) -> bool:
     """Whether there is such a process that is no zombie."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the latter: it ended while it was read
         return False
     return status != "Z"
 
