@@ -8,7 +8,6 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from types import TracebackType
 from typing import Self
 
 from .kinds import KINDS
@@ -40,14 +39,9 @@ class Crowd:
         self.link.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exc: object) -> None:
         self.calm()
-        self.link.__exit__(kind, error, trace)
+        self.link.__exit__()
 
     def gather(self, count: int) -> None:
         """Set up the calls that last, of all kinds in turn."""

@@ -10,7 +10,6 @@ import socket
 import threading
 import time
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any, Self
 
 from msrprelay.rpc import bencode
@@ -160,12 +159,7 @@ class LossyNetwork:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exc: object) -> None:
         self._running = False
         self._thread.join()
         for sock in (self._front, *self._backs.values()):

@@ -11,7 +11,6 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from .ng import Ng
@@ -85,12 +84,7 @@ class Daemon:
             self.stop()
             raise RuntimeError("msrprelayd does not serve:\n" + "".join(self.log))
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exc: object) -> None:
         self.stop()
 
     def ask(self, command: str, fields: Mapping[str, object] | None = None) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from ..peers.daemon import Daemon
@@ -30,14 +29,9 @@ class KeptDaemon(Daemon):
         more = (f"--config={self.file}", "--keeper", "--dial-allow=127.0.0.0/8", *options)
         super().__init__(options=more, ports=64, first_port=first_port)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc: object) -> None:
         end_all(self.folder)
-        super().__exit__(kind, error, trace)
+        super().__exit__(*exc)
 
     def processes(self) -> dict[str, Any]:
         """What the relay says of itself and its keeper."""
