@@ -77,9 +77,10 @@ def take_over(link: Link, reread: Callable[[], Config]) -> int:
 def import_packages() -> None:
     """Import everything: nothing is imported when the relay serves."""
     import site
+    from importlib import import_module
 
     site.main()
-    import msrprelay.server  # noqa: F401
+    import_module("msrprelay.server")
 
 
 def adopt(link: Link, config: Any) -> Relay | None:

@@ -8,7 +8,7 @@ import importlib
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,12 +35,12 @@ from .rpc.ng import NgResponder, NgUdpServer
 from .rpc.ng_streams import NgStreamServer
 from .rpc.reply_cache import ReplyCache
 from .rpc.sockets import Sockets
+from .scheduler import LoopScheduler
 from .sessions import Admission, Ledger, Ports, Sessions
 from .settings import buffer_budget, engine_config, remembrance, room, rules
 from .state import State
 from .strain import Strain
 from .surface import Surface
-from .timers import Timers
 
 if TYPE_CHECKING:
     from .rpc.http import HttpServer
@@ -87,30 +87,6 @@ async def serve(
     finally:
         await relay.stop()
     return 0
-
-
-class LoopScheduler:
-    """The running event loop, as the sessions use it."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._timers = Timers(self._loop)
-        # A task nobody holds may be collected before it is done.
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def time(self) -> float:
-        """Seconds of the loop's monotonic clock."""
-        return self._loop.time()
-
-    def call_at(self, when: float, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call back at ``when``; gives what cancels it."""
-        return self._timers.call_at(when, callback)
-
-    def spawn(self, work: Awaitable[None]) -> None:
-        """Run ``work`` beside everything else."""
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 class RelayProcess:

@@ -25,7 +25,7 @@ FLOORS: list[set[str]] = [
         "timers",
         "wire",
     },
-    {"framing", "holding", "keeping", "roles", "uri"},
+    {"framing", "holding", "keeping", "roles", "scheduler", "uri"},
     {"keeper", "sdp"},
     {"offer_answer"},
     {"dial", "interfaces", "journal", "log", "ports", "strain"},
