@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kill::keeper::Keeper;
 use kill::worker::{self, OWN, PATH};
@@ -25,6 +25,8 @@ fn worker_process() {
 struct Stage {
     died: Arc<AtomicBool>,
     over: Arc<AtomicBool>,
+    /// The keeper has a connection of the session.
+    held: Arc<AtomicBool>,
     ports: Receiver<[SocketAddr; 2]>,
     thread: Option<JoinHandle<()>>,
 }
@@ -33,8 +35,10 @@ impl Stage {
     /// The first process dies at point `n`, the next ones do not.
     fn set(scene: &str, n: u64) -> Self {
         let (died, over) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let held = Arc::new(AtomicBool::new(false));
         let (tell, ports) = channel();
         let (has_died, is_over) = (Arc::clone(&died), Arc::clone(&over));
+        let is_held = Arc::clone(&held);
         let scene = scene.to_owned();
         let thread = std::thread::spawn(move || {
             let mut keeper = Keeper::new();
@@ -51,9 +55,10 @@ impl Stage {
                     // None where the relay has dialled both already.
                     keeper.ports(1).map(|ports| tell.send(ports));
                 }
+                is_held.store(keeper.has_connections(1), Ordering::Relaxed);
             }
         });
-        Self { died, over, ports, thread: Some(thread) }
+        Self { died, over, held, ports, thread: Some(thread) }
     }
 
     fn dial(&self) -> [Peer; 2] {
@@ -63,6 +68,16 @@ impl Stage {
     fn dial_a(&self) -> Peer {
         let [a, _] = self.ports.recv_timeout(support::PATIENCE).expect("a session");
         Peer::dial(a)
+    }
+}
+
+impl Stage {
+    fn wait_until_held(&self, held: bool) {
+        let begun = Instant::now();
+        while self.held.load(Ordering::Relaxed) != held {
+            assert!(begun.elapsed() < support::PATIENCE, "not so: held {held}");
+            std::thread::yield_now();
+        }
     }
 }
 
@@ -143,6 +158,31 @@ fn both_dial_in() {
             b.expect(&request("binda", heard(aware, 0), ""));
             a.expect(&request("bindb", heard(aware, 1), ""));
             chat(&mut peers, aware);
+        });
+    }
+}
+
+#[test]
+fn what_is_unread_when_both_have_ended_still_arrives() {
+    for (scene, aware) in [("aware - -", true), ("sessmatch - -", false)] {
+        at_every_point(scene, |stage| {
+            let [mut a, mut b] = stage.dial();
+            a.send(&request("binda", said(aware, 0), ""));
+            b.send(&request("bindb", said(aware, 1), ""));
+            b.expect(&request("binda", heard(aware, 0), ""));
+            a.expect(&request("bindb", heard(aware, 1), ""));
+            stage.wait_until_held(true);
+            b.send(&request("lastb", said(aware, 1), "goodbye"));
+            b.fin();
+            a.expect(&request("lastb", heard(aware, 1), "goodbye"));
+            a.expect_fin();
+            // More than the peer's kernel takes while it does not read.
+            let body = "z".repeat(300_000);
+            a.send(&request("lasta", said(aware, 0), &body));
+            a.fin();
+            stage.wait_until_held(false);
+            b.expect(&request("lasta", heard(aware, 0), &body));
+            b.expect_fin();
         });
     }
 }

@@ -29,7 +29,7 @@ impl Pair {
         match output {
             Output::Abort => self.abort(thread),
             Output::CancelDial(side) => self.cancel_dial(side, thread),
-            Output::Close => self.end_all(thread, Leg::close),
+            Output::Close => self.close_legs(thread),
             Output::CloseListener(side) => {
                 self.end(side).close_listener(thread);
                 self.leave_doors();
@@ -94,6 +94,20 @@ impl Pair {
             }
         }
         self.end_all(thread, Leg::reset);
+    }
+
+    /// Everything has been handed on. First it is written down: a successor that found one of the
+    /// connections gone would take it for lost, and reset the other, whose peer may still be reading.
+    fn close_legs(&mut self, thread: &Thread) {
+        if self.life.stage() == Stage::Reconnecting {
+            let legs = Side::BOTH.map(|side| self.end(side).leg.take());
+            self.flows = None;
+            self.write_down();
+            legs.into_iter().flatten().for_each(|leg| leg.close(thread));
+        } else {
+            self.record = None;
+        }
+        self.end_all(thread, Leg::close);
     }
 
     /// Lets go of everything; legs in the manner of `last`.

@@ -222,7 +222,9 @@ impl Pair {
     /// Everything is there again: what may have been missed is looked at, and what was under way is
     /// done again.
     fn begin_again(&mut self, missing: &[Side], states: &[EndState; 2], thread: &mut Thread) {
-        for side in Side::BOTH {
+        // Who was parting has closed what is missing.
+        let sides = if self.parting { &[][..] } else { &Side::BOTH };
+        for &side in sides {
             let broken = self.end(side).leg.as_mut().and_then(Leg::error);
             let gone = missing.contains(&side).then_some(LegReason::Reset);
             if let Some(how) = gone.or(broken) {

@@ -128,6 +128,12 @@ impl Keeper {
         child.try_wait().unwrap().is_some()
     }
 
+    /// Whether it holds a connection of this session.
+    pub fn has_connections(&self, session: u64) -> bool {
+        let is_one = |label: &Label| label[1] != LISTENER && label[8..] == session.to_le_bytes();
+        self.held.keys().any(is_one)
+    }
+
     /// The ports of both listeners of a session, once they are there.
     pub fn ports(&self, session: u64) -> Option<[SocketAddr; 2]> {
         let mut ports = [None; 2];
