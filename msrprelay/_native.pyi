@@ -149,6 +149,9 @@ class Session:
     def dial(self, side: str, addresses: list[tuple[str, int]] | None) -> None:
         """Give a pending dial target; None: there is none that may be dialled."""
 
+    def pause(self, paused: bool) -> None:
+        """Read nothing from either peer, or go on; what they send waits with them."""
+
     def close(self, reason: str, linger_seconds: float) -> None:
         """End the session after at most ``linger_seconds`` for bytes in flight."""
 

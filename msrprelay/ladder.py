@@ -47,12 +47,14 @@ _ARROWS = {
     "lost": _Hops("in", "lost", "TCP: {peer} > {local} broken off"),
     "own-bind": _Hops("out", "SEND", "MSRP: Request: SEND (the relay's own bind)"),
     "own-bind-answer": _Hops("in", "{n}", "MSRP: Response: {n} (to the relay's own bind)"),
+    "paused": _Hops("middle", "paused", "relay: neither peer is read (drop-traffic)"),
     "refused": _Hops("in", "refused", "TCP: {n} > {local} refused"),
     "report": _Hops("through", "REPORT", "MSRP: Request: REPORT"),
     "request": _Hops("through", "request", "MSRP: Request of another method"),
     "response": _Hops("through", "{n}", "MSRP: Response: {n}"),
     "resumed": _Hops("middle", "resumed", "relay: another process went on with the session"),
     "send": _Hops("through", "SEND", "MSRP: Request: SEND"),
+    "unpaused": _Hops("middle", "unpaused", "relay: both peers are read again"),
 }
 
 

@@ -59,7 +59,7 @@ def session_row(call: Mapping[str, Any], session: Mapping[str, Any]) -> tuple[ob
     a, b = legs.get("a", {}), legs.get("b", {})
     return (
         call["call-id"],
-        session.get("state"),
+        standing(session),
         session.get("policy"),
         age(call),
         a.get("state"),
@@ -68,6 +68,11 @@ def session_row(call: Mapping[str, Any], session: Mapping[str, Any]) -> tuple[ob
         amount(b.get("bytes-in", 0)),
         session.get("reason"),
     )
+
+
+def standing(session: Mapping[str, Any]) -> str:
+    """Its state, and whether the SIP side has its traffic dropped."""
+    return f"{session.get('state')}{', paused' if session.get('paused') else ''}"
 
 
 def age(call: Mapping[str, Any]) -> str:
@@ -109,7 +114,7 @@ def session_text(session: Mapping[str, Any]) -> Iterator[str]:
     """One session: its state, why it ended, its legs."""
     branch = f", branch {cell(session['branch'])}" if session.get("branch") else ""
     yield f"session  of section {session.get('section', 0)}{branch}"
-    yield f"state    {cell(session.get('state'))}, policy {cell(session.get('policy'))}"
+    yield f"state    {cell(standing(session))}, policy {cell(session.get('policy'))}"
     if session.get("reason"):
         yield f"reason   {cell(session['reason'])}: {printable(session.get('sentence', ''))}"
     yield table(

@@ -115,6 +115,8 @@ class Branch:
         self._watch = watch
         self._retire = retire
         self._versions = Versions()
+        # What the next answer makes of the traffic, if an offer has said it.
+        self._pauses: bool | None = None
 
     @property
     def negotiation(self) -> Negotiation:
@@ -147,6 +149,7 @@ class Branch:
             [section.saved() for section in self.sections.values()],
             self._versions.sent,
             said,
+            self._pauses,
         )
 
     def restore(self, saved: SavedBranch, find: Find, shift: float) -> None:
@@ -156,7 +159,7 @@ class Branch:
         """
         for each in saved.sections:
             self.sections[each.index] = Section.restored(each, self._ports, find)
-        self._versions.sent = saved.versions
+        self._versions.sent, self._pauses = saved.versions, saved.pauses
         self._unread, self._shift = saved, shift
 
     def _read(self, saved: SavedBranch) -> None:
@@ -195,6 +198,7 @@ class Branch:
         self.release(tuple(s.index for s in attempt.opened if s.index in self.sections))
         self.sections.update((section.index, section) for section in attempt.opened)
         self.release(decision.released)
+        self._pauses = pauses(request, self._pauses)
         return Rewritten(body, tuple(unserved(request)))
 
     def answer(self, now: float, request: Answer, description: Description) -> Rewritten:
@@ -219,6 +223,7 @@ class Branch:
         self.sections.update((section.index, section) for section in attempt.opened)
         unresolved = [name for s, change, plan in plans for name in s.answer(change, plan)]
         self.release(decision.released)
+        self._pause(pauses(request, self._pauses))
         warnings = [warning for *_, plan in plans for warning in plan.warnings]
         return Rewritten(body, (*warnings, *unserved(request)), tuple(unresolved))
 
@@ -226,6 +231,7 @@ class Branch:
         """Give up what was opened for the offer that is gone."""
         self.release(decision.released)
         if self.negotiation.deadline() is None:
+            self._pauses = None
             for section in self.sections.values():
                 section.abandon()
 
@@ -235,6 +241,12 @@ class Branch:
             section = self.sections.pop(index, None)
             if section is not None:
                 self._retire(section, "deleted", 0.0)
+
+    def _pause(self, paused: bool | None) -> None:
+        self._pauses = None
+        if paused is not None:
+            for section in self.sections.values():
+                section.pause(paused)
 
     def _offer_edits(
         self, decision: Offered, request: Offer, attempt: Attempt, room: int
@@ -356,5 +368,10 @@ def terms(request: SdpRequest) -> str:
     return (
         f"{request.policy} {request.setup} {request.from_interface} {request.to_interface} "
         f"{request.media_address} {request.address_family} {sorted(request.replace)} "
-        f"{'loop-protect' in request.flags}"
+        f"{'loop-protect' in request.flags} {request.drop_traffic}"
     )
+
+
+def pauses(request: SdpRequest, before: bool | None) -> bool | None:
+    """What ``drop-traffic`` asks for: a stream cannot lose bytes, they wait with their sender."""
+    return before if request.drop_traffic is None else request.drop_traffic == "start"

@@ -22,6 +22,9 @@ class Closed:
     def dial(self, side: str, addresses: object) -> None:
         """Nobody is there to hear it."""
 
+    def pause(self, paused: bool) -> None:
+        """Nothing moves in it."""
+
     def close(self, reason: str, linger_seconds: float) -> None:
         """It has ended already."""
 

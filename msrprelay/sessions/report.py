@@ -68,6 +68,7 @@ def _detail(
         "branch": (names[0] if names else None) or "",
         "policy": section.policy,
         "state": report["state"],
+        "paused": section.paused,
         "reason": report["reason"],
         "sentence": report["sentence"],
         "legs": report["legs"],

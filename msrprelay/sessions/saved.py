@@ -60,6 +60,7 @@ class SavedSection(Struct, frozen=True, array_like=True):
     answers: tuple[SavedAnswer, SavedAnswer] | None
     unresolved: list[tuple[Side, str, int]]
     report: dict[str, Any] | None
+    paused: bool = False
 
 
 class SavedBranch(Struct, frozen=True, array_like=True):
@@ -71,6 +72,7 @@ class SavedBranch(Struct, frozen=True, array_like=True):
     sections: list[SavedSection]
     versions: dict[Side, tuple[int, bytes]]
     negotiation: msgspec.Raw
+    pauses: bool | None = None
 
 
 class SavedCall(Struct, frozen=True, array_like=True):

@@ -77,6 +77,8 @@ class Section:
         self.joined = False
         # Both legs were lost, and the engine listens for peers that come again by themselves.
         self.waiting = False
+        # Neither peer is read, by order of the SIP side.
+        self.paused = False
         # Why the engine ended the session, once it has.
         self.reason: str | None = None
         # What went through sessions before the one in force.
@@ -169,6 +171,8 @@ class Section:
             self.policy, legs, tos=self._tos, idle_seconds=self._idle_seconds
         )
         self._alive.add(session.id)
+        if self.paused:
+            session.pause(True)
         return session
 
     def edit(self, recipient: Side, setup: Setup, mark: str) -> SectionEdit:
@@ -240,8 +244,16 @@ class Section:
         self._answers, self._names = (plan.a, plan.b), plan.unresolved
         return self._tell()
 
+    def pause(self, paused: bool) -> None:
+        """Have nothing read from either peer, or go on."""
+        self.paused = paused
+        for session in (self.session, self.former):
+            if session is not None:
+                session.pause(paused)
+
     def tell_again(self, linger_seconds: float) -> tuple[Unresolved, ...]:
         """Tell the engine what it was told last, which does nothing where it has heard it."""
+        self.pause(self.paused)
         for session in self._draining.values():
             session.close("deleted", linger_seconds)
         return self._tell()
@@ -324,6 +336,7 @@ class Section:
             answers and (saved_answer(answers[0]), saved_answer(answers[1])),
             list(self._names),
             None if self.session.id in self._alive else dict(self.session.report()),
+            self.paused,
         )
 
     @classmethod
@@ -351,7 +364,7 @@ class Section:
         section._draining = {number: session(number) for number in saved.draining}
         section._alive = set(saved.alive)
         section._unanswered, section.reason = saved.unanswered, saved.reason
-        section.waiting = saved.waiting
+        section.waiting, section.paused = saved.waiting, saved.paused
         section.earlier = Relayed(*saved.earlier)
         section._expected = {s: leg.expected for s, leg in zip(SIDES, saved.legs, strict=True)}
         section._names = tuple(saved.unresolved)

@@ -94,8 +94,6 @@ def choose_head(request: SdpRequest, edit: SectionEdit) -> HeadEdit | None:
 
 def unserved(request: SdpRequest) -> Iterator[str]:
     """What was asked for and is not done: said, because a script may count on it."""
-    if request.drop_traffic is not None:
-        yield "drop-traffic: not served"
     if request.transport_protocol == "TCP/TLS/MSRP":
         yield "transport-protocol: TCP/TLS/MSRP is not served"
 

@@ -39,8 +39,8 @@ SDP_KEYS = {
     "msrp": "`relay` (default), or `pass`: leave this message's sections alone, keep no state.",
     "msrp-idle": "Seconds a session may be silent; 0 for ever.",
     "msrp-priority": "`emergency`: taken also when the relay is near its limits.",
-    "msrp-source": "`any`; `sdp` and `sip` are answered with a warning: not served.",
-    "received-from": "`[IP4, ADDRESS]`, where the SIP message came from; for the log.",
+    "msrp-source": "Whose connections are taken: `any`, the `sdp`'s, or `sip` (received-from).",
+    "received-from": "`[IP4, ADDRESS]`, where the SIP message came from.",
     "transport-protocol": "`TCP/MSRP`; values for audio are ignored, TLS gives a warning.",
     "TOS": "DSCP and ECN octet of the call's connections, 0-255; -1 keeps, more is the default.",
     "tos": "The same.",
@@ -48,7 +48,7 @@ SDP_KEYS = {
     "from-label": "The same.",
     "set-label": "The same, and it wins.",
     "metadata": "Any text, shown by `query` and events.",
-    "drop-traffic": "`start`, `stop`: answered with a warning, a stream cannot lose bytes.",
+    "drop-traffic": "`start`: from the answer on neither peer is read; `stop`: both are.",
     "flags": "A list of words; see below.",
 }
 # Of the other commands.

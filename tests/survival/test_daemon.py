@@ -10,12 +10,15 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ..conformance.call import Call
 from ..conformance.cases.a_framer import goes_on
 from ..conformance.relay import NgRelay
 from ..peers.daemon import HOST, free_port, free_range
+from ..peers.msrp import message
 from ..peers.ng import Ng
 from .daemon import KeptDaemon, is_running, send_until
 from .kept import PATIENCE_SECONDS, end, halt
@@ -87,6 +90,30 @@ def test_bytes_pass_when_the_relay_process_has_died(daemon: KeptDaemon) -> None:
         goes_on(a, b)
         end(daemon.relay)
         goes_on(a, b)
+
+
+def test_a_call_whose_traffic_is_dropped_waits_through_the_death(daemon: KeptDaemon) -> None:
+    with NgRelay(daemon.ng_address).call("aware") as call:
+        a, b = call.join()
+        call.reoffer(**{"drop-traffic": "start"})
+        call.answer()
+        while "paused" not in (event["what"] for event in session(call)["events"]):
+            pass
+        before = session(call)["legs"][0]["bytes-in"]
+        a.send(waits := message(b"wait for it"))
+        end(daemon.relay)
+        assert session(call)["legs"][0]["bytes-in"] == before
+        call.reoffer(**{"drop-traffic": "stop"})
+        call.answer()
+        b.expect(waits)
+        goes_on(a, b)
+
+
+def session(call: Call) -> dict[str, Any]:
+    """What the relay says of its only session."""
+    found: list[dict[str, Any]] = call.query()["msrp"]["sessions"]
+    (only,) = found
+    return only
 
 
 def test_the_relay_process_replaces_its_keeper(daemon: KeptDaemon) -> None:

@@ -80,6 +80,7 @@ class FakeSession:
         self.answers: list[tuple[LegAnswer, LegAnswer]] = []
         self.dialled: list[tuple[str, list[tuple[str, int]] | None]] = []
         self.closing: tuple[str, float] | None = None
+        self.paused = False
         self.state = "offered"
         self.reason = ""
         self._plane = plane
@@ -94,6 +95,9 @@ class FakeSession:
 
     def dial(self, side: str, addresses: list[tuple[str, int]] | None) -> None:
         self.dialled.append((side, addresses))
+
+    def pause(self, paused: bool) -> None:
+        self.paused = paused
 
     def close(self, reason: str, linger_seconds: float) -> None:
         if self.closing is None:

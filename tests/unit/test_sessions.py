@@ -731,15 +731,9 @@ def test_a_message_that_this_relay_has_rewritten_passes_untouched() -> None:
     assert send(lab, listing()) == {"calls": ["call-1", "c3"]}
 
 
-@pytest.mark.parametrize(
-    ("said", "warned"),
-    [
-        pytest.param({"drop_traffic": "start"}, "drop-traffic", id="drop-traffic"),
-        pytest.param({"transport_protocol": "TCP/TLS/MSRP"}, "transport-protocol", id="tls"),
-    ],
-)
-def test_what_is_not_served_is_said(said: dict[str, Any], warned: str) -> None:
-    assert warned in str(send(Lab(), offer(**said))["warning"])
+def test_what_is_not_served_is_said() -> None:
+    refused = send(Lab(), offer(transport_protocol="TCP/TLS/MSRP"))
+    assert "transport-protocol" in str(refused["warning"])
 
 
 # Where connections may come from.

@@ -36,6 +36,11 @@ impl Session {
         Ok(())
     }
 
+    /// Read nothing from either peer, or go on; what they send waits with them.
+    fn pause(&self, paused: bool) {
+        self.0.pause(paused);
+    }
+
     /// End the session after at most `linger_seconds` for bytes in flight.
     fn close(&self, reason: &str, linger_seconds: f64) -> PyResult<()> {
         // Only the control plane's own reasons come this way; none of them names a side.

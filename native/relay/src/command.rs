@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Answer(u64, Box<Answered>),
     /// A name has been resolved, or not.
     SetTarget(u64, Side, Target),
+    /// Read nothing from either peer, or go on.
+    Pause(u64, bool),
     /// End it.
     Close(u64, CloseReason, Duration),
     /// A session that a dead process has left.

@@ -224,6 +224,11 @@ impl Direction {
         (willing && aware.is_inside()).then_some(self.lane.moved)
     }
 
+    /// What has not moved before `now` has not been late.
+    pub(crate) fn begin_to_wait(&mut self, now: Moment) {
+        self.lane.moved = now;
+    }
+
     pub(crate) fn moved(&self) -> Moment {
         self.lane.moved
     }

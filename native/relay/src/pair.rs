@@ -63,6 +63,8 @@ pub(crate) struct Pair {
     meter: Option<Box<Meter>>,
     /// The earliest timer entry that is certain to come up.
     armed: Option<Moment>,
+    /// Nothing is relayed until the control plane says so.
+    paused: bool,
     /// Connections are being ended, nothing is relayed.
     parting: bool,
     over: bool,
@@ -121,6 +123,7 @@ impl Pair {
             changed: false,
             meter: Meter::new(&thread.config, thread.now),
             armed: None,
+            paused: false,
             parting: false,
             over: false,
         }
@@ -155,6 +158,21 @@ impl Pair {
             self.accept(side, thread);
         }
         self.go_on(thread);
+    }
+
+    /// Reads nothing from either peer, or goes on. The time in between stands still for the session.
+    pub(crate) fn pause(&mut self, paused: bool, thread: &mut Thread) {
+        if paused == self.paused {
+            return;
+        }
+        (self.paused, self.changed) = (paused, true);
+        let what = if paused { RingWhat::Paused } else { RingWhat::Unpaused };
+        self.board.event(thread.now, None, what, 0);
+        if !paused {
+            let flows = self.flows.iter_mut().flat_map(|flows| flows.iter_mut());
+            flows.for_each(|flow| flow.begin_to_wait(thread.now));
+            self.go_on(thread);
+        }
     }
 
     pub(crate) fn close(&mut self, reason: CloseReason, linger: Duration, thread: &mut Thread) {
@@ -202,7 +220,7 @@ impl Pair {
         if self.parting {
             return self.part_on(thread);
         }
-        if self.pauses(thread.now).is_some() {
+        if self.paused || self.pauses(thread.now).is_some() {
             return;
         }
         if let (Some(vacant), true) = (self.vacant(), self.flows.is_some()) {
@@ -284,14 +302,15 @@ impl Pair {
     /// When the chunk of this side has stood still too long, unless it goes on: only while the
     /// relay would read on.
     fn stalls(&self, side: Side, thread: &Thread) -> Option<Moment> {
-        let flows = self.flows.as_ref().filter(|_| !self.parting && self.vacant().is_none())?;
+        let is_read = !self.paused && !self.parting && self.vacant().is_none();
+        let flows = self.flows.as_ref().filter(|_| is_read)?;
         let since = flows[side.index()].stalled_since()?;
         let since = self.meter.as_ref().map_or(since, |meter| since.max(meter.resumed()));
         Some(since + thread.config.stall)
     }
 
     fn idle_until(&self) -> Option<Moment> {
-        let flows = self.flows.as_ref().filter(|_| !self.parting)?;
+        let flows = self.flows.as_ref().filter(|_| !self.paused && !self.parting)?;
         let moved = flows.iter().map(Direction::moved).max()?;
         Some(moved + self.idle?)
     }

@@ -265,6 +265,11 @@ impl Session {
         self.commands.push(Command::SetTarget(self.id, side, target));
     }
 
+    /// Reads nothing from either peer, or goes on. What they send waits with them: TCP tells them.
+    pub fn pause(&self, paused: bool) {
+        self.commands.push(Command::Pause(self.id, paused));
+    }
+
     /// Ends the session: no new connections; joined legs go on for `linger`, then both are ended
     /// politely.
     pub fn close(&self, reason: CloseReason, linger: Duration) {

@@ -71,6 +71,8 @@ ring_what! {
     OwnBind = "own-bind",
     /// The peer answered it; `n` = status.
     OwnBindAnswer = "own-bind-answer",
+    /// Nothing is read from either peer, as the control plane wants it.
+    Paused = "paused",
     /// A connection was refused; `n` = its port.
     Refused = "refused",
     /// A REPORT.
@@ -87,6 +89,8 @@ ring_what! {
     Resumed = "resumed",
     /// A SEND.
     Send = "send",
+    /// Both peers are read again.
+    Unpaused = "unpaused",
 }
 
 /// Events kept for good, then events that go round: 48 of 16 bytes.

@@ -144,6 +144,9 @@ impl Worker {
                 Command::SetTarget(id, side, target) => {
                     self.with_id(id, |pair, thread| pair.set_target(side, target, thread));
                 }
+                Command::Pause(id, paused) => {
+                    self.with_id(id, |pair, thread| pair.pause(paused, thread));
+                }
                 Command::Close(id, reason, linger) => {
                     self.with_id(id, |pair, thread| pair.close(reason, linger, thread));
                 }

@@ -5,9 +5,9 @@ mod support;
 use std::io::Write;
 use std::time::Duration;
 
-use msrp_relay::{CloseReason, Config, LegReason, NoticeKind, Policy, Side};
+use msrp_relay::{CloseReason, Config, LegReason, Policy, Side};
 use support::traffic::read_exactly;
-use support::{Call, Engine, Peer, config};
+use support::{Call, Engine, config};
 
 #[test]
 fn bytes_and_chunks_are_counted_per_leg() {
@@ -138,16 +138,9 @@ fn a_stalled_chunk_ends_the_session() {
 #[test]
 fn an_idle_session_ends_where_that_is_asked_for() {
     let mut engine = Engine::new(config());
-    let call = engine.open_idle(Policy::Aware, Some(Duration::from_millis(50)));
-    let none = msrp_relay::Target::None;
-    call.answer(msrp_relay::Role::Accept, msrp_relay::Role::Accept, none.clone(), none);
-    let (mut a, mut b) = (Peer::dial(call.local[0]), Peer::dial(call.local[1]));
-    a.send(&call.bind(Side::A, "bindaaaa"));
-    b.send(&call.bind(Side::B, "bindbbbb"));
-    engine.until(&call, NoticeKind::Joined);
-    a.frame();
+    let idle = Some(Duration::from_millis(50));
+    let (call, mut a, mut b) = engine.joined_idle(Policy::Aware, idle);
     a.expect_fin();
-    b.frame();
     b.expect_fin();
     drop((a, b));
     assert_eq!(engine.closed(&call), CloseReason::Idle);

@@ -128,7 +128,16 @@ mod tests {
         let life = Session::new(Policy::Aware, Timers::default());
         let opened = Moment::default();
         let ends = [end(), end()];
-        State { policy: Policy::Aware, tos: None, idle: None, opened, life, joined: false, ends }
+        State {
+            policy: Policy::Aware,
+            tos: None,
+            idle: None,
+            opened,
+            life,
+            joined: false,
+            paused: false,
+            ends,
+        }
     }
 
     /// What a process leaves that dies with the first of two sessions in hand.

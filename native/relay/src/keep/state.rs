@@ -20,6 +20,7 @@ pub(crate) struct State<L> {
     pub(crate) life: L,
     /// Bytes move both ways.
     pub(crate) joined: bool,
+    pub(crate) paused: bool,
     pub(crate) ends: [EndState; 2],
 }
 

@@ -98,6 +98,7 @@ impl Pair {
             changed: true,
             meter: Meter::new(&thread.config, thread.now),
             armed: None,
+            paused: state.paused,
             over: false,
         }
     }

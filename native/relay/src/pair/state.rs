@@ -38,6 +38,7 @@ impl Pair {
             opened: self.board.opened,
             life: &self.life,
             joined: self.flows.is_some(),
+            paused: self.paused,
             ends: Side::BOTH.map(|side| self.end_state(side)),
         }
     }
@@ -116,6 +117,7 @@ impl Opening {
             opened: self.board.opened,
             life: &life,
             joined: false,
+            paused: false,
             ends: Side::BOTH.map(end),
         };
         let mut record = Record::new(&keep.arena).ok()?;

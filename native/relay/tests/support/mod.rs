@@ -143,7 +143,12 @@ impl Engine {
 
     /// Both peers dial in and are joined, with their bind SENDs delivered.
     pub fn joined(&mut self, policy: Policy) -> (Call, Peer, Peer) {
-        let call = self.open(policy);
+        self.joined_idle(policy, None)
+    }
+
+    /// The same, of a session that may not be idle for longer.
+    pub fn joined_idle(&mut self, policy: Policy, idle: Option<Duration>) -> (Call, Peer, Peer) {
+        let call = self.open_idle(policy, idle);
         call.answer(Role::Accept, Role::Accept, Target::None, Target::None);
         let (mut a, mut b) = (Peer::dial(call.local[0]), Peer::dial(call.local[1]));
         a.send(&call.bind(Side::A, "bindaaaa"));

@@ -1,0 +1,77 @@
+//! Sessions of which nothing is read for a while.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use msrp_relay::{CloseReason, Config, Policy, RingWhat, Side};
+use support::{Call, Engine, config};
+
+const SHORT: Duration = Duration::from_millis(50);
+
+/// Has it done, and waits until it is: nothing else tells of it.
+fn pause(call: &Call, paused: bool) {
+    let wanted = if paused { RingWhat::Paused } else { RingWhat::Unpaused };
+    let times = || call.session.events().iter().filter(|event| event.what == wanted).count();
+    let before = times();
+    call.session.pause(paused);
+    let begun = Instant::now();
+    while times() == before {
+        assert!(begun.elapsed() < support::PATIENCE, "not {}", wanted.as_str());
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn what_is_sent_in_a_pause_arrives_after_it_and_nobody_is_called_idle() {
+    for policy in [Policy::Aware, Policy::Cema, Policy::Sessmatch] {
+        let mut engine = Engine::new(config());
+        let (call, mut a, mut b) = engine.joined_idle(policy, Some(SHORT * 4));
+        pause(&call, true);
+        let before = call.session.report().legs.map(|leg| leg.bytes_in);
+        let [hello, answer] =
+            [Side::A, Side::B].map(|side| call.message(side, "tidpause", b"hello"));
+        a.send(&hello);
+        b.send(&answer);
+        assert_eq!(engine.quiet_for(SHORT * 8), None);
+        assert_eq!(call.session.report().legs.map(|leg| leg.bytes_in), before);
+        pause(&call, false);
+        b.expect(&call.arrives(Side::A, policy, &hello));
+        a.expect(&call.arrives(Side::B, policy, &answer));
+        a.expect_fin();
+        b.expect_fin();
+        drop((a, b));
+        assert_eq!(engine.closed(&call), CloseReason::Idle);
+    }
+}
+
+#[test]
+fn a_chunk_is_late_only_while_it_is_read() {
+    let mut engine = Engine::new(Config { stall: SHORT, ..config() });
+    let (call, mut a, mut b) = engine.joined(Policy::Aware);
+    let frame = call.message(Side::A, "tidpause", b"hello");
+    let (begin, _) = frame.split_at(frame.len() - 20);
+    pause(&call, true);
+    a.send(begin);
+    assert_eq!(engine.quiet_for(SHORT * 4), None);
+    pause(&call, false);
+    assert_eq!(engine.closed(&call), CloseReason::ChunkStalled(Side::A));
+    b.expect_reset();
+}
+
+#[test]
+fn a_paused_session_ends_when_it_is_told_to_or_a_peer_is_lost() {
+    let mut engine = Engine::new(config());
+    let (call, mut a, mut b) = engine.joined(Policy::Cema);
+    pause(&call, true);
+    call.session.close(CloseReason::Deleted, Duration::ZERO);
+    a.expect_fin();
+    b.expect_fin();
+    drop((a, b));
+    assert_eq!(engine.closed(&call), CloseReason::Deleted);
+    let (call, a, mut b) = engine.joined(Policy::Cema);
+    pause(&call, true);
+    a.reset();
+    b.expect_reset();
+    assert_eq!(engine.closed(&call), CloseReason::PeerReset(Side::A));
+}
