@@ -1,6 +1,7 @@
 //! A header block in the reading, line by line.
 
 use memchr::memchr;
+use wide::u8x16;
 
 use crate::chars::is_control;
 use crate::end_line::{self, HYPHENS};
@@ -49,43 +50,40 @@ impl Block {
         if error == FrameError::HeadersTooLarge { 0 } else { self.line }
     }
 
-    /// Reads the lines that are complete; None means "read more". Octets seen in an earlier call
-    /// are not searched again.
-    pub(crate) fn read(
+    /// Reads the lines that are complete into `head`; None means "read more". Octets seen in an
+    /// earlier call are not searched again.
+    pub(crate) fn read<'a>(
         &mut self,
         buf: &[u8],
         limits: &Limits,
-        usual: Usual<'_>,
-    ) -> Result<Option<(Head, Ending)>, FrameError> {
-        // Most blocks are complete at once: what is known of this one stays on the stack.
-        let mut head = match self.head.take() {
-            Some(head) => *head,
-            None => match self.begin(buf, limits)? {
-                Some(mut head) => {
-                    self.pass_usual(&mut head, buf, limits, usual);
-                    head
-                }
-                None => return Ok(None),
-            },
-        };
+        usual: impl FnOnce() -> Usual<'a>,
+        head: &mut Head,
+    ) -> Result<Option<Ending>, FrameError> {
+        match self.head.take() {
+            Some(begun) => *head = *begun,
+            None if self.begin(buf, limits, head)? => self.pass_usual(head, buf, limits, usual()),
+            None => return Ok(None),
+        }
         while let Some(line) = self.next_line(buf, limits)? {
-            if let Some(ending) = self.take(&line, &mut head, buf, limits)? {
-                return Ok(Some((head, ending)));
+            if let Some(ending) = self.take(&line, head, buf, limits)? {
+                return Ok(Some(ending));
             }
         }
-        self.head = Some(Box::new(head));
+        // Most blocks are complete at once: only what waits for more is put down.
+        self.head = Some(Box::new(*head));
         Ok(None)
     }
 
-    /// The start line, once it is complete.
-    fn begin(&mut self, buf: &[u8], limits: &Limits) -> Result<Option<Head>, FrameError> {
+    /// The start line; false while it is not complete.
+    fn begin(&mut self, buf: &[u8], limits: &Limits, head: &mut Head) -> Result<bool, FrameError> {
         if !start_line::may_start(buf) {
             return Err(FrameError::Magic);
         }
-        let Some(line) = self.next_line(buf, limits)? else { return Ok(None) };
-        let (tid, kind) = start_line::parse(&buf[..line.end])?;
+        let Some(line) = self.next_line(buf, limits)? else { return Ok(false) };
+        let (tid, kind) = start_line::parse(buf, line.end)?;
         self.pass(&line);
-        Ok(Some(Head::begin(tid, kind, self.line)))
+        *head = Head::begin(tid, kind, self.line);
+        Ok(true)
     }
 
     /// Passes both path lines where they come first and hold these paths. What is compared is known
@@ -97,7 +95,7 @@ impl Block {
         let Some(from) = usual_line(buf, end, b"From-Path: ", usual.from) else { return };
         let end = from.line.end as usize;
         if end - self.line <= limits.line && end <= limits.head && limits.headers >= 2 {
-            (head.to_path, head.from_path) = (Some(to), Some(from));
+            (head.to_path, head.from_path, head.is_usual) = (Some(to), Some(from), true);
             (self.count, self.line, self.looked) = (2, end, end);
         }
     }
@@ -225,38 +223,26 @@ fn text(bytes: &[u8]) -> Text {
     }
 }
 
-/// Sixteen octets at a time. May stop at another character behind an octet 0xFF, which is in no
-/// UTF-8.
+/// Sixteen octets at a time.
 #[inline]
 fn first_control(bytes: &[u8]) -> Option<usize> {
-    let (sixteens, rest) = bytes.as_chunks::<16>();
+    let (sixteens, rest) = bytes.as_chunks();
     for (n, sixteen) in sixteens.iter().enumerate() {
-        let ([first, second], []) = sixteen.as_chunks() else { break };
-        let (first, second) = (controls(*first), controls(*second));
-        if first | second != 0 {
-            let at = if first == 0 { 8 + place(second) } else { place(first) };
-            return Some(16 * n + at);
+        let found = controls(*sixteen);
+        if found != 0 {
+            return Some(16 * n + found.trailing_zeros() as usize);
         }
     }
     let at = rest.iter().position(|&b| is_control(b) || b == b'\t')?;
     Some(16 * sixteens.len() + at)
 }
 
-/// The high bit of each octet below a blank, and of DEL. What is borrowed or carried reaches octets
-/// behind such a one only.
+/// Bit n: octet n is below a blank, or DEL.
 #[inline]
-fn controls(eight: [u8; 8]) -> u64 {
-    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
-    const BLANKS: u64 = u64::from_ne_bytes([b' '; 8]);
-    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
-    let word = u64::from_le_bytes(eight);
-    (word.wrapping_sub(BLANKS) | word.wrapping_add(ONES)) & !word & HIGH
-}
-
-/// Which octet the lowest bit is of.
-#[inline]
-fn place(bits: u64) -> usize {
-    bits.trailing_zeros() as usize / 8
+fn controls(octets: [u8; 16]) -> i32 {
+    let octets = u8x16::new(octets);
+    let below = octets.min(u8x16::splat(b' ' - 1)).cmp_eq(octets);
+    (below | octets.cmp_eq(u8x16::splat(0x7F))).move_mask()
 }
 
 #[cfg(test)]

@@ -139,14 +139,15 @@ impl Framer {
     /// octets from the front before the next call, and none otherwise. An error is final: every
     /// later call repeats it.
     pub fn next(&mut self, buf: &[u8]) -> Result<Option<Event>, FrameError> {
-        self.next_of(buf, Usual::default())
+        self.next_of(buf, Usual::default)
     }
 
     /// The same, faster where chunks have the usual paths.
-    pub(crate) fn next_of(
+    #[inline]
+    pub(crate) fn next_of<'a>(
         &mut self,
         buf: &[u8],
-        usual: Usual<'_>,
+        usual: impl FnOnce() -> Usual<'a>,
     ) -> Result<Option<Event>, FrameError> {
         match &mut self.state {
             State::Block(_) => self.block(buf, usual),
@@ -203,7 +204,11 @@ impl Framer {
         }
     }
 
-    fn block(&mut self, buf: &[u8], usual: Usual<'_>) -> Result<Option<Event>, FrameError> {
+    fn block<'a>(
+        &mut self,
+        buf: &[u8],
+        usual: impl FnOnce() -> Usual<'a>,
+    ) -> Result<Option<Event>, FrameError> {
         let State::Block(block) = &mut self.state else { return Ok(None) };
         if block.is_untouched() && matches!(buf.first(), None | Some(b'\r')) {
             match gap(buf) {
@@ -212,9 +217,10 @@ impl Framer {
                 octets => return Ok(Some(Event::Gap(octets))),
             }
         }
-        match block.read(buf, &self.bounds.limits(), usual) {
+        let mut head = Head::none();
+        match block.read(buf, &self.bounds.limits(), usual, &mut head) {
             Ok(None) => Ok(None),
-            Ok(Some((head, ending))) => {
+            Ok(Some(ending)) => {
                 self.state = match ending {
                     Ending::BlankLine => {
                         self.end_line.set(head.tid.of(buf));

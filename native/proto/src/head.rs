@@ -121,11 +121,18 @@ pub struct Head {
     /// Whether a blank line ends the block, so that a body, maybe empty, follows. (A bodiless
     /// chunk written with a blank line is told from an empty body by its end-line only.)
     pub has_body: bool,
+    /// Both path lines stand where and as they do in nearly every chunk of the direction.
+    pub(crate) is_usual: bool,
     pub(crate) start_line_len: usize,
     pub(crate) byte_range: Option<Span>,
 }
 
 impl Head {
+    /// None at all.
+    pub(crate) fn none() -> Self {
+        Self::begin(Span::default(), Kind::Response { status: 0, comment: None }, 0)
+    }
+
     /// A head of which only the start line, `start_line_len` octets with its CRLF, is known.
     pub(crate) fn begin(tid: Span, kind: Kind, start_line_len: usize) -> Self {
         Self {
@@ -140,6 +147,7 @@ impl Head {
             message_id: false,
             content_type: false,
             has_body: false,
+            is_usual: false,
             start_line_len,
             byte_range: None,
         }

@@ -33,26 +33,26 @@ pub(crate) fn note(
             (named(&text[..colon]), colon)
         }
     };
-    let value = span_of(block, start + colon + 1, line.end);
-    let path = PathLine { line: Span::new(start, line.end + 2), value };
+    let value = || span_of(block, start + colon + 1, line.end);
+    let path = || PathLine { line: Span::new(start, line.end + 2), value: value() };
     match name {
         Name::ToPath => {
             head.duplicate |= head.to_path.is_some();
-            head.to_path.get_or_insert(path);
+            head.to_path.get_or_insert_with(path);
         }
         Name::FromPath => {
             head.duplicate |= head.from_path.is_some();
-            head.from_path.get_or_insert(path);
+            head.from_path.get_or_insert_with(path);
         }
         Name::MessageId => {
             head.duplicate |= head.message_id;
             head.message_id = true;
         }
         Name::ByteRange => {
-            head.byte_range.get_or_insert(value);
+            head.byte_range.get_or_insert_with(value);
         }
         Name::ContentType => head.content_type = true,
-        Name::FailureReport => head.failure_report = failure_report(value.of(block)),
+        Name::FailureReport => head.failure_report = failure_report(value().of(block)),
         Name::Other => {}
     }
     Ok(())

@@ -4,6 +4,8 @@
 //! it likes. So many octets are tested at a time, each at both ends of the end-line that it might
 //! begin: what passes can not be dense.
 
+use wide::u8x16;
+
 use crate::end_line::OPENING;
 
 /// Iterates over the places where all that every end-line of this length has in common stands, and
@@ -97,17 +99,22 @@ fn openings(front: &Front, back: &Back) -> u64 {
 }
 
 fn worth_a_look(front: &Front, back: &Back) -> u64 {
-    let mut lanes = [0; BLOCK];
-    for n in 0..BLOCK {
-        let begins = (front[n] == b'\r') & (front[n + 1] == b'\n') & (front[n + REACH] == b'-');
-        let flag = (back[n] == b'$') | (back[n] == b'+') | (back[n] == b'#');
-        lanes[n] = u8::from(begins & flag & (back[n + 1] == b'\r') & (back[n + 2] == b'\n'));
+    let mut found = 0;
+    for n in (0..BLOCK).step_by(16).rev() {
+        let flag = holds(back, n, b'$') | holds(back, n, b'+') | holds(back, n, b'#');
+        let begins = holds(front, n, b'\r') & holds(front, n + 1, b'\n');
+        let ends = flag & holds(back, n + 1, b'\r') & holds(back, n + 2, b'\n');
+        let places = begins & holds(front, n + REACH, b'-') & ends;
+        found = found << 16 | u64::from(places.move_mask() as u16);
     }
-    let (eights, _) = lanes.as_chunks();
-    // The multiplication gathers the lowest bits of eight octets in the highest octet.
-    let bits =
-        |eight: &[u8; 8]| u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-    eights.iter().rev().fold(0, |found, eight| found << 8 | bits(eight))
+    found
+}
+
+/// Which of the sixteen octets from `at` on are this one.
+#[inline(always)]
+fn holds(octets: &[u8], at: usize, octet: u8) -> u8x16 {
+    let sixteen = octets.get(at..).and_then(|rest| rest.first_chunk()).copied();
+    u8x16::new(sixteen.unwrap_or_default()).cmp_eq(u8x16::splat(octet))
 }
 
 #[cfg(test)]

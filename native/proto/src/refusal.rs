@@ -77,7 +77,8 @@ pub(crate) fn judge(
     let (Some(to), Some(from)) = (head.to_path, head.from_path) else {
         return Err(Refusal::MissingPath);
     };
-    if !names(to.value.of(block), key) {
+    // The usual one is ours.
+    if !head.is_usual && !names(to.value.of(block), key) {
         return Err(Refusal::WrongToPath);
     }
     Ok((to, from))

@@ -21,11 +21,12 @@ pub struct PathPair {
 /// One leg's paths as whole header lines.
 #[derive(Debug)]
 struct LegLines {
-    /// `From-Path` with the URI its peer was given as the other's.
-    own: Box<[u8]>,
-    /// `To-Path` with the path its peer put into its SDP.
-    path: Box<[u8]>,
-    /// `To-Path` with the first URI of it only; None where there is only one.
+    /// As most chunks for its peer have them: `To-Path` with the path that peer put into its SDP,
+    /// `From-Path` with the URI it was given as the other's.
+    both: Box<[u8]>,
+    /// Where the latter begins.
+    middle: usize,
+    /// `To-Path` with the first URI of the path only; None where there is only one.
     first: Option<Box<[u8]>>,
 }
 
@@ -34,8 +35,21 @@ const TO: &[u8] = b"To-Path: ";
 
 impl LegLines {
     fn new<P: AsRef<[u8]>>(own: &[u8], path: &[P]) -> Self {
-        let first = (path.len() > 1).then(|| line(TO, path[0].as_ref()));
-        Self { own: line(FROM, own), path: line(TO, &join(path)), first }
+        let first = (path.len() > 1).then(|| line(TO, path[0].as_ref()).into());
+        let mut both = line(TO, &join(path));
+        let middle = both.len();
+        both.extend_from_slice(&line(FROM, own));
+        Self { both: both.into(), middle, first }
+    }
+
+    /// The `To-Path` line of the whole path.
+    fn path(&self) -> &[u8] {
+        &self.both[..self.middle]
+    }
+
+    /// The `From-Path` line.
+    fn own(&self) -> &[u8] {
+        &self.both[self.middle..]
     }
 }
 
@@ -57,18 +71,25 @@ impl PathPair {
 
     /// The URI the sender was given.
     fn own(&self) -> &[u8] {
-        value(FROM, &self.legs[self.sender].own)
+        value(FROM, self.legs[self.sender].own())
     }
 
     /// What nearly all the sender's chunks have.
     fn usual(&self) -> Usual<'_> {
         let sender = &self.legs[self.sender];
-        Usual { to: &sender.own[FROM.len()..], from: &sender.path[TO.len()..] }
+        Usual { to: &sender.own()[FROM.len()..], from: &sender.path()[TO.len()..] }
+    }
+
+    /// What both lines become where they stand together, if that is all of the path.
+    fn both_lines(&self, kind: Kind) -> Option<&[u8]> {
+        let receiver = &self.legs[1 - self.sender];
+        let is_short = matches!(kind, Kind::Response { .. }) && receiver.first.is_some();
+        (!is_short).then_some(&receiver.both)
     }
 
     /// What `From-Path` becomes.
     fn sender_line(&self) -> &[u8] {
-        &self.legs[1 - self.sender].own
+        self.legs[1 - self.sender].own()
     }
 
     /// A response goes to the next hop only: such is the answer to SEND (RFC 4975 §7.2), and which
@@ -77,13 +98,13 @@ impl PathPair {
         let receiver = &self.legs[1 - self.sender];
         match (kind, &receiver.first) {
             (Kind::Response { .. }, Some(first)) => first,
-            _ => &receiver.path,
+            _ => receiver.path(),
         }
     }
 
     /// Whether `From-Path` is the path the sender put into its SDP.
     fn is_senders(&self, from_path: &[u8]) -> bool {
-        let sender = value(TO, &self.legs[self.sender].path);
+        let sender = value(TO, self.legs[self.sender].path());
         if from_path == sender {
             return true;
         }
@@ -243,7 +264,7 @@ impl Rewriter {
         reply: &mut Vec<u8>,
     ) -> Result<usize, FrameError> {
         let mut at = 0;
-        while let Some(event) = self.framer.next_of(&kept.input[at..], self.paths.usual())? {
+        while let Some(event) = self.next_event(&kept.input[at..])? {
             let range = at..at + event.len();
             at = range.end;
             match event {
@@ -265,6 +286,12 @@ impl Rewriter {
             }
         }
         Ok(at)
+    }
+
+    #[inline]
+    fn next_event(&mut self, rest: &[u8]) -> Result<Option<Event>, FrameError> {
+        let paths = &self.paths;
+        self.framer.next_of(rest, || paths.usual())
     }
 
     /// Whether the stream may end here without cutting a chunk.
@@ -330,7 +357,9 @@ impl Rewriter {
         let judged = judge(head, block, &Key::Uri(self.paths.own()));
         self.chunk = match judged {
             Ok((to, from)) => {
-                self.note_sender(head.kind, from.value.of(block));
+                if !head.is_usual {
+                    self.note_sender(head.kind, from.value.of(block));
+                }
                 self.replace_paths(head.kind, (to, from), range, kept, out);
                 self.ahead = if self.trusting { claimed(head, block) } else { 0 };
                 Chunk::Forwarded
@@ -357,6 +386,14 @@ impl Rewriter {
         kept: &mut Kept<'_>,
         out: &mut Pieces,
     ) {
+        if to.line.end == from.line.start
+            && let Some(both) = self.paths.both_lines(kind)
+        {
+            kept.keep(range.start..range.start + to.line.start as usize, out);
+            kept.end(out);
+            out.make(both);
+            return kept.keep(range.start + from.line.end as usize..range.end, out);
+        }
         let to = (to.line, self.paths.to_line(kind));
         let from = (from.line, self.paths.sender_line());
         let to_first = to.0.start < from.0.start;
@@ -387,6 +424,6 @@ fn value<'a>(name: &[u8], line: &'a [u8]) -> &'a [u8] {
     &line[name.len()..line.len() - 2]
 }
 
-fn line(name: &[u8], value: &[u8]) -> Box<[u8]> {
-    [name, value, b"\r\n"].concat().into()
+fn line(name: &[u8], value: &[u8]) -> Vec<u8> {
+    [name, value, b"\r\n"].concat()
 }

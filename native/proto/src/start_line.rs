@@ -1,6 +1,6 @@
 //! The first line of a chunk (RFC 4975 §9).
 
-use crate::chars::{is_control, is_ident};
+use crate::chars::{are_ident, is_control, is_ident};
 use crate::end_line::MAX_TID;
 use crate::{FrameError, Kind, Method, Span};
 
@@ -12,12 +12,11 @@ pub(crate) fn may_start(buf: &[u8]) -> bool {
     buf[..known] == MAGIC[..known]
 }
 
-/// What the line says; it starts with [`MAGIC`] and has lost its CRLF.
-pub(crate) fn parse(line: &[u8]) -> Result<(Span, Kind), FrameError> {
-    let start = MAGIC.len();
-    let text = line.get(start..).unwrap_or_default();
-    let end = ident_len(text);
-    if end == 0 || end > MAX_TID || text.get(end).is_some_and(|&b| b != b' ') {
+/// What the line says that starts with [`MAGIC`] and whose CRLF stands at `end`.
+pub(crate) fn parse(buf: &[u8], end: usize) -> Result<(Span, Kind), FrameError> {
+    let (line, start) = (&buf[..end], MAGIC.len());
+    let end = ident_len(buf.get(start..).unwrap_or_default());
+    if end == 0 || end > MAX_TID || line.get(start + end).is_some_and(|&b| b != b' ') {
         // Ids below the 4 characters of RFC 4975 §9, and above its 32, are seen and harmless.
         return Err(FrameError::TransactionId);
     }
@@ -26,13 +25,17 @@ pub(crate) fn parse(line: &[u8]) -> Result<(Span, Kind), FrameError> {
     Ok((tid, kind))
 }
 
-/// Characters of `ident` at the front; eight at a time, for most ids are of so many or twice that.
+/// Characters of `ident` at the front; sixteen at a time.
 fn ident_len(text: &[u8]) -> usize {
-    let (eights, _) = text.as_chunks::<8>();
-    let all = |eight: &&[u8; 8]| eight.iter().fold(true, |all, &b| all & is_ident(b));
-    let whole = 8 * eights.iter().take_while(all).count();
-    let rest = &text[whole..];
-    whole + rest.iter().position(|&b| !is_ident(b)).unwrap_or(rest.len())
+    let (sixteens, rest) = text.as_chunks();
+    for (n, sixteen) in sixteens.iter().enumerate() {
+        let length = are_ident(*sixteen).trailing_ones() as usize;
+        if length < 16 {
+            return 16 * n + length;
+        }
+    }
+    let in_rest = rest.iter().position(|&b| !is_ident(b)).unwrap_or(rest.len());
+    16 * sixteens.len() + in_rest
 }
 
 fn kind(line: &[u8], start: usize) -> Option<Kind> {
