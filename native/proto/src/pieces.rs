@@ -46,10 +46,22 @@ impl Pieces {
 
     /// The runs as slices; `input` is what was pushed.
     pub fn slices<'a>(&'a self, input: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
-        self.list.iter().map(move |piece| match piece {
+        self.list.iter().map(|piece| self.slice(piece, input))
+    }
+
+    /// The run, where there is only one.
+    pub fn only<'a>(&'a self, input: &'a [u8]) -> Option<&'a [u8]> {
+        match self.list.as_slice() {
+            [piece] => Some(self.slice(piece, input)),
+            _ => None,
+        }
+    }
+
+    fn slice<'a>(&'a self, piece: &Piece, input: &'a [u8]) -> &'a [u8] {
+        match piece {
             Piece::Input(range) => &input[range.clone()],
             Piece::Made(range) => &self.made[range.clone()],
-        })
+        }
     }
 
     /// Appends a run of the input.

@@ -117,6 +117,18 @@ impl Buffer {
 
     /// One write of what is unsent; None when nothing is.
     pub(crate) fn send(&mut self, to: &mut Leg) -> Option<Sent> {
+        let sent = match self.output.only(&self.input) {
+            Some(bytes) if self.sent < bytes.len() => to.send(&[IoSlice::new(&bytes[self.sent..])]),
+            Some(_) => return None,
+            None => self.send_slices(to)?,
+        };
+        if let Sent::Bytes(n) = sent {
+            self.sent += n;
+        }
+        Some(sent)
+    }
+
+    fn send_slices(&self, to: &mut Leg) -> Option<Sent> {
         let mut slices = [IoSlice::new(&[]); SLICES];
         let mut count = 0;
         let mut skip = self.sent;
@@ -132,13 +144,6 @@ impl Buffer {
                 break;
             }
         }
-        if count == 0 {
-            return None;
-        }
-        let sent = to.send(&slices[..count]);
-        if let Sent::Bytes(n) = sent {
-            self.sent += n;
-        }
-        Some(sent)
+        (count > 0).then(|| to.send(&slices[..count]))
     }
 }

@@ -77,6 +77,18 @@ impl Direction {
         moved
     }
 
+    /// There is nothing to do in a turn: what has moved in one direction has nearly always left the
+    /// other one so.
+    pub(crate) fn is_at_rest(&self, from: &Leg, back: &Self) -> bool {
+        let has_frames = match (&self.manner, &back.manner) {
+            (Manner::Aware(aware), Manner::Aware(behind)) => {
+                aware.has_frames() || behind.has_frames()
+            }
+            _ => false,
+        };
+        !from.is_readable() && !has_frames && self.lane.is_at_rest()
+    }
+
     /// Keeps buffers and the share in the budget in step with how the direction stands.
     pub(crate) fn review(&mut self, from: &mut Leg, to: &mut Leg, thread: &mut Thread) {
         self.lane.review(from, to, thread);
@@ -94,6 +106,9 @@ impl Direction {
             self.settle(turn);
             if let Some(stop) = stop {
                 return stop;
+            }
+            if self.is_at_rest(from, back) {
+                return Moved::Waits;
             }
         }
         Moved::More

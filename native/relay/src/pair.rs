@@ -265,6 +265,9 @@ impl Pair {
         let [a, b] = &mut self.ends;
         let (from, to) = if side == Side::A { (a, b) } else { (b, a) };
         let (from, to) = (from.leg.as_mut()?, to.leg.as_mut()?);
+        if flow.is_at_rest(from, back) {
+            return Some(Moved::Waits);
+        }
         let tokens = [from.token(), to.token()];
         let record = self.record.as_deref_mut();
         Some(flow.turn(from, &mut Turn { to, board: &self.board, record, tokens, thread }, back))

@@ -203,6 +203,11 @@ impl Aware {
         !self.rewriter.between_chunks() || !self.carry.is_empty()
     }
 
+    /// Of the relay's own, for either side.
+    pub(super) fn has_frames(&self) -> bool {
+        self.frames.are_there()
+    }
+
     /// Octets of the relay's own answers that wait for this direction's receiver.
     pub(super) fn own_waiting(&self, lane: &Lane) -> usize {
         if lane.flow == Flow::Ended { 0 } else { self.frames.kinds().own.len() }

@@ -20,6 +20,10 @@ pub(super) struct Kinds {
 static NONE: Kinds = Kinds { own: Vec::new(), replies: Vec::new(), owed: Vec::new() };
 
 impl Frames {
+    pub(super) fn are_there(&self) -> bool {
+        self.0.is_some()
+    }
+
     pub(super) fn kinds(&self) -> &Kinds {
         self.0.as_deref().unwrap_or(&NONE)
     }

@@ -115,6 +115,12 @@ impl Lane {
         self.unsent.is_some() && !self.spent
     }
 
+    /// Nothing waits to be sent, said or paid.
+    pub(super) fn is_at_rest(&self) -> bool {
+        let is_settled = !self.unsettled && self.share.is_some() == self.pays();
+        self.flow == Flow::Open && self.unsent.is_none() && is_settled
+    }
+
     /// Bytes in what the receiver has not taken all of.
     pub(super) fn kept(&self) -> usize {
         self.unsent.as_ref().filter(|_| !self.spent).map_or(0, Unsent::size)

@@ -70,7 +70,9 @@ impl Direction {
         if let Manner::Aware(aware) = &mut self.manner {
             aware.settle();
         }
-        if let (Some(record), Some(place)) = (turn.record.as_deref_mut(), self.place(turn.tokens)) {
+        if let Some(record) = turn.record.as_deref_mut()
+            && let Some(place) = self.place(turn.tokens)
+        {
             self.account(place, record);
         }
         self.lane.release(turn.thread);

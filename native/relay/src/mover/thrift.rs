@@ -46,7 +46,7 @@ impl Lane {
     }
 
     /// Not only while it is stalled: many that are filled in step stall all at once.
-    fn pays(&self) -> bool {
+    pub(super) fn pays(&self) -> bool {
         self.is_stalled() || self.credit.is_due()
     }
 
