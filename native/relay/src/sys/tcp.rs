@@ -213,8 +213,9 @@ mod tests {
     }
 
     fn check(socket: &OwnedFd) {
-        assert!(sockopt::socket_recv_buffer_size(socket).unwrap() < 512 * 1024);
-        assert_eq!(sockopt::socket_send_buffer_size(socket).unwrap(), 512 * 1024);
+        let cap = Config::default().buffer_cap;
+        assert!(sockopt::socket_recv_buffer_size(socket).unwrap() < cap);
+        assert_eq!(sockopt::socket_send_buffer_size(socket).unwrap(), cap);
         assert!(sockopt::socket_oobinline(socket).unwrap());
         assert!(sockopt::tcp_nodelay(socket).unwrap());
         assert!(sockopt::socket_keepalive(socket).unwrap());
