@@ -100,6 +100,15 @@ impl Event {
     }
 }
 
+/// An [`Event`] whose head is kept where the caller has room for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Found {
+    Body(usize),
+    End { flag: Flag, len: usize },
+    Gap(usize),
+    Head,
+}
+
 /// Finds the chunk boundaries in one direction of a connection (RFC 4975 §7.1).
 ///
 /// Copies and allocates nothing: events are spans at the front of the caller's buffer. It remembers
@@ -139,18 +148,27 @@ impl Framer {
     /// octets from the front before the next call, and none otherwise. An error is final: every
     /// later call repeats it.
     pub fn next(&mut self, buf: &[u8]) -> Result<Option<Event>, FrameError> {
-        self.next_of(buf, Usual::default)
+        let mut head = Head::none();
+        let found = self.next_of(buf, Usual::default, &mut head)?;
+        Ok(found.map(|found| match found {
+            Found::Body(octets) => Event::Body(octets),
+            Found::End { flag, len } => Event::End { flag, len },
+            Found::Gap(octets) => Event::Gap(octets),
+            Found::Head => Event::Head(head),
+        }))
     }
 
-    /// The same, faster where chunks have the usual paths.
+    /// The same, faster where chunks have the usual paths. What is known of a header block is put
+    /// into `head`.
     #[inline]
     pub(crate) fn next_of<'a>(
         &mut self,
         buf: &[u8],
         usual: impl FnOnce() -> Usual<'a>,
-    ) -> Result<Option<Event>, FrameError> {
+        head: &mut Head,
+    ) -> Result<Option<Found>, FrameError> {
         match &mut self.state {
-            State::Block(_) => self.block(buf, usual),
+            State::Block(_) => self.block(buf, usual, head),
             State::Body { .. } => Ok(self.body(buf)),
             State::End { flag, len } => {
                 let (flag, len) = (*flag, *len);
@@ -208,17 +226,17 @@ impl Framer {
         &mut self,
         buf: &[u8],
         usual: impl FnOnce() -> Usual<'a>,
-    ) -> Result<Option<Event>, FrameError> {
+        head: &mut Head,
+    ) -> Result<Option<Found>, FrameError> {
         let State::Block(block) = &mut self.state else { return Ok(None) };
         if block.is_untouched() && matches!(buf.first(), None | Some(b'\r')) {
             match gap(buf) {
                 0 if buf.len() < 2 => return Ok(None),
                 0 => {}
-                octets => return Ok(Some(Event::Gap(octets))),
+                octets => return Ok(Some(Found::Gap(octets))),
             }
         }
-        let mut head = Head::none();
-        match block.read(buf, &self.bounds.limits(), usual, &mut head) {
+        match block.read(buf, &self.bounds.limits(), usual, head) {
             Ok(None) => Ok(None),
             Ok(Some(ending)) => {
                 self.state = match ending {
@@ -228,7 +246,7 @@ impl Framer {
                     }
                     Ending::EndLine { flag, len } => State::End { flag, len },
                 };
-                Ok(Some(Event::Head(head)))
+                Ok(Some(Found::Head))
             }
             Err(error) => {
                 self.state = State::Lost { error, offset: block.fault_offset(error) };
@@ -237,7 +255,7 @@ impl Framer {
         }
     }
 
-    fn body(&mut self, buf: &[u8]) -> Option<Event> {
+    fn body(&mut self, buf: &[u8]) -> Option<Found> {
         let State::Body { fresh } = &mut self.state else { return None };
         if *fresh {
             match self.end_line.bare(buf) {
@@ -254,12 +272,12 @@ impl Framer {
             }
             self.state = State::End { flag, len };
         }
-        (octets > 0).then_some(Event::Body(octets))
+        (octets > 0).then_some(Found::Body(octets))
     }
 
-    fn end(&mut self, flag: Flag, len: usize) -> Event {
+    fn end(&mut self, flag: Flag, len: usize) -> Found {
         self.state = State::Block(Block::default());
-        Event::End { flag, len }
+        Found::End { flag, len }
     }
 }
 

@@ -2,11 +2,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::block::Usual;
+use crate::framer::Found;
 use crate::pieces::Kept;
 use crate::refusal::{judge, same_uri};
 use crate::{
-    Event, FrameError, Framer, Head, Key, Kind, Limits, Method, PathLine, Pieces, Position,
-    Refusal, path_uris,
+    FrameError, Framer, Head, Key, Kind, Limits, Method, PathLine, Pieces, Position, Refusal,
+    path_uris,
 };
 
 /// The paths of one direction of an aware session, from the sending leg to the receiving leg.
@@ -263,20 +264,26 @@ impl Rewriter {
         out: &mut Pieces,
         reply: &mut Vec<u8>,
     ) -> Result<usize, FrameError> {
-        let mut at = 0;
-        while let Some(event) = self.next_event(&kept.input[at..])? {
-            let range = at..at + event.len();
-            at = range.end;
-            match event {
-                Event::Gap(_) => {}
-                Event::Head(head) => self.head(&head, range, kept, out, reply),
-                _ if self.chunk == Chunk::Swallowed => {}
-                Event::Body(octets) => {
-                    self.ahead = self.ahead.saturating_sub(octets as u64);
-                    kept.keep(range, out);
+        let (mut at, mut head) = (0, Head::none());
+        while let Some(found) = self.next_of(&kept.input[at..], &mut head)? {
+            let start = at;
+            match found {
+                Found::Gap(octets) => at += octets,
+                Found::Head => {
+                    at += head.len;
+                    self.head(&head, start..at, kept, out, reply);
                 }
-                Event::End { .. } => {
-                    kept.keep(range, out);
+                Found::Body(len) | Found::End { len, .. } if self.chunk == Chunk::Swallowed => {
+                    at += len;
+                }
+                Found::Body(octets) => {
+                    at += octets;
+                    self.ahead = self.ahead.saturating_sub(octets as u64);
+                    kept.keep(start..at, out);
+                }
+                Found::End { len, .. } => {
+                    at += len;
+                    kept.keep(start..at, out);
                     if !own.is_empty() {
                         kept.end(out);
                         out.place(own);
@@ -289,9 +296,9 @@ impl Rewriter {
     }
 
     #[inline]
-    fn next_event(&mut self, rest: &[u8]) -> Result<Option<Event>, FrameError> {
+    fn next_of(&mut self, rest: &[u8], head: &mut Head) -> Result<Option<Found>, FrameError> {
         let paths = &self.paths;
-        self.framer.next_of(rest, || paths.usual())
+        self.framer.next_of(rest, || paths.usual(), head)
     }
 
     /// Whether the stream may end here without cutting a chunk.
