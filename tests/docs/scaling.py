@@ -71,6 +71,14 @@ def bar_table() -> str:
     return table(HEAD, [tuple(row_cells(row)) for row in rows])
 
 
+def protection_table() -> str:
+    """The engine without a keeper and with one."""
+    head = ("work", "policy", "unit", "without", "with", "ratio", "rounds")
+    names = ("title", "policy", "unit", "plain", "kept", "ratio", "rounds")
+    works = kept("protection.json")["works"]
+    return table(head, [tuple(str(work[name]) for name in names) for work in works])
+
+
 def missed() -> set[str]:
     """Works of which a comparison misses its bar."""
     rows = msgspec.convert(kept("performance.json")["rows"], list[Row])

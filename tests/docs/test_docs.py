@@ -74,7 +74,12 @@ def test_operations() -> None:
 
 
 def test_reliability() -> None:
-    check("reliability.md", {"promises": promises.promise_table()})
+    parts = {
+        "promises": promises.promise_table(),
+        "run": scaling.run_lines("protection.json"),
+        "protection": scaling.protection_table(),
+    }
+    check("reliability.md", parts)
 
 
 def test_scaling() -> None:

@@ -1,0 +1,58 @@
+"""What a keeper costs: ``python -m bench.protection [DIRECTORY]`` keeps it for the manual.
+
+From the results of a run: ``docs/protection.json``, the engine with a keeper beside the engine
+without one. ``make docs`` makes a table of docs/reliability.md of it. What the keeper's own process
+spends is not in it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import msgspec
+
+from .costs import WHERE, keep
+from .measure import Sample
+from .report import RESULTS
+from .works import catalogue
+
+PLAIN, KEPT = "msrprelay", "msrprelay-kept"
+
+
+def compared(samples: Iterable[Sample]) -> Iterator[dict[str, Any]]:
+    """Medians of the rounds of both, and of the ratios round by round."""
+    works = {work.name: work for work in catalogue().work}
+    costs: dict[tuple[str, str], dict[str, dict[int, float]]] = {}
+    for each in samples:
+        by_system = costs.setdefault((each.work, each.policy), {})
+        by_system.setdefault(each.system, {})[each.round] = each.cost
+    for (work, policy), by_system in costs.items():
+        plain, kept = by_system.get(PLAIN, {}), by_system.get(KEPT, {})
+        rounds = sorted(plain.keys() & kept.keys())
+        if rounds:
+            yield {
+                "title": works[work].title,
+                "policy": policy,
+                "unit": works[work].unit,
+                "plain": float(f"{median(plain[n] for n in rounds):.3g}"),
+                "kept": float(f"{median(kept[n] for n in rounds):.3g}"),
+                "ratio": float(f"{median(kept[n] / plain[n] for n in rounds):.3g}"),
+                "rounds": len(rounds),
+            }
+
+
+def main() -> None:
+    """Read a run, write what is kept."""
+    directory = Path(sys.argv[1]) if sys.argv[1:] else RESULTS
+    samples = msgspec.json.decode((directory / "samples.json").read_bytes(), type=list[Sample])
+    run = msgspec.json.decode((directory / "run.json").read_bytes())
+    where = {key: run[key] for key in WHERE}
+    keep("protection.json", {"run": where, "works": list(compared(samples))})
+
+
+if __name__ == "__main__":
+    main()
