@@ -104,7 +104,7 @@ class Limits:
     free_memory: int = octets(64 << 20, "memory that must be free for a new call", live=True)
     session_bytes: int = octets(0, "bytes of one session; 0: no limit")
     session_rate: int = octets(0, "speed of one session; 0: no limit", unit="bytes/s")
-    leg_buffer: int = octets(768 << 10, "socket buffer of a leg and direction, effective")
+    leg_buffer: int = octets(512 << 10, "socket buffer of a leg and direction, effective")
     buffer_budget: int = octets(
         0, "held by stalled legs together; 0: half of tcp_mem's pressure mark"
     )

@@ -15,7 +15,7 @@ import click
 
 FDS_PER_SESSION = 2
 FDS_SPARE = 512
-WHOLE_BUFFER = (768 << 10) // 2
+WHOLE_BUFFER = (512 << 10) // 2
 """What the relay asks for per leg and direction, in bytes: the kernel doubles it."""
 
 BIG_PIPE = 1 << 20

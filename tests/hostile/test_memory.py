@@ -21,8 +21,8 @@ OPENERS = int(os.environ.get("SLOW_OPENERS", "400"))
 PER_PORT = 4
 # A read that its receiver did not take is kept: one buffer for each direction that stands still.
 RELAY_EACH = 320 * KIB
-# limits.leg-buffer: one receive and one send buffer of 768 KiB; opaque, a pipe of up to 1 MiB.
-KERNEL_EACH = 2816 * KIB
+# limits.leg-buffer: one receive and one send buffer of 512 KiB; opaque, a pipe of up to 1 MiB.
+KERNEL_EACH = 2304 * KIB
 HEAD = request(b"SEND", b"Byte-Range: 1-*/*", body=b"").rpartition(b"\r\n-------")[0]
 
 

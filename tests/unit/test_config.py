@@ -39,7 +39,7 @@ def test_the_defaults_are_those_of_the_design() -> None:
     assert (config.timers.reconnect, config.timers.delete_delay) == (30, 5)
     assert (config.limits.header_line, config.limits.header_block) == (16384, 65536)
     assert (config.limits.sessions_per_call, config.limits.half_open) == (16, 10_000)
-    assert (config.limits.reply_cache, config.limits.leg_buffer) == (64 << 20, 768 << 10)
+    assert (config.limits.reply_cache, config.limits.leg_buffer) == (64 << 20, 512 << 10)
 
 
 def test_the_shipped_example_is_good() -> None:

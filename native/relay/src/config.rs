@@ -101,7 +101,7 @@ impl Default for Config {
             },
             user_timeout: Duration::from_secs(60),
             closed_window: Duration::from_secs(15 * 60),
-            buffer_cap: 768 * 1024,
+            buffer_cap: 512 * 1024,
             buffer_budget: usize::MAX,
             pipe: 1024 * 1024,
             splice_bodies: false,
