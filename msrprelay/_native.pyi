@@ -149,6 +149,12 @@ class Session:
     def dial(self, side: str, addresses: list[tuple[str, int]] | None) -> None:
         """Give a pending dial target; None: there is none that may be dialled."""
 
+    def reoffer(self, side: str) -> None:
+        """A side's peer has a re-offer: it may dial before its answer is known."""
+
+    def settle(self, side: str) -> None:
+        """That was answered without a change, or rejected."""
+
     def pause(self, paused: bool) -> None:
         """Read nothing from either peer, or go on; what they send waits with them."""
 

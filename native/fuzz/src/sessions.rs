@@ -81,7 +81,7 @@ impl Caller {
         let whole = !self.policy.is_aware() || detail & 2 == 0;
         let how = [LegReason::Reset, LegReason::Timeout, LegReason::Malformed, LegReason::Stalled];
         let leg = place.leg.is_some_and(|leg| leg != Leg::Dialling);
-        match (code >> 1) % 13 {
+        match (code >> 1) % 15 {
             0 => Some(Input::Answered(plans(detail))),
             1 => Some(Input::Aimed(side, aim(detail))),
             2 => (place.listening && self.session.wants(side))
@@ -99,6 +99,8 @@ impl Caller {
             }
             10 => self.parting.then_some(Input::Parted),
             11 => place.replacing.then_some(Input::Replaced(side)),
+            12 => Some(Input::Reoffered(side)),
+            13 => Some(Input::Settled(side)),
             _ => Some(Input::Timeout),
         }
     }

@@ -124,6 +124,11 @@ impl Session {
         }
     }
 
+    /// Whether first frames on this side's listener wait for the answer to a re-offer.
+    pub fn is_asked(&self, side: Side) -> bool {
+        matches!(&self.state, State::Joined { renewals } if renewals.is_asked(side))
+    }
+
     /// Takes one event. Drain [`Session::poll`] afterwards. Events that make no sense in the
     /// present state (a late timer, a second FIN) change nothing.
     pub fn handle(&mut self, input: Input, now: Moment) {
@@ -185,7 +190,7 @@ impl Session {
             }
             Input::Fin { side, .. } => pairing.fin(side, &mut self.outputs),
             Input::Broken(side, how) => pairing.lost(side, how, &mut self.outputs),
-            Input::Parted | Input::Replaced(_) | Input::Resumed | Input::Spent | Input::Fault => {}
+            _ => {}
         }
         let own_bind = now + self.timers.own_bind;
         if pairing.advance(self.policy.is_aware(), own_bind, &mut self.outputs) {
@@ -217,6 +222,12 @@ impl Session {
             Input::Answered(plans) if self.policy.is_aware() => {
                 self.returns = plans.iter().all(|plan| plan.role == Role::Accept);
                 renewals.begin(plans, now + self.timers.join, &mut self.outputs);
+            }
+            Input::Reoffered(side) if self.policy.is_aware() => {
+                renewals.ask(side, &mut self.outputs);
+            }
+            Input::Settled(side) => {
+                renewals.settle(side, now + self.timers.join, &mut self.outputs);
             }
             Input::Timeout => {
                 if let Some(reason) = renewals.expire(now, &mut self.outputs) {
@@ -363,7 +374,8 @@ impl Session {
         if self.returns && reason.is_loss() && !self.timers.reconnect.is_zero() {
             let until = now + self.timers.reconnect;
             // First: who is told that it is over comes again at once.
-            let closed = Side::BOTH.into_iter().filter(|side| !self.wants(*side));
+            let open = |side| self.wants(side) || self.is_asked(side);
+            let closed = Side::BOTH.into_iter().filter(|side| !open(*side));
             self.outputs.extend(closed.map(Output::Listen).collect::<Vec<_>>());
             self.state = State::Pairing(Box::new(Pairing::again(reason, until)));
             self.outputs.extend([how, Output::Notify(NoticeKind::Reconnecting(reason))]);

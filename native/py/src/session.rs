@@ -36,6 +36,18 @@ impl Session {
         Ok(())
     }
 
+    /// A side's peer has a re-offer: it may dial before its answer is known.
+    fn reoffer(&self, side: &str) -> PyResult<()> {
+        self.0.reoffer(legs::side(side)?);
+        Ok(())
+    }
+
+    /// That was answered without a change, or rejected.
+    fn settle(&self, side: &str) -> PyResult<()> {
+        self.0.settle(legs::side(side)?);
+        Ok(())
+    }
+
     /// Read nothing from either peer, or go on; what they send waits with them.
     fn pause(&self, paused: bool) {
         self.0.pause(paused);

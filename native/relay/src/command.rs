@@ -25,6 +25,10 @@ pub(crate) enum Command {
     Answer(u64, Box<Answered>),
     /// A name has been resolved, or not.
     SetTarget(u64, Side, Target),
+    /// The peer of this side has a re-offer; with a listener, if one could be opened.
+    Reoffer(u64, Side, Option<Held>),
+    /// That is over, and has not moved it.
+    Settle(u64, Side),
     /// Read nothing from either peer, or go on.
     Pause(u64, bool),
     /// End it.

@@ -244,20 +244,31 @@ impl Session {
     /// Roles and paths from the answer. May come again (late 200, fork, committed re-offer): a peer
     /// that has another path since finds its listener open when this returns. Waits for no thread.
     pub fn answer(&self, spec: AnswerSpec) {
-        let listeners =
-            Side::BOTH.map(|side| self.listen_again(side, &spec.legs[side.index()].peer_path));
+        let listeners = Side::BOTH.map(|side| {
+            let path = &spec.legs[side.index()].peer_path;
+            self.board.leg(side).moves(path).then(|| self.listen_again(side)).flatten()
+        });
         self.board.announce(Side::BOTH.map(|side| spec.legs[side.index()].role));
         self.commands.push(Command::Answer(self.id, Box::new(Answered { spec, listeners })));
     }
 
-    fn listen_again(&self, side: Side, path: &[Vec<u8>]) -> Option<Held> {
+    /// The peer of a joined side has a re-offer, and may dial before its answer is known: it finds
+    /// its listener open when this returns, and is heard when [`answer`](Self::answer) or
+    /// [`settle`](Self::settle) says what has become of it. Without effect where bytes pass untouched.
+    pub fn reoffer(&self, side: Side) {
+        self.commands.push(Command::Reoffer(self.id, side, self.listen_again(side)));
+    }
+
+    /// The re-offer was answered without a change, or rejected.
+    pub fn settle(&self, side: Side) {
+        self.commands.push(Command::Settle(self.id, side));
+    }
+
+    fn listen_again(&self, side: Side) -> Option<Held> {
         let options = tcp::Options::new(&self.config, self.tos);
         // A port in use is the listener that is still open.
-        let listen = || {
-            let listener = tcp::listen(self.board.local(side), &options).ok()?;
-            Some(Keep::hold(self.keep.as_ref(), listener, Kind::Listener, side, self.id))
-        };
-        self.board.leg(side).moves(path).then(listen).flatten()
+        let listener = tcp::listen(self.board.local(side), &options).ok()?;
+        Some(Keep::hold(self.keep.as_ref(), listener, Kind::Listener, side, self.id))
     }
 
     /// What became of a target that was [`Target::Pending`].

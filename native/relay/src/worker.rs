@@ -144,6 +144,12 @@ impl Worker {
                 Command::SetTarget(id, side, target) => {
                     self.with_id(id, |pair, thread| pair.set_target(side, target, thread));
                 }
+                Command::Reoffer(id, side, listener) => {
+                    self.with_id(id, |pair, thread| pair.reoffer(side, listener, thread));
+                }
+                Command::Settle(id, side) => {
+                    self.with_id(id, |pair, thread| pair.settle(side, thread));
+                }
                 Command::Pause(id, paused) => {
                     self.with_id(id, |pair, thread| pair.pause(paused, thread));
                 }

@@ -9,6 +9,11 @@ use super::{Aim, CloseReason, LegReason, Plan, Side};
 pub enum Input {
     /// The answer is known, for the first time or again (late 200, fork, re-offer before the join).
     Answered([Plan; 2]),
+    /// The peer of this side has a re-offer: it may come by another connection before its answer is
+    /// known.
+    Reoffered(Side),
+    /// That re-offer was answered without a change, or rejected.
+    Settled(Side),
     /// The target of a side that was [`Aim::Pending`] is settled.
     Aimed(Side, Aim),
     /// A connection on this side's listener began with a valid request. After the join it has taken

@@ -4,6 +4,10 @@
 //! Make before break: the old connection goes on until the new one is bound, and is replaced
 //! between two chunks. The peer at the other end of the session may be silent for ever, so a
 //! connection that the relay dials is always bound by the relay's own SEND.
+//!
+//! A peer with a re-offer may dial before its answer has reached us, as it may after the first offer.
+//! So its listener opens with the re-offer; whether it has moved is known, and whoever came is heard,
+//! when the answer is there.
 
 use crate::Moment;
 use std::collections::VecDeque;
@@ -32,6 +36,7 @@ impl Renewals {
         for (side, plan) in Side::BOTH.into_iter().zip(plans) {
             match &mut self.0[side.index()] {
                 Some(renewal) if plan.changed => renewal.again(plan, until, out),
+                Some(renewal) if renewal.is_asked() => {}
                 Some(renewal) => renewal.repeat(plan, out),
                 place if plan.changed => {
                     out.push_back(Output::Listen(side));
@@ -39,7 +44,22 @@ impl Renewals {
                 }
                 _ => {}
             }
+            self.settle(side, until, out);
         }
+    }
+
+    /// The peer of a side has a re-offer.
+    pub(super) fn ask(&mut self, side: Side, out: &mut VecDeque<Output>) {
+        self.0[side.index()].get_or_insert_with(|| {
+            out.push_back(Output::Listen(side));
+            Box::new(Renewal::asked(side))
+        });
+    }
+
+    /// The re-offer to the peer of this side is over and has not moved it. If it has left its
+    /// connection meanwhile, it has until then to come again.
+    pub(super) fn settle(&mut self, side: Side, until: Moment, out: &mut VecDeque<Output>) {
+        self.0[side.index()].take_if(|renewal| renewal.settle(until, out));
     }
 
     /// Takes an input about a side that is being renewed, gives back any other.
@@ -95,6 +115,10 @@ impl Renewals {
         self.0[side.index()].as_ref().is_some_and(|renewal| renewal.wants())
     }
 
+    pub(super) fn is_asked(&self, side: Side) -> bool {
+        self.0[side.index()].as_ref().is_some_and(|renewal| renewal.is_asked())
+    }
+
     /// A side has no connection.
     pub(super) fn is_vacant(&self) -> bool {
         self.each().any(|renewal| renewal.vacant)
@@ -146,6 +170,8 @@ enum Way {
     Binding { until: Moment },
     /// It takes over at the next place between two chunks.
     Bound,
+    /// A re-offer is out: the listener is open, and who comes waits for the answer.
+    Asked,
 }
 
 /// What became of a renewal whose time is over.
@@ -168,9 +194,33 @@ impl Renewal {
         renewal
     }
 
-    /// The peer has moved once more.
+    /// The peer may have moved by the time it answers a re-offer.
+    fn asked(side: Side) -> Self {
+        Self { side, role: Role::Accept, way: Way::Asked, vacant: false, until: Moment::default() }
+    }
+
+    fn is_asked(&self) -> bool {
+        matches!(self.way, Way::Asked)
+    }
+
+    /// The re-offer has moved nobody; gives whether the old connection is there to go on.
+    fn settle(&mut self, until: Moment, out: &mut VecDeque<Output>) -> bool {
+        if !self.is_asked() {
+            return false;
+        }
+        if self.vacant {
+            (self.way, self.until) = (Way::Waiting { aim: Aim::None }, until);
+        } else {
+            out.push_back(Output::CloseListener(self.side));
+        }
+        !self.vacant
+    }
+
+    /// The peer has moved, maybe once more.
     fn again(&mut self, plan: Plan, until: Moment, out: &mut VecDeque<Output>) {
-        out.push_back(Output::CancelDial(self.side));
+        if !self.is_asked() {
+            out.push_back(Output::CancelDial(self.side));
+        }
         if matches!(self.way, Way::Bound) {
             out.push_back(Output::Listen(self.side));
         }
@@ -191,7 +241,7 @@ impl Renewal {
     }
 
     fn wants(&self) -> bool {
-        !matches!(self.way, Way::Bound)
+        !matches!(self.way, Way::Bound | Way::Asked)
     }
 
     fn deadline(&self) -> Option<Moment> {
@@ -199,6 +249,8 @@ impl Renewal {
             Way::Binding { until } => Some(until.min(self.until)),
             // Nothing is in the way of the new connection.
             Way::Bound if self.vacant => None,
+            // The control plane's.
+            Way::Asked => None,
             _ => Some(self.until),
         }
     }
@@ -273,7 +325,7 @@ impl Renewal {
             Way::Binding { until } if now >= until => self.dial_failed(out),
             _ => {}
         }
-        if now < self.until {
+        if now < self.until || self.is_asked() {
             return Expired::No;
         }
         match self.way {

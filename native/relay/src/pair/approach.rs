@@ -139,12 +139,29 @@ impl Pair {
         self.spares = [None, None];
         // What a first frame must name may have become known.
         for side in Side::BOTH {
-            let door = self.end(side).approach.as_ref().and_then(|it| it.door.as_ref());
-            for place in 0..door.map_or(0, Door::places) {
-                self.hear(side, place, thread);
-            }
+            self.hear_all(side, thread);
         }
         self.leave_doors();
+    }
+
+    /// The peer of this side has a re-offer.
+    pub(crate) fn reoffer(&mut self, side: Side, listener: Option<Held>, thread: &mut Thread) {
+        self.spares[side.index()] = listener;
+        self.feed(Input::Reoffered(side), thread);
+        self.spares[side.index()] = None;
+    }
+
+    /// It has not moved the peer.
+    pub(crate) fn settle(&mut self, side: Side, thread: &mut Thread) {
+        self.feed(Input::Settled(side), thread);
+    }
+
+    /// The first frames of all that wait at this side's door.
+    pub(super) fn hear_all(&mut self, side: Side, thread: &mut Thread) {
+        let door = self.end(side).approach.as_ref().and_then(|it| it.door.as_ref());
+        for place in 0..door.map_or(0, Door::places) {
+            self.hear(side, place, thread);
+        }
     }
 
     fn plan(&self, side: Side, leg: &LegAnswer) -> Plan {
@@ -198,12 +215,13 @@ impl Pair {
 
     /// A caller's first frame.
     pub(super) fn hear(&mut self, side: Side, place: usize, thread: &mut Thread) {
-        let wanted = self.life.wants(side);
+        let (wanted, asked) = (self.life.wants(side), self.life.is_asked(side));
         let [a, b] = &mut self.ends;
         let (end, other) = if side == Side::A { (a, b) } else { (b, a) };
         let Some(approach) = &mut end.approach else { return };
         let Some(door) = &mut approach.door else { return };
-        let key = key(self.policy, &end.own_uri, &other.path);
+        // Whether it is the peer, and from where it may come, is in the answer.
+        let key = key(self.policy, &end.own_uri, &other.path).filter(|_| !asked);
         let rule = Rule { key, sources: &end.sources, wanted };
         let guest = door.hear(place, &rule, &self.board, thread);
         match guest {

@@ -14,6 +14,7 @@ impl Pair {
     /// Tells the session what happened and does what follows.
     pub(super) fn feed(&mut self, input: Input, thread: &mut Thread) {
         self.changed = true;
+        let asked = Side::BOTH.map(|side| self.life.is_asked(side));
         self.life.handle(input, thread.now);
         // Before anybody can notice: who is told looks at once.
         if !self.over {
@@ -22,6 +23,11 @@ impl Pair {
         }
         while let Some(output) = self.life.poll() {
             self.carry_out(output, thread);
+        }
+        for side in Side::BOTH {
+            if asked[side.index()] && !self.life.is_asked(side) {
+                self.hear_all(side, thread);
+            }
         }
     }
 

@@ -56,7 +56,10 @@ impl Pair {
         let approach = end.approach();
         approach.replacing = false;
         let Some(Fresh { leg, peer }) = approach.fresh.take() else { return };
-        end.path = std::mem::take(&mut approach.path);
+        // It came again without having moved where none is named.
+        if !approach.path.is_empty() {
+            end.path = std::mem::take(&mut approach.path);
+        }
         if let Some(old) = end.leg.replace(leg) {
             old.close(thread);
         }

@@ -42,6 +42,8 @@ fn any_input() -> impl Strategy<Value = Input> {
         1 => Just(Input::Parted),
         1 => Just(Input::Spent),
         1 => any_side().prop_map(Input::Replaced),
+        2 => any_side().prop_map(Input::Reoffered),
+        2 => any_side().prop_map(Input::Settled),
         3 => Just(Input::Timeout),
     ]
 }

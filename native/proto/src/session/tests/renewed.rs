@@ -2,6 +2,10 @@
 
 use super::*;
 
+fn asked(side: Side) -> (Input, Vec<Output>) {
+    (Input::Reoffered(side), vec![Output::Listen(side)])
+}
+
 fn moved_a() -> Input {
     renewed(true, false, [ACCEPT, ACCEPT])
 }
@@ -175,6 +179,68 @@ fn what_follows_an_answer_that_moves_a_peer() {
             ],
         ),
         (
+            "it answers a re-offer",
+            vec![
+                asked(A),
+                (Input::Reoffered(A), vec![]),
+                (bound(A), vec![]),
+                (moved_a(), vec![]),
+                (bound(A), replacing(A)),
+                (Input::Replaced(A), took_over(A)),
+            ],
+        ),
+        (
+            "it answers a re-offer and is dialled",
+            vec![asked(A), (dialled_a(), vec![Output::Dial(A)])],
+        ),
+        (
+            "an answer to a re-offer moves the other side alone",
+            vec![
+                asked(A),
+                (
+                    renewed(false, true, [ACCEPT, ACCEPT]),
+                    vec![Output::CloseListener(A), Output::Listen(B)],
+                ),
+            ],
+        ),
+        (
+            "a re-offer is rejected, and another one is made",
+            vec![
+                asked(A),
+                (Input::Settled(B), vec![]),
+                (Input::Settled(A), vec![Output::CloseListener(A)]),
+                (Input::Settled(A), vec![]),
+                asked(A),
+            ],
+        ),
+        (
+            "a re-offer of one that is being renewed",
+            vec![
+                (moved_a(), vec![Output::Listen(A)]),
+                (Input::Reoffered(A), vec![]),
+                (Input::Settled(A), vec![]),
+                (bound(A), replacing(A)),
+            ],
+        ),
+        (
+            "it leaves before it answers a re-offer",
+            vec![
+                asked(A),
+                (fin(A), vacated(A, LegReason::Fin)),
+                (moved_a(), vec![]),
+                (bound(A), replacing(A)),
+            ],
+        ),
+        (
+            "it leaves, and the re-offer is rejected",
+            vec![
+                asked(A),
+                (fin(A), vacated(A, LegReason::Fin)),
+                (Input::Settled(A), vec![]),
+                (bound(A), replacing(A)),
+            ],
+        ),
+        (
             "a delete while nobody is here",
             vec![
                 (moved_a(), vec![Output::Listen(A)]),
@@ -197,6 +263,22 @@ fn an_opaque_session_keeps_its_connections() {
     let mut bench = Bench::joined(Policy::Sessmatch);
     assert_eq!(bench.feed(moved_a()), [told(NoticeKind::AnswerIgnored(A))]);
     assert!(!bench.session.wants(A));
+}
+
+#[test]
+fn a_reoffer_opens_no_listener_of_an_opaque_session() {
+    let mut bench = Bench::joined(Policy::Cema);
+    assert_eq!(bench.feed(Input::Reoffered(A)), []);
+    assert!(!bench.session.is_asked(A));
+}
+
+#[test]
+fn a_reoffer_waits_for_as_long_as_the_control_plane_does() {
+    let mut bench = Bench::joined(Policy::Aware);
+    bench.feed(Input::Reoffered(A));
+    assert!(bench.session.is_asked(A) && !bench.session.wants(A));
+    bench.now += Duration::from_secs(1000);
+    assert_eq!((bench.feed(Input::Timeout), bench.session.deadline()), (vec![], None));
 }
 
 #[test]
