@@ -153,7 +153,7 @@ class Session:
         """A side's peer has a re-offer: it may dial before its answer is known."""
 
     def settle(self, side: str) -> None:
-        """That was answered without a change, or rejected."""
+        """That is over, answered or rejected."""
 
     def pause(self, paused: bool) -> None:
         """Read nothing from either peer, or go on; what they send waits with them."""

@@ -29,7 +29,7 @@ from ..offer_answer.saved import Saved, octets
 from ..roles import Setup
 from ..sdp import Description, MsrpSection, Policy, SectionEdit, parse
 from .closed import AnySession
-from .legs import Leg, Ports
+from .legs import SIDES, Leg, Ports
 from .plan import Plan, Unresolved, described
 from .saved import SavedBranch
 from .section import Find, Section
@@ -194,6 +194,7 @@ class Branch:
         self.negotiation.apply(decision, body)
         for section, side, sources in attempt.expected:
             section.expect(side, sources)
+        self._ask(other(decision.side))
         # First: a section that begins again, with another policy, is one of those opened.
         self.release(tuple(s.index for s in attempt.opened if s.index in self.sections))
         self.sections.update((section.index, section) for section in attempt.opened)
@@ -222,6 +223,7 @@ class Branch:
         self.negotiation.apply(decision, body)
         self.sections.update((section.index, section) for section in attempt.opened)
         unresolved = [name for s, change, plan in plans for name in s.answer(change, plan)]
+        self._settle(other(decision.offerer))
         self.release(decision.released)
         self._pause(pauses(request, self._pauses))
         warnings = [warning for *_, plan in plans for warning in plan.warnings]
@@ -230,10 +232,28 @@ class Branch:
     def rolled_back(self, decision: RolledBack) -> None:
         """Give up what was opened for the offer that is gone."""
         self.release(decision.released)
+        self._settle(other(decision.side))
         if self.negotiation.deadline() is None:
             self._pauses = None
             for section in self.sections.values():
                 section.abandon()
+
+    def ask_again(self) -> None:
+        """Tell the engine whose peers have a re-offer: it may have heard too little or too much."""
+        pending = self.deadline() is not None
+        for side in SIDES:
+            if pending and self.negotiation.pending(side) is not None:
+                self._ask(other(side))
+            else:
+                self._settle(other(side))
+
+    def _ask(self, side: Side) -> None:
+        for section in self.sections.values():
+            section.ask(side)
+
+    def _settle(self, side: Side) -> None:
+        for section in self.sections.values():
+            section.settle(side)
 
     def release(self, indices: tuple[int, ...]) -> None:
         """End the sections that nobody asks for any more."""

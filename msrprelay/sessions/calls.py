@@ -15,7 +15,8 @@ from .branch import Rules
 from .call import Call
 from .closed import AnySession
 from .ledger import Ledger
-from .section import Report, Section
+from .relayed import Report
+from .section import Section
 
 log = Log()
 

@@ -22,6 +22,12 @@ class Closed:
     def dial(self, side: str, addresses: object) -> None:
         """Nobody is there to hear it."""
 
+    def reoffer(self, side: str) -> None:
+        """Nobody is there to hear it."""
+
+    def settle(self, side: str) -> None:
+        """Nobody is there to hear it."""
+
     def pause(self, paused: bool) -> None:
         """Nothing moves in it."""
 

@@ -8,7 +8,8 @@ from ..offer_answer import Side, other
 from .branch import Branch
 from .call import Call
 from .legs import SIDES
-from .section import Relayed, Report, Section
+from .relayed import Relayed, Report
+from .section import Section
 
 # A section with its branch (None: it has left the call) and the engine's report.
 Entry = tuple[Branch | None, Section, Report]

@@ -134,6 +134,8 @@ def warm(
         for number in section.alive - alive:
             calls.notice(Notice(number, "closed", None, LOST))
     for call in remains.live:
+        for branch in call.branches.values():
+            branch.ask_again()
         calls.arm(call)
     return names
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Self
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from ..dataplane import LegAnswer, Session, Sources
@@ -17,31 +16,16 @@ from ..sdp import Policy, SectionEdit
 from .closed import AnySession, Closed, unreported
 from .legs import SIDES, Legs, Ports, octets, restored_leg, saved_leg
 from .plan import Name, Plan, Unresolved, described, dial_target, path_said
+from .relayed import Relayed, Report
 from .saved import SavedAnswer, SavedSection
 from .terms import choose_roles
 
-Report = Mapping[str, Any]
 # A session of the engine, by its number; None: it has closed it.
 Find = Callable[[int], Session | None]
 # Why a session has ended whose end nobody has seen: the process before this one died with it.
 LOST = "internal"
 # Why the control plane may end a session, as the engine knows it.
 CLOSE_REASONS = frozenset({"deleted", "drained", "final-timeout", "offer-timeout", "terminated"})
-
-
-class Relayed(Struct):
-    """What sessions that are over have relayed, both ways."""
-
-    octets: int = 0
-    chunks: int = 0
-    errors: int = 0
-
-    def add(self, report: Report) -> None:
-        """Take the figures of one more session."""
-        for leg in report["legs"]:
-            self.octets += leg["bytes-in"]
-            self.chunks += leg["chunks"]
-            self.errors += leg["reason"] in ("reset", "malformed")
 
 
 class Section:
@@ -91,6 +75,8 @@ class Section:
         self._alive = {self.session.id}
         # No answer has reached the engine's present session.
         self._unanswered = True
+        # Sides whose peers have a re-offer, and are let in before its answer.
+        self._asked: set[Side] = set()
         # The last answer it was given, with the names that had to be looked up.
         self._answers: tuple[LegAnswer, LegAnswer] | None = None
         self._names: tuple[Name, ...] = ()
@@ -244,6 +230,19 @@ class Section:
         self._answers, self._names = (plan.a, plan.b), plan.unresolved
         return self._tell()
 
+    def ask(self, side: Side) -> None:
+        """The peer of a side has a re-offer: it may come anew before its answer has."""
+        # Whether it has joined the engine knows best.
+        if self.policy == "aware" and not self._unanswered:
+            self._asked.add(side)
+            self.session.reoffer(side)
+
+    def settle(self, side: Side) -> None:
+        """The re-offer is over: if it has not moved the peer, nobody is let in any more."""
+        if side in self._asked:
+            self._asked.remove(side)
+            self.session.settle(side)
+
     def pause(self, paused: bool) -> None:
         """Have nothing read from either peer, or go on."""
         self.paused = paused
@@ -364,6 +363,8 @@ class Section:
         section._draining = {number: session(number) for number in saved.draining}
         section._alive = set(saved.alive)
         section._unanswered, section.reason = saved.unanswered, saved.reason
+        # What the engine has heard of re-offers is not known.
+        section._asked = set(SIDES)
         section.waiting, section.paused = saved.waiting, saved.paused
         section.earlier = Relayed(*saved.earlier)
         section._expected = {s: leg.expected for s, leg in zip(SIDES, saved.legs, strict=True)}

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ..conformance.call import Call
+from ..conformance.call import Call, uri
 from ..conformance.cases.a_framer import goes_on
 from ..conformance.relay import NgRelay
 from ..peers.daemon import HOST, free_port, free_range
@@ -106,6 +106,23 @@ def test_a_call_whose_traffic_is_dropped_waits_through_the_death(daemon: KeptDae
         call.reoffer(**{"drop-traffic": "stop"})
         call.answer()
         b.expect(waits)
+        goes_on(a, b)
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["lives", "dies"])
+def test_who_dials_before_its_answer_to_a_re_offer_is_joined_by_it(
+    daemon: KeptDaemon, dies: bool
+) -> None:
+    with NgRelay(daemon.ng_address).call("aware") as call:
+        a, b = call.join()
+        call.reoffer()
+        if dies:
+            end(daemon.relay)
+        b.path = (uri(b.host, b.port),)
+        b.dial(retry=True)
+        b.send(early := message(b"early"))
+        call.answer()
+        a.expect(early)
         goes_on(a, b)
 
 

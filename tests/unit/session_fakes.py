@@ -81,6 +81,8 @@ class FakeSession:
         self.dialled: list[tuple[str, list[tuple[str, int]] | None]] = []
         self.closing: tuple[str, float] | None = None
         self.paused = False
+        # Sides that are let in before the answer to a re-offer.
+        self.asked: set[str] = set()
         self.state = "offered"
         self.reason = ""
         self._plane = plane
@@ -90,11 +92,18 @@ class FakeSession:
             # It has heard that before.
             return
         self.answers.append((a, b))
+        self.asked.clear()
         if self.state == "offered":
             self.state = "answered"
 
     def dial(self, side: str, addresses: list[tuple[str, int]] | None) -> None:
         self.dialled.append((side, addresses))
+
+    def reoffer(self, side: str) -> None:
+        self.asked.add(side)
+
+    def settle(self, side: str) -> None:
+        self.asked.discard(side)
 
     def pause(self, paused: bool) -> None:
         self.paused = paused

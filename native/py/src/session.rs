@@ -42,7 +42,7 @@ impl Session {
         Ok(())
     }
 
-    /// That was answered without a change, or rejected.
+    /// That is over, answered or rejected.
     fn settle(&self, side: &str) -> PyResult<()> {
         self.0.settle(legs::side(side)?);
         Ok(())

@@ -51,7 +51,7 @@ pub(crate) struct Pair {
     tos: Option<u8>,
     idle: Option<Duration>,
     ends: [End; 2],
-    /// Opened before an answer was given, until it is carried out.
+    /// Opened before a command was given, until it is carried out.
     spares: [Option<Held>; 2],
     /// From A, from B; since the join.
     flows: Option<Box<[Direction; 2]>>,

@@ -253,13 +253,13 @@ impl Session {
     }
 
     /// The peer of a joined side has a re-offer, and may dial before its answer is known: it finds
-    /// its listener open when this returns, and is heard when [`answer`](Self::answer) or
-    /// [`settle`](Self::settle) says what has become of it. Without effect where bytes pass untouched.
+    /// its listener open when this returns, and is heard when [`answer`](Self::answer) moves it or
+    /// [`settle`](Self::settle) does not. Without effect where bytes pass untouched.
     pub fn reoffer(&self, side: Side) {
         self.commands.push(Command::Reoffer(self.id, side, self.listen_again(side)));
     }
 
-    /// The re-offer was answered without a change, or rejected.
+    /// The re-offer is over, answered or rejected. To be called after [`answer`](Self::answer).
     pub fn settle(&self, side: Side) {
         self.commands.push(Command::Settle(self.id, side));
     }

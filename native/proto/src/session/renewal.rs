@@ -44,7 +44,6 @@ impl Renewals {
                 }
                 _ => {}
             }
-            self.settle(side, until, out);
         }
     }
 

@@ -134,9 +134,14 @@ impl Pair {
                 self.describe(side, leg, plan);
             }
         }
-        self.spares = listeners;
+        let brought = listeners.each_ref().map(Option::is_some);
+        for (side, listener) in Side::BOTH.into_iter().zip(listeners) {
+            self.spare(side, listener);
+        }
         self.feed(Input::Answered(plans), thread);
-        self.spares = [None, None];
+        for (spare, _) in self.spares.iter_mut().zip(brought).filter(|(_, brought)| *brought) {
+            *spare = None;
+        }
         // What a first frame must name may have become known.
         for side in Side::BOTH {
             self.hear_all(side, thread);
@@ -146,14 +151,22 @@ impl Pair {
 
     /// The peer of this side has a re-offer.
     pub(crate) fn reoffer(&mut self, side: Side, listener: Option<Held>, thread: &mut Thread) {
-        self.spares[side.index()] = listener;
+        self.spare(side, listener);
         self.feed(Input::Reoffered(side), thread);
         self.spares[side.index()] = None;
     }
 
     /// It has not moved the peer.
     pub(crate) fn settle(&mut self, side: Side, thread: &mut Thread) {
+        self.spares[side.index()] = None;
         self.feed(Input::Settled(side), thread);
+    }
+
+    /// A listener to open a door with. Where a dead process had one open already, none could be
+    /// brought, and that one is kept until it is needed or [settled](Self::settle).
+    fn spare(&mut self, side: Side, listener: Option<Held>) {
+        let spare = &mut self.spares[side.index()];
+        *spare = listener.or(spare.take());
     }
 
     /// The first frames of all that wait at this side's door.

@@ -215,6 +215,8 @@ impl Pair {
             Kind::Dialled if !self.parting && self.end(side).leg.is_none() => {
                 self.end(side).approach().found = Some(held);
             }
+            // Whoever has come to it waits until the control plane says again what it is for.
+            Kind::Listener if !self.parting => self.spares[side.index()] = Some(held),
             Kind::Listener => tcp::stop_listening(&held),
             _ => tcp::fin(&held),
         }

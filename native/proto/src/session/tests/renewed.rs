@@ -197,10 +197,8 @@ fn what_follows_an_answer_that_moves_a_peer() {
             "an answer to a re-offer moves the other side alone",
             vec![
                 asked(A),
-                (
-                    renewed(false, true, [ACCEPT, ACCEPT]),
-                    vec![Output::CloseListener(A), Output::Listen(B)],
-                ),
+                (renewed(false, true, [ACCEPT, ACCEPT]), vec![Output::Listen(B)]),
+                (Input::Settled(A), vec![Output::CloseListener(A)]),
             ],
         ),
         (
