@@ -1,4 +1,4 @@
-"""Peers that dial before their answers to a re-offer have reached us are let in from the offer on."""
+"""Peers that dial before their answers to a re-offer are here are let in from the offer on."""
 
 from __future__ import annotations
 
