@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 
 from msrprelay.ladder import draw
 
-EXPECTED = Path(__file__).parents[1] / "data" / "ladder.txt"
+ROOT = Path(__file__).parents[2]
+EXPECTED = ROOT / "tests" / "data" / "ladder.txt"
+RING = ROOT / "native" / "relay" / "src" / "ring.rs"
 
 
 def leg(side: str, local: int, peer: int) -> dict[str, Any]:
@@ -78,3 +81,12 @@ def test_what_is_unusual_is_drawn_too(
 ) -> None:
     drawn = draw(session(*events, b_port=b_port))
     assert [text for text in said if text not in drawn] == []
+
+
+def test_every_event_of_the_engine_has_a_remark() -> None:
+    codes = re.findall(
+        r'^    [A-Z][A-Za-z]+ = "([a-z-]+)",$', RING.read_text("utf-8"), re.MULTILINE
+    )
+    assert len(codes) > 20
+    rows = {code: draw(session(event(1, "a", code, 200))).splitlines()[-2:] for code in codes}
+    assert [code for code, drawn in rows.items() if not any(":" in row for row in drawn)] == []

@@ -263,11 +263,11 @@ impl Door {
                 self.count_refusal(&caller, "left", board, thread);
                 caller.close(thread);
             }
-            Judged::Valid { has_body } => {
+            Judged::Valid(has_body) => {
                 let Caller { socket, from, watched, .. } = caller;
                 return Some(Guest { socket, from, has_body, watched });
             }
-            Judged::Refused { reply, cause } => {
+            Judged::Refused(reply, cause) => {
                 self.refuse(place, caller, reply, cause, board, thread);
             }
         }
@@ -333,13 +333,10 @@ enum Judged {
     /// There may be more of it than was looked at.
     Longer,
     Left,
-    Valid {
-        has_body: bool,
-    },
-    Refused {
-        reply: Option<Vec<u8>>,
-        cause: &'static str,
-    },
+    /// With a body?
+    Valid(bool),
+    /// What is answered, and the cause.
+    Refused(Option<Vec<u8>>, &'static str),
 }
 
 impl Caller {
@@ -373,11 +370,9 @@ impl Caller {
         match gate.look(seen, key) {
             Verdict::NeedMore if seen.len() == input.len() => Judged::Longer,
             Verdict::NeedMore => Judged::Waits,
-            Verdict::Bind { has_body } if wanted => Judged::Valid { has_body },
-            Verdict::Bind { .. } => {
-                Judged::Refused { reply: gate.session_bound(seen), cause: "already-bound" }
-            }
-            Verdict::Refuse { reply, cause } => Judged::Refused { reply, cause: cause.as_str() },
+            Verdict::Bind { has_body } if wanted => Judged::Valid(has_body),
+            Verdict::Bind { .. } => Judged::Refused(gate.session_bound(seen), "already-bound"),
+            Verdict::Refuse { reply, cause } => Judged::Refused(reply, cause.as_str()),
         }
     }
 
