@@ -1,6 +1,7 @@
 //! One session's handle for Python.
 
 use msrp_relay::{AnswerSpec, CloseReason, LegReport, Side, Target};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
@@ -69,12 +70,15 @@ impl Session {
     fn report<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let report = self.0.report();
         let dict = PyDict::new(py);
-        dict.set_item("state", report.stage.as_str())?;
-        dict.set_item("reason", report.reason.map_or("", CloseReason::as_str))?;
-        dict.set_item("sentence", report.reason.map(CloseReason::sentence).unwrap_or_default())?;
+        dict.set_item(intern!(py, "state"), report.stage.as_str())?;
+        dict.set_item(intern!(py, "reason"), report.reason.map_or("", CloseReason::as_str))?;
+        dict.set_item(
+            intern!(py, "sentence"),
+            report.reason.map(CloseReason::sentence).unwrap_or_default(),
+        )?;
         let legs = Side::BOTH.into_iter().zip(&report.legs);
         let legs = legs.map(|(side, leg)| leg_dict(py, side, leg)).collect::<PyResult<Vec<_>>>()?;
-        dict.set_item("legs", PyList::new(py, legs)?)?;
+        dict.set_item(intern!(py, "legs"), PyList::new(py, legs)?)?;
         Ok(dict)
     }
 
@@ -88,16 +92,19 @@ impl Session {
 
 fn leg_dict<'py>(py: Python<'py>, side: Side, leg: &LegReport) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
-    dict.set_item("side", side.as_str())?;
-    dict.set_item("role", leg.role.map_or("", msrp_relay::Role::as_str))?;
-    dict.set_item("state", leg.state.as_str())?;
-    dict.set_item("local-address", leg.local.ip().to_string())?;
-    dict.set_item("local-port", leg.local.port())?;
-    dict.set_item("peer-address", leg.peer.map(|peer| peer.ip().to_string()).unwrap_or_default())?;
-    dict.set_item("peer-port", leg.peer.map_or(0, |peer| peer.port()))?;
-    dict.set_item("bytes-in", leg.bytes_in)?;
-    dict.set_item("bytes-out", leg.bytes_out)?;
-    dict.set_item("chunks", leg.chunks)?;
-    dict.set_item("reason", leg.reason.map_or("", msrp_relay::LegReason::as_str))?;
+    dict.set_item(intern!(py, "side"), side.as_str())?;
+    dict.set_item(intern!(py, "role"), leg.role.map_or("", msrp_relay::Role::as_str))?;
+    dict.set_item(intern!(py, "state"), leg.state.as_str())?;
+    dict.set_item(intern!(py, "local-address"), leg.local.ip().to_string())?;
+    dict.set_item(intern!(py, "local-port"), leg.local.port())?;
+    dict.set_item(
+        intern!(py, "peer-address"),
+        leg.peer.map(|peer| peer.ip().to_string()).unwrap_or_default(),
+    )?;
+    dict.set_item(intern!(py, "peer-port"), leg.peer.map_or(0, |peer| peer.port()))?;
+    dict.set_item(intern!(py, "bytes-in"), leg.bytes_in)?;
+    dict.set_item(intern!(py, "bytes-out"), leg.bytes_out)?;
+    dict.set_item(intern!(py, "chunks"), leg.chunks)?;
+    dict.set_item(intern!(py, "reason"), leg.reason.map_or("", msrp_relay::LegReason::as_str))?;
     Ok(dict)
 }
