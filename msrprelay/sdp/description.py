@@ -41,8 +41,8 @@ class Description(Struct, frozen=True):
         """
         if not edits:
             return self.body
-        wanted = [section for section in self.sections if section.index in edits]
-        if len(wanted) != len(edits) or not all([section.anchor for section in wanted]):
+        wanted = [each for each in self.sections if each.index in edits and each.anchor]
+        if len(wanted) != len(edits):
             raise ValueError("an edit names a section that cannot be anchored")
         return _rewritten(self.body, wanted, edits, head)
 

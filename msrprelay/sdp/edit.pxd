@@ -1,6 +1,7 @@
 # The types with which Cython compiles edit.py; the module runs without them, slower.
 cimport cython
 
+from ..uri cimport host_port
 from .lines cimport as_ended, name_of, part
 
 @cython.locals(text=Lines, after_path=Py_ssize_t)
@@ -11,7 +12,7 @@ cdef class Lines:
     cdef list lines, names
 
     @cython.locals(stays=bint, line=bytes, name=bytes)
-    cdef _read(self, bytes text, policy)
+    cdef _read(self, list lines, policy)
 
     @cython.locals(first=Py_ssize_t, again=Py_ssize_t)
     cdef put(self, bytes name, bytes text, Py_ssize_t at)

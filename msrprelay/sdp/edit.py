@@ -73,15 +73,18 @@ class Lines:
     __slots__ = ("_ended", "lines", "names")
 
     def __init__(self, text: bytes, policy: Policy) -> None:
-        # Only the very last line of a body may have no end.
-        self._ended = text.endswith(b"\n")
+        self._ended = True
         self.lines: list[bytes] = []
         self.names: list[bytes] = []
-        self._read(text, policy)
+        self._read(text.split(b"\n"), policy)
 
-    def _read(self, text: bytes, policy: Policy) -> None:
+    def _read(self, lines: list[bytes], policy: Policy) -> None:
+        # Only the very last line of a body may have no end.
+        self._ended = not lines[-1]
+        if self._ended:
+            del lines[-1]
         stays = True
-        for line in (part(text, 0, len(text) - 1) if self._ended else text).split(b"\n"):
+        for line in lines:
             name = name_of(line) if line.startswith(b"a=") else line[:2]
             stays = not _dropped(name, policy)
             if stays:

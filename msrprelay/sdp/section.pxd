@@ -4,7 +4,7 @@ cimport cython
 from ..uri cimport Uri, parse_uri, same_host
 from .lines cimport attributes_of, fields_of, name_of, part, value_of
 
-cdef int FOUR
+cdef int ZERO, FOUR, NINE
 cdef dict _PROTOS, _SETUPS
 
 cdef class MediaLine:
@@ -21,6 +21,7 @@ cdef class Said:
     @cython.locals(line=bytes)
     cdef _read(self, list lines)
 
+    @cython.locals(value=bytes)
     cdef _take(self, bytes name, bytes line)
 
 @cython.locals(tokens=list)
@@ -46,4 +47,7 @@ cdef _judge_path(tuple path, Uri uri, Py_ssize_t path_lines, MediaLine media, li
 
 cdef _judge_host(Uri uri, connection, list problems)
 
+@cython.locals(number=cython.int, digit=cython.uchar)
 cdef _port(bytes token)
+
+cdef _is_tls(bytes proto)

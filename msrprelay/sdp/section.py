@@ -15,7 +15,7 @@ from .lines import Attributes, attributes_of, fields_of, name_of, part, value_of
 
 # RFC 6135 section 4.2.2: an endpoint that only dials writes the discard port.
 DISCARD_PORT = 9
-FOUR = 0x34
+ZERO, FOUR, NINE = 0x30, 0x34, 0x39
 
 
 class Connection(NamedTuple):
@@ -217,8 +217,10 @@ def parse_media(line: bytes) -> MediaLine | None:
     tokens = fields_of(line, 2)
     if len(tokens) < 3 or (tokens[0] != b"message" and tokens[0].lower() != b"message"):
         return None
-    tls = _PROTOS.get(text(tokens[2]).upper())
-    return None if tls is None else MediaLine(_port(tokens[1]), tls, tokens[3:] == [b"*"])
+    tls = _is_tls(tokens[2])
+    if tls is None:
+        return None
+    return MediaLine(_port(tokens[1]), tls, len(tokens) == 4 and tokens[3] == b"*")
 
 
 class Said:
@@ -252,7 +254,8 @@ class Said:
             self.path_lines += 1
             self.path += [text(uri) for uri in fields_of(value_of(line), 0)]
         elif name == b"setup":
-            self.setup = self.setup or _SETUPS.get(value_of(line).lower())
+            value = value_of(line)
+            self.setup = self.setup or _SETUPS.get(value) or _SETUPS.get(value.lower())
         elif name == b"accept-types":
             self.accepts = True
         elif name == b"fingerprint":
@@ -264,12 +267,14 @@ class Said:
 def parse_connection(line: bytes) -> Connection | None:
     """What a ``c=`` line says, if it is readable."""
     if line.startswith(b"c=IN IP4 ") or line.startswith(b"c=IN IP6 "):
-        # Spelt like nearly all, it needs no expression.
+        # Spelt like nearly all.
         end = 9
         while end < len(line) and line[end] not in b" \t\n\v\f\r/":
             end += 1
         if end > 9:
-            return Connection("IP4" if line[7] == FOUR else "IP6", text(part(line, 9, end)))
+            family = "IP4" if line[7] == FOUR else "IP6"
+            # What Connection(...) comes to, after a detour through Python.
+            return tuple.__new__(Connection, (family, text(part(line, 9, end))))
     found = _CONNECTION.match(line)
     return None if found is None else Connection(text(found[1]).upper(), text(found[2]))
 
@@ -316,9 +321,18 @@ def _judge_host(uri: Uri | None, connection: Connection | None, problems: list[s
 
 
 def _port(token: bytes) -> int | None:
-    # A longer number is beyond 65535 anyway, and int() refuses very long ones.
-    number = int(token) if token.isdigit() and len(token) <= 5 else 65536
-    return number if number <= 65535 else None
+    """The port that the m= line names, in five digits at most."""
+    number = 0
+    for digit in token:
+        if not ZERO <= digit <= NINE or number > 65535:
+            return None
+        number = number * 10 + (digit - ZERO)
+    return number if number <= 65535 and len(token) <= 5 else None
+
+
+def _is_tls(proto: bytes) -> bool | None:
+    """Whether a transport of MSRP is TLS; ``None`` if it is none of MSRP."""
+    return False if proto == b"TCP/MSRP" else _PROTOS.get(text(proto).upper())
 
 
 def _dialable(host: str, port: int) -> bool:
