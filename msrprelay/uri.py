@@ -1,4 +1,8 @@
-"""MSRP URIs: parse, compare (RFC 4975 section 6.1), write. Pure."""
+# cython: annotation_typing=False
+"""MSRP URIs: parse, compare (RFC 4975 section 6.1), write. Pure.
+
+The same file runs compiled (Cython, with the types of ``uri.pxd``) and as it is.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from .errors import UriError
 
 # One call names each of its hosts many times, and peers come again.
 REMEMBERED_HOSTS = 1024
+ZERO = 0x30
 
 
 class Uri:
@@ -51,22 +56,13 @@ class Uri:
             self._compared = (self.scheme, host, self.port, self.session_id, transport)
         return self._compared
 
-    @classmethod
-    def parse(cls, text: str) -> Uri:
+    @staticmethod
+    def parse(text: str) -> Uri:
         """Read one URI; :class:`UriError` says what it is not.
 
         Lenient where other stacks are: any visible character but ``;`` may stand in a session-id.
         """
-        found = _URI.fullmatch(text)
-        if found is None:
-            raise UriError("not an MSRP URI")
-        scheme, _, literal, name, port, session_id, transport = found.groups()
-        if literal is not None and not isinstance(address(literal), IPv6Address):
-            raise UriError("not an IPv6 address")
-        number = None if port is None else int(port)
-        if number is not None and number > 65535:
-            raise UriError("port above 65535")
-        return cls(scheme, literal or name, number, session_id, transport)
+        return parse_uri(text)
 
     @property
     def tls(self) -> bool:
@@ -85,6 +81,69 @@ class Uri:
 
     def __repr__(self) -> str:
         return f"Uri({str(self)!r})"
+
+
+def parse_uri(text: str) -> Uri:
+    """What :meth:`Uri.parse` reads."""
+    usual = _usual(text)
+    return _any(text) if usual is None else usual
+
+
+def _usual(text: str) -> Uri | None:
+    """The URI, if it is spelt like nearly all: ``msrp://name:port/session-id;tcp``.
+
+    The expression would read the same, for five times the work.
+    """
+    begin = 7 if text.startswith("msrp://") else 8 if text.startswith("msrps://") else 0
+    end = text.find(";")
+    colon = text.find(":", begin)
+    slash = text.find("/", begin)
+    if not (0 < begin < colon < slash < end - 1 == len(text) - 5) or not text.endswith(";tcp"):
+        return None
+    port = _port(text, colon + 1, slash)
+    if port < 0 or not _is_name(text, begin, colon) or not _is_visible(text, slash + 1, end):
+        return None
+    scheme = "msrp" if begin == 7 else "msrps"
+    return Uri(scheme, text[begin:colon], port, text[slash + 1 : end])
+
+
+def _is_name(text: str, begin: int, end: int) -> bool:
+    for at in range(begin, end):
+        char = text[at]
+        if not ("a" <= char <= "z" or "0" <= char <= "9" or "A" <= char <= "Z" or char in "-."):
+            return False
+    return True
+
+
+def _port(text: str, begin: int, end: int) -> int:
+    """The port that is ``text[begin:end]``; -1 if it is none."""
+    number = 0
+    for at in range(begin, end):
+        char = text[at]
+        if not "0" <= char <= "9" or number > 65535:
+            return -1
+        number = number * 10 + (ord(char) - ZERO)
+    return number if 0 < end - begin <= 5 and number <= 65535 else -1
+
+
+def _is_visible(text: str, begin: int, end: int) -> bool:
+    while begin < end and "!" <= text[begin] <= "~":
+        begin += 1
+    return begin == end
+
+
+def _any(text: str) -> Uri:
+    """The URI, however it is spelt."""
+    found = _URI.fullmatch(text)
+    if found is None:
+        raise UriError("not an MSRP URI")
+    scheme, _, literal, name, port, session_id, transport = found.groups()
+    if literal is not None and not isinstance(address(literal), IPv6Address):
+        raise UriError("not an IPv6 address")
+    number = None if port is None else int(port)
+    if number is not None and number > 65535:
+        raise UriError("port above 65535")
+    return Uri(scheme, literal or name, number, session_id, transport)
 
 
 def host_port(host: str, port: int | None) -> str:
@@ -112,7 +171,7 @@ def address(host: str) -> IPv4Address | IPv6Address | None:
 
 def same_host(one: str, other: str) -> bool:
     """Host equality of RFC 4975 section 6.1: addresses by value, names without case; no DNS."""
-    return _host_key(one) == _host_key(other)
+    return one == other or _host_key(one) == _host_key(other)
 
 
 def _host_key(host: str) -> str | IPv4Address | IPv6Address:

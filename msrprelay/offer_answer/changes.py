@@ -1,8 +1,9 @@
+# cython: annotation_typing=False
 """What an offer or an answer changes: the message sections of two sides, before and after."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Literal
 
@@ -67,7 +68,12 @@ def live_sections(description: Description) -> dict[int, MsrpSection]:
 
     Not those over TLS: the relay has no TLS legs, and such a section passes untouched.
     """
-    return {s.index: s for s in description.sections if s.anchor and not s.tls}
+    live = {}
+    for section in description.sections:
+        # What `anchor` says, without a call.
+        if section.port and section.uri is not None and not section.tls:
+            live[section.index] = section
+    return live
 
 
 def other(side: Side) -> Side:
@@ -76,33 +82,37 @@ def other(side: Side) -> Side:
 
 
 def offer_changes(
-    committed: Exchange | None, side: Side, offered: Description
-) -> Iterator[SectionChange]:
+    committed: Exchange | None, side: Side, wanted: Mapping[int, MsrpSection]
+) -> tuple[SectionChange, ...]:
     """Each section that ``side`` offers or that is live, against what is committed."""
-    wanted = live_sections(offered)
-    for index in sorted(wanted.keys() | _live(committed)):
+    changes = []
+    for index in _either(wanted, committed):
         old, new = _section(committed, side, index), wanted.get(index)
         theirs = _section(committed, other(side), index)
         a, b = (new, theirs) if side == "a" else (theirs, new)
-        moved = frozenset({side} if _moved(old, new) else ())
-        yield SectionChange(index, _change(old, new, moved), a, b, moved)
+        moves = _moved(old, new)
+        moved = _sides(moves and side == "a", moves and side == "b")
+        changes.append(SectionChange(index, _change(old, new, moves), a, b, moved))
+    return tuple(changes)
 
 
-def exchange_changes(before: Exchange | None, after: Exchange) -> Iterator[SectionChange]:
+def exchange_changes(
+    before: Exchange | None, after: Exchange, asked: Mapping[int, MsrpSection]
+) -> tuple[SectionChange, ...]:
     """Each section that was live or has been asked for, before and after."""
-    asked = live_sections(after.of(after.offerer)).keys()
-    for index in sorted(asked | _live(before)):
+    changes = []
+    for index in _either(asked, before):
         old_a, a = _section(before, "a", index), _section(after, "a", index)
         old_b, b = _section(before, "b", index), _section(after, "b", index)
-        sides: list[Side] = ["a"] if _moved(old_a, a) else []
-        if _moved(old_b, b):
-            sides.append("b")
-        moved = frozenset(sides)
-        yield SectionChange(index, _change(old_a, a, moved), a, b, moved)
+        a_moves, b_moves = _moved(old_a, a), _moved(old_b, b)
+        change = _change(old_a, a, a_moves or b_moves)
+        changes.append(SectionChange(index, change, a, b, _sides(a_moves, b_moves)))
+    return tuple(changes)
 
 
-def _live(exchange: Exchange | None) -> frozenset[int]:
-    return frozenset() if exchange is None else exchange.live
+def _either(wanted: Mapping[int, MsrpSection], committed: Exchange | None) -> list[int]:
+    """The sections that are wanted or live, in order."""
+    return sorted(wanted) if committed is None else sorted({*wanted, *committed.live})
 
 
 def _section(exchange: Exchange | None, side: Side, index: int) -> MsrpSection | None:
@@ -112,7 +122,7 @@ def _section(exchange: Exchange | None, side: Side, index: int) -> MsrpSection |
     return exchange.of(side).section(index)
 
 
-def _change(old: MsrpSection | None, new: MsrpSection | None, moved: frozenset[Side]) -> Change:
+def _change(old: MsrpSection | None, new: MsrpSection | None, moved: bool) -> Change:
     if new is None:
         return Change.CLOSED
     if old is None:
@@ -122,3 +132,14 @@ def _change(old: MsrpSection | None, new: MsrpSection | None, moved: frozenset[S
 
 def _moved(old: MsrpSection | None, new: MsrpSection | None) -> bool:
     return new is not None and (old is None or not new.same_endpoint(old))
+
+
+def _sides(a: bool, b: bool) -> frozenset[Side]:
+    """Those of the two that are meant."""
+    return _BOTH if a and b else _ONLY_A if a else _ONLY_B if b else _NEITHER
+
+
+_NEITHER: frozenset[Side] = frozenset()
+_ONLY_A: frozenset[Side] = frozenset({"a"})
+_ONLY_B: frozenset[Side] = frozenset({"b"})
+_BOTH = _ONLY_A | _ONLY_B

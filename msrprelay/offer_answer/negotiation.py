@@ -1,10 +1,11 @@
+# cython: annotation_typing=False
 """The life of one call: offers pending, an exchange committed, or rolled back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from ..sdp import Description
+from ..sdp import Description, MsrpSection
 from .changes import Exchange, Side, exchange_changes, live_sections, offer_changes, other
 from .decisions import Committed, Ended, Message, Offered, Refused, Repeat, RolledBack
 from .saved import Bodies, Saved, octets, text
@@ -39,15 +40,15 @@ class Negotiation:
         self._answers: dict[Side, Message] = {}
         self._revision = 0
 
-    @classmethod
+    @staticmethod
     def restored(
-        cls, saved: Saved, parse: Callable[[bytes], Description], shift: float = 0.0
+        saved: Saved, parse: Callable[[bytes], Description], shift: float = 0.0
     ) -> Negotiation:
         """The negotiation that was :meth:`saved`, its times moved by ``shift`` seconds.
 
         Raises what ``parse`` raises.
         """
-        made = cls(saved.offer_timeout)
+        made = Negotiation(saved.offer_timeout)
         bodies = Bodies(saved.bodies, parse)
         made.condemned = saved.condemned
         made._sides = {text(tag): side for tag, side in saved.sides.items()}
@@ -130,14 +131,13 @@ class Negotiation:
             before = self._offers.get(side)
         if before is not None and before.same_request(message):
             return Repeat(before.reply)
+        wanted = live_sections(description)
         return Offered(
             side=side,
             to_tag=to_tag,
             initial=self.committed is None,
-            sections=tuple(offer_changes(self.committed, side, description)),
-            released=self._released(
-                self._live(), live_sections(description), self._asked(other(side))
-            ),
+            sections=offer_changes(self.committed, side, wanted),
+            released=self._released({*self._live(), *wanted, *self._asked(other(side))}),
             message=message,
             revision=self._revision,
         )
@@ -164,7 +164,8 @@ class Negotiation:
         offered = self._answerable(offerer)
         if offered is None or not self._has_room(to_tag):
             return Refused(UNKNOWN_DIALOGUE)
-        other_transport = _transport_change(offered, description)
+        asked = live_sections(offered)
+        other_transport = _transport_change(asked, description)
         if other_transport is not None:
             return Refused(other_transport)
         exchange = Exchange.between(offerer, offered, description)
@@ -172,8 +173,8 @@ class Negotiation:
             offerer=offerer,
             tag=to_tag,
             again=pending is None,
-            sections=tuple(exchange_changes(self.committed, exchange)),
-            released=self._released(exchange.live, self._asked(other(offerer))),
+            sections=exchange_changes(self.committed, exchange, asked),
+            released=self._released({*exchange.live, *self._asked(other(offerer))}),
             exchange=exchange,
             message=message,
             revision=self._revision,
@@ -252,31 +253,34 @@ class Negotiation:
             return None
         return self.committed.of(offerer)
 
-    def _released(self, *kept: Iterable[int]) -> tuple[int, ...]:
-        """The sections that something holds now, and nothing will."""
+    def _released(self, kept: set[int]) -> tuple[int, ...]:
+        """The sections that something holds now, and nothing but ``kept`` will."""
         if self.committed is None and not self._pending:
             return ()
-        held = self._live() | self._asked("a") | self._asked("b")
-        return tuple(sorted(held.difference(*kept)))
+        held = {*self._live(), *self._asked("a"), *self._asked("b")}
+        return tuple(sorted(held - kept))
 
-    def _live(self) -> frozenset[int]:
-        return frozenset() if self.committed is None else self.committed.live
+    def _live(self) -> Iterable[int]:
+        return () if self.committed is None else self.committed.live
 
-    def _asked(self, side: Side) -> frozenset[int]:
+    def _asked(self, side: Side) -> Iterable[int]:
         message = self._pending.get(side)
-        return frozenset() if message is None else frozenset(live_sections(message.description))
+        return () if message is None else live_sections(message.description)
 
     def _pending_under(self, tag: str | None) -> Side | None:
-        return next((side for side, m in self._pending.items() if m.tag == tag), None)
+        for side, message in self._pending.items():
+            if message.tag == tag:
+                return side
+        return None
 
     def _names_call(self, from_tag: str | None, to_tag: str | None) -> bool:
         """Whether a delete means this call, and not a fork that has lost."""
-        tags = {message.tag for message in self._pending.values()}
-        given = [tag for tag in (from_tag, to_tag) if tag is not None]
+        tags = [message.tag for message in self._pending.values()]
         if self.committed is None:
-            return not given or any(tag in tags for tag in given)
-        tags |= {*(self.answered_tags() or ())}
-        return all(tag in tags for tag in given)
+            none_given = from_tag is None and to_tag is None
+            return none_given or from_tag in tags or to_tag in tags
+        tags += self.answered_tags() or ()
+        return (from_tag is None or from_tag in tags) and (to_tag is None or to_tag in tags)
 
     def _know(self, tag: str | None, side: Side) -> None:
         if tag is not None:
@@ -288,7 +292,7 @@ class Negotiation:
     def _roll_back(self, side: Side, reason: str) -> RolledBack | Ended:
         if self.committed is None and len(self._pending) == 1:
             return self._end(reason)
-        released = self._released(self._live(), self._asked(other(side)))
+        released = self._released({*self._live(), *self._asked(other(side))})
         del self._pending[side]
         self._revision += 1
         return RolledBack(side, released)
@@ -300,9 +304,9 @@ class Negotiation:
         return Ended(reason)
 
 
-def _transport_change(offered: Description, answered: Description) -> str | None:
+def _transport_change(asked: Mapping[int, MsrpSection], answered: Description) -> str | None:
     """The refusal of an answer with another transport than the offer (RFC 3264 section 6)."""
-    for mine in live_sections(offered).values():
+    for mine in asked.values():
         theirs = answered.section(mine.index)
         if theirs is not None and theirs.port and theirs.tls != mine.tls:
             return f"answer changes {mine.proto} to {theirs.proto}"

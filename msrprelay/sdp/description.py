@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """A whole session description: its MSRP sections, and its rewriting octet for octet."""
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from msgspec import Struct
 from ..errors import SdpError
 from .edit import SectionEdit, edit_section
 from .head import HeadEdit, edit_head
-from .section import MsrpSection, parse_common, parse_media, parse_section
+from .lines import part
+from .section import MsrpSection, Said, octets, parse_media, parse_section
 
 # Limits of one description: its size in octets and its m= lines.
 MAX_SIZE = 65536
@@ -25,7 +27,10 @@ class Description(Struct, frozen=True):
 
     def section(self, index: int) -> MsrpSection | None:
         """The MSRP section that is the ``index``-th m= line."""
-        return next((section for section in self.sections if section.index == index), None)
+        for section in self.sections:
+            if section.index == index:
+                return section
+        return None
 
     def rewrite(self, edits: Mapping[int, SectionEdit], head: HeadEdit | None = None) -> bytes:
         """The body with the sections of these m= indices pointed at the relay.
@@ -36,23 +41,10 @@ class Description(Struct, frozen=True):
         """
         if not edits:
             return self.body
-        wanted = [section for section in self.sections if section.index in edits]
-        if len(wanted) != len(edits) or not all(section.anchor for section in wanted):
+        wanted = [each for each in self.sections if each.index in edits and each.anchor]
+        if len(wanted) != len(edits):
             raise ValueError("an edit names a section that cannot be anchored")
-        body, at = self.body, 0
-        parts = []
-        if head is not None:
-            starts = _starts(body)
-            bounds = [*starts, len(body)]
-            foreign = [span for index, span in enumerate(pairwise(bounds)) if index not in edits]
-            at = starts[0]
-            parts.append(edit_head(body, at, foreign, head))
-        for section in wanted:
-            rewritten = edit_section(body, section, edits[section.index])
-            parts += (body[at : section.begin], rewritten)
-            at = section.end
-        parts.append(body[at:])
-        return b"".join(parts)
+        return _rewritten(self.body, wanted, edits, head)
 
 
 def parse(body: bytes, max_size: int = MAX_SIZE, max_sections: int = MAX_SECTIONS) -> Description:
@@ -65,10 +57,57 @@ def parse(body: bytes, max_size: int = MAX_SIZE, max_sections: int = MAX_SECTION
         raise SdpError("sdp_too_large", body.count(b"\n", 0, max_size) + 1)
     if not body.startswith(b"v="):
         raise SdpError("not_sdp", 1)
-    starts = _starts(body)
+    lines = body.split(b"\n")
+    if not lines[-1]:
+        # What is behind the last LF is no line.
+        del lines[-1]
+    starts = [at for at, line in enumerate(lines) if line.startswith(b"m=")]
     if len(starts) > max_sections:
-        raise SdpError("too_many_sections", body.count(b"\n", 0, starts[max_sections]) + 1)
-    return Description(body, _sections(body, starts))
+        raise SdpError("too_many_sections", starts[max_sections] + 1)
+    return Description(body, tuple(_sections(body, lines, starts)))
+
+
+def _sections(body: bytes, lines: list[bytes], starts: list[int]) -> list[MsrpSection]:
+    """The MSRP sections among those whose m= lines are ``starts``."""
+    common: Said | None = None
+    found = []
+    bounds = [*starts, len(lines)]
+    # Octets and lines that have been passed.
+    passed, before = 0, 0
+    for index in range(len(starts)):
+        first, last = bounds[index], bounds[index + 1]
+        media = parse_media(lines[first])
+        if media is None:
+            continue
+        if common is None:
+            common = Said(lines[: starts[0]])
+        begin, own = passed + octets(lines[before:first]), lines[first:last]
+        section = parse_section(body, index, first + 1, begin, own, media, common)
+        found.append(section)
+        passed, before = section.end, last
+    return found
+
+
+def _rewritten(
+    body: bytes,
+    sections: list[MsrpSection],
+    edits: Mapping[int, SectionEdit],
+    head: HeadEdit | None,
+) -> bytes:
+    parts = []
+    at = 0
+    if head is not None:
+        starts = _starts(body)
+        spans = enumerate(pairwise([*starts, len(body)]))
+        foreign = [span for index, span in spans if index not in edits]
+        at = starts[0]
+        parts.append(edit_head(body, at, foreign, head))
+    for section in sections:
+        parts.append(part(body, at, section.begin))
+        parts.append(edit_section(body, section, edits[section.index]))
+        at = section.end
+    parts.append(part(body, at, len(body)))
+    return b"".join(parts)
 
 
 def _starts(body: bytes) -> list[int]:
@@ -79,14 +118,3 @@ def _starts(body: bytes) -> list[int]:
         starts.append(at)
         at = body.find(b"\nm=", at) + 1
     return starts
-
-
-def _sections(body: bytes, starts: list[int]) -> tuple[MsrpSection, ...]:
-    common, found = None, []
-    for index, (begin, end) in enumerate(pairwise([*starts, len(body)])):
-        media = parse_media(body[begin:end].partition(b"\n")[0])
-        if media.msrp:
-            if common is None:
-                common = parse_common(body, starts[0])
-            found.append(parse_section(index, body, begin, end, media, common))
-    return tuple(found)

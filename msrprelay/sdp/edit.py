@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """Point one MSRP section at the relay, and touch nothing else in it."""
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from msgspec import Struct
 
 from ..roles import Setup
 from ..uri import host_port, host_port_span
-from .lines import as_ended
+from .lines import as_ended, name_of, part
 from .section import MsrpSection
 
 Policy = Literal["aware", "cema", "sessmatch"]
@@ -41,22 +42,22 @@ class SectionEdit(Struct, frozen=True, kw_only=True):
 
 def edit_section(body: bytes, section: MsrpSection, edit: SectionEdit) -> bytes:
     """The section of ``body``, rewritten; line ends stay as they are."""
-    if edit.policy == "aware" and not edit.session_id:
+    policy = edit.policy
+    if policy == "aware" and not edit.session_id:
         raise ValueError("the aware policy needs a session-id of the relay's own")
-    text = Lines(body[section.begin : section.end], section, edit.policy)
+    text = Lines(part(body, section.begin, section.end), policy)
     text.lines[0] = _with_port(text.lines[0], edit.port)
-    connection = b"c=IN %b %b" % (edit.family.encode(), edit.host.encode())
-    text.put(b"c=", connection, _after_title(text.names))
-    if edit.policy == "aware":
-        text.put(b"path", b"a=path:" + edit.uri(section.tls).encode(), len(text.names))
-    elif edit.policy == "sessmatch":
+    text.put(b"c=", f"c=IN {edit.family} {edit.host}".encode(), text.after_title())
+    if policy == "aware":
+        text.put(b"path", f"a=path:{edit.uri(section.tls)}".encode(), len(text.names))
+    elif policy == "sessmatch":
         _move_first_uri(text, edit)
-    after_path = len(text.names) - text.names[::-1].index(b"path")
+    after_path = text.after_path()
     if edit.fingerprint is not None:
         text.put(b"fingerprint", b"a=fingerprint:" + edit.fingerprint, after_path)
-    text.put(b"setup", b"a=setup:" + edit.setup.value.encode(), after_path)
+    text.put(b"setup", ("a=setup:" + edit.setup).encode(), after_path)
     if edit.mark:
-        mark = b"a=msrprelay:" + edit.mark.encode()
+        mark = f"a=msrprelay:{edit.mark}".encode()
         # Another relay's mark stays: a loop may lead through both.
         if not text.has(mark):
             text.insert(b"msrprelay", mark, len(text.names))
@@ -71,29 +72,45 @@ class Lines:
 
     __slots__ = ("_ended", "lines", "names")
 
-    def __init__(self, text: bytes, section: MsrpSection, policy: Policy) -> None:
-        # Only the very last line of a body may have no end.
-        self._ended = text.endswith(b"\n")
+    def __init__(self, text: bytes, policy: Policy) -> None:
+        self._ended = True
         self.lines: list[bytes] = []
         self.names: list[bytes] = []
-        attributes = iter(section.attributes)
-        for line in (text[:-1] if self._ended else text).split(b"\n"):
-            name = next(attributes)[0] if line.startswith(b"a=") else line[:2]
-            self.names.append(name)
-            self.lines.append(line)
-        for at in range(len(self.names) - 1, 0, -1):
-            if _dropped(self.names[at], policy):
-                self._drop(at)
+        self._read(text.split(b"\n"), policy)
+
+    def _read(self, lines: list[bytes], policy: Policy) -> None:
+        # Only the very last line of a body may have no end.
+        self._ended = not lines[-1]
+        if self._ended:
+            del lines[-1]
+        stays = True
+        for line in lines:
+            name = name_of(line) if line.startswith(b"a=") else line[:2]
+            stays = not _dropped(name, policy)
+            if stays:
+                self.names.append(name)
+                self.lines.append(line)
+        # What stands before the last line has an end.
+        self._ended = self._ended or not stays
 
     def put(self, name: bytes, text: bytes, at: int) -> None:
         """Make ``text`` the only line of that name: in the first one's place, or new at ``at``."""
-        if name not in self.names:
+        first = self._find(name, 0)
+        if first < 0:
             self.insert(name, text, at)
             return
-        first = self.names.index(name)
         self.replace(first, text)
-        while self.names.count(name) > 1:
-            self._drop(self.names.index(name, first + 1))
+        again = self._find(name, first + 1)
+        while again >= 0:
+            self._drop(again)
+            again = self._find(name, again)
+
+    def _find(self, name: bytes, start: int) -> int:
+        """The first line of that name from ``start`` on; -1: there is none."""
+        for at in range(start, len(self.names)):
+            if self.names[at] == name:
+                return at
+        return -1
 
     def _drop(self, at: int) -> None:
         # What stands before the last line has an end.
@@ -119,6 +136,20 @@ class Lines:
         """Whether there is such a line, whatever its end."""
         return text in self.lines or text + b"\r" in self.lines
 
+    def after_title(self) -> int:
+        """Where a new c= line belongs: after m= and i= (RFC 8866 section 5)."""
+        at = 1
+        while at < len(self.names) and self.names[at] == b"i=":
+            at += 1
+        return at
+
+    def after_path(self) -> int:
+        """Where a new attribute belongs: after the last a=path, and a live section has one."""
+        at = len(self.names)
+        while self.names[at - 1] != b"path":
+            at -= 1
+        return at
+
     def joined(self) -> bytes:
         """All lines with their ends."""
         if self._ended:
@@ -133,14 +164,33 @@ def _dropped(name: bytes, policy: Policy) -> bool:
     """
     if name == b"msrp-cema":
         return policy == "aware"
-    return name in _ICE or name.startswith(b"ice-")
+    return name.startswith(b"ice-") or name in (
+        b"candidate",
+        b"remote-candidates",
+        b"end-of-candidates",
+    )
 
 
-def _with_port(text: bytes, port: int) -> bytes:
+def _with_port(line: bytes, port: int) -> bytes:
     """The m= line with another port token; its blanks stay."""
-    media, old = text[2:].split(maxsplit=2)[:2]
-    start = text.index(old, 2 + text[2:].index(media) + len(media))
-    return b"%b%d%b" % (text[:start], port, text[start + len(old) :])
+    # Behind two runs of blanks and one of others: the media.
+    begin = _blanks(line, _others(line, _blanks(line, 2)))
+    end = _others(line, begin)
+    return part(line, 0, begin) + f"{port}".encode() + part(line, end, len(line))
+
+
+def _blanks(line: bytes, at: int) -> int:
+    """Where the blanks end that begin at ``at``, if any do."""
+    while at < len(line) and line[at] in b" \t\n\v\f\r":
+        at += 1
+    return at
+
+
+def _others(line: bytes, at: int) -> int:
+    """Where the next blank is."""
+    while at < len(line) and line[at] not in b" \t\n\v\f\r":
+        at += 1
+    return at
 
 
 def _move_first_uri(text: Lines, edit: SectionEdit) -> None:
@@ -154,14 +204,3 @@ def _move_first_uri(text: Lines, edit: SectionEdit) -> None:
     first, last = host_port_span(uri.decode("ascii"))
     target = host_port(edit.host, edit.port).encode()
     text.lines[at] = line[: start + first] + target + line[start + last :]
-
-
-def _after_title(names: list[bytes]) -> int:
-    """Where a new c= line belongs: after m= and i= (RFC 8866 section 5)."""
-    at = 1
-    while at < len(names) and names[at] == b"i=":
-        at += 1
-    return at
-
-
-_ICE = frozenset({b"candidate", b"remote-candidates", b"end-of-candidates"})

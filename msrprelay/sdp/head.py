@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .lines import as_ended
-from .section import Connection, connection_of
+from .section import Connection, parse_connection
 
 # o=<username> <sess-id> <sess-version> <nettype> <addrtype> <unicast-address> (RFC 8866 5.2).
 ORIGIN_FIELDS = 6
@@ -35,13 +35,19 @@ def edit_head(body: bytes, end: int, foreign: Sequence[tuple[int, int]], edit: H
     head = body[:end]
     if edit.origin is not None:
         head = _with_origin(head, 4, _octets(edit.origin))
-    if edit.connection is not None and all(connection_of(body, *span) for span in foreign):
+    if edit.connection is not None and all(_connects(body, *span) for span in foreign):
         ours = b"c=IN %b %b" % _octets(edit.connection)
         lines = head.split(b"\n")
         head = b"\n".join(
             [as_ended(ours, line) if line.startswith(b"c=") else line for line in lines]
         )
     return head
+
+
+def _connects(body: bytes, begin: int, end: int) -> bool:
+    """Whether a section has a readable c= of its own."""
+    lines = body[begin:end].split(b"\n")
+    return any(line.startswith(b"c=") and parse_connection(line) for line in lines)
 
 
 def origin_version(body: bytes) -> int | None:

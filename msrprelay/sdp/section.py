@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """One ``m=message`` section: what the endpoint says about itself, and where it can be dialled."""
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from msgspec import Struct
 
 from ..errors import UriError
 from ..roles import Setup
-from ..uri import Uri, address, same_host
-from .lines import Attributes, attributes_of
+from ..uri import Uri, address, parse_uri, same_host
+from .lines import Attributes, attributes_of, fields_of, name_of, part, value_of
 
 # RFC 6135 section 4.2.2: an endpoint that only dials writes the discard port.
 DISCARD_PORT = 9
-NEWLINE = 0x0A
+ZERO, FOUR, NINE = 0x30, 0x34, 0x39
 
 
 class Connection(NamedTuple):
@@ -24,34 +25,13 @@ class Connection(NamedTuple):
     host: str
 
 
-class MediaLine(Struct, frozen=True):
-    """A ``m=`` line, read as far as the relay needs it. ``port`` is ``None`` if it is no port."""
-
-    media: str
-    port: int | None
-    proto: str
-    fmt: tuple[str, ...]
-
-    @property
-    def msrp(self) -> bool:
-        """Whether the section is MSRP over TCP or TLS (RFC 4975 section 8.1)."""
-        return self.media == "message" and self.proto in _PROTOS
-
-
-class Common(Struct, frozen=True):
-    """What the session level says for every section that does not say it itself."""
-
-    connection: Connection | None
-    setup: Setup | None
-    fingerprints: tuple[bytes, ...]
-
-
 class MsrpSection(Struct, frozen=True):
     """An ``m=message`` section over ``TCP/MSRP`` or ``TCP/TLS/MSRP``, port 0 included.
 
     ``index`` counts all m= lines from 0, ``line`` all lines from 1, ``stop`` is the line after the
     section; ``begin`` and ``end`` are the same in octets from 0. ``path`` holds every URI of every
     a=path line, ``uri`` the first one, read; ``setup`` is the session's where the section has none.
+    ``cema``: the endpoint matches c= and m= against its path (RFC 6714).
     ``problems`` are snake_case codes, in the order in which they are looked for; only some of them
     keep the section from being anchored.
     """
@@ -68,8 +48,9 @@ class MsrpSection(Struct, frozen=True):
     setup: Setup | None
     connection: Connection | None
     fingerprints: tuple[bytes, ...]
-    attributes: Attributes
+    cema: bool
     problems: tuple[str, ...]
+    body: bytes
 
     @property
     def anchor(self) -> bool:
@@ -77,9 +58,9 @@ class MsrpSection(Struct, frozen=True):
         return self.port != 0 and self.uri is not None
 
     @property
-    def cema(self) -> bool:
-        """Whether the endpoint matches c= and m= against its path (RFC 6714)."""
-        return any(name == b"msrp-cema" for name, _ in self.attributes)
+    def attributes(self) -> Attributes:
+        """Its ``a=`` lines, read when somebody asks."""
+        return attributes_of(self.body, self.begin, self.end)
 
     @property
     def proto(self) -> str:
@@ -129,8 +110,8 @@ class MsrpSection(Struct, frozen=True):
         Never port 0 or 9, nor an unspecified, multicast or ``.invalid`` host (RFC 6135 section
         4.2.2, TS 24.247 section 8.3.1). The resolved address is judged again by the dial policy.
         """
-        contact = self.contact
-        if contact is None or self.uri is None or self.setup is Setup.ACTIVE:
+        contact = None if self.setup is Setup.ACTIVE else self.contact
+        if contact is None or self.uri is None:
             return None
         # Without CEMA the first URI says how to connect: "ws" is no TCP connection of ours.
         if not self.cema and self.uri.transport.lower() != "tcp":
@@ -165,101 +146,137 @@ class MsrpSection(Struct, frozen=True):
         return None if value is None else tuple(value.split())
 
 
-def parse_media(line: bytes) -> MediaLine:
-    """Read a ``m=`` line; what is missing is empty."""
-    tokens = line[2:].split()
-    media, port, proto, *fmt = [*tokens, b"", b"", b""] if len(tokens) < 3 else tokens
-    # A longer number is beyond 65535 anyway, and int() refuses very long ones.
-    number = int(port) if port.isdigit() and len(port) <= 5 else 65536
-    return MediaLine(
-        text(media).lower(),
-        number if number <= 65535 else None,
-        text(proto).upper(),
-        tuple([text(token) for token in fmt if token]),
-    )
-
-
-def parse_common(body: bytes, end: int) -> Common:
-    """Read the session level: the octets before the first ``m=``."""
-    if body.find(b"\na=", 0, end) < 0:
-        return Common(connection_of(body, 0, end), None, ())
-    said = Said(attributes_of(body, 0, end))
-    return Common(connection_of(body, 0, end), said.setup, said.fingerprints)
-
-
 def parse_section(
-    index: int, body: bytes, begin: int, end: int, media: MediaLine, common: Common
+    body: bytes,
+    index: int,
+    line: int,
+    begin: int,
+    lines: list[bytes],
+    media: MediaLine,
+    common: Said,
 ) -> MsrpSection:
-    """Read the MSRP section that is ``body[begin:end]``, its m= line being ``media``."""
-    said = Said(attributes_of(body, begin, end))
-    path = tuple([text(uri) for value in said.paths for uri in value.split()])
+    """Read the MSRP section with these ``lines`` of ``body``, the first of which is ``media``."""
+    said = Said(lines)
+    path = tuple(said.path)
     uri = _first_uri(path)
-    connection = connection_of(body, begin, end) or common.connection
-    tls = media.proto == "TCP/TLS/MSRP"
+    connection = said.connection or common.connection
     problems: list[str] = []
     if media.port is None:
-        problems = ["bad_port"]
+        problems.append("bad_port")
     elif media.port:
-        problems = _path_problems(path, uri, len(said.paths), media.port, tls)
-        problems += _host_problems(uri, connection)
-        if media.fmt != ("*",):
+        _judge_path(path, uri, said.path_lines, media, problems)
+        _judge_host(uri, connection, problems)
+        if not media.star:
             problems.append("fmt_not_star")
         if not said.accepts:
             problems.append("missing_accept_types")
-    line = body.count(b"\n", 0, begin) + 1
     return MsrpSection(
         index,
         line,
-        line + body.count(b"\n", begin, end) + (body[end - 1] != NEWLINE),
+        line + len(lines),
         begin,
-        end,
+        # The very last line may have no end.
+        min(begin + octets(lines), len(body)),
         media.port or 0,
-        tls,
+        media.tls,
         path,
         uri,
         said.setup or common.setup,
         connection,
         said.fingerprints or common.fingerprints,
-        said.attributes,
+        said.cema,
         tuple(problems),
+        body,
     )
 
 
-class Said:
-    """What the attributes of a section say, gone through once.
+def octets(lines: list[bytes]) -> int:
+    """How many octets they take with their LF."""
+    total = len(lines)
+    for line in lines:
+        total += len(line)
+    return total
 
-    ``setup`` is the first one with a value of RFC 4145, whatever its case; ``fingerprints`` are
-    those of RFC 8122.
+
+class MediaLine:
+    """The ``m=`` line of an MSRP section. ``port`` is ``None`` if it is no port.
+
+    ``star``: the format is ``*`` and nothing else.
     """
 
-    __slots__ = ("accepts", "attributes", "fingerprints", "paths", "setup")
+    __slots__ = ("port", "star", "tls")
 
-    def __init__(self, attributes: Attributes) -> None:
-        self.attributes = attributes
-        self.paths: list[bytes] = []
-        self.setup: Setup | None = None
-        self.fingerprints: tuple[bytes, ...] = ()
+    def __init__(self, port: int | None, tls: bool, star: bool) -> None:
+        self.port = port
+        self.tls = tls
+        self.star = star
+
+
+def parse_media(line: bytes) -> MediaLine | None:
+    """Read a ``m=`` line; ``None`` if it is not MSRP over TCP or TLS (RFC 4975 section 8.1)."""
+    tokens = fields_of(line, 2)
+    if len(tokens) < 3 or (tokens[0] != b"message" and tokens[0].lower() != b"message"):
+        return None
+    tls = _is_tls(tokens[2])
+    if tls is None:
+        return None
+    return MediaLine(_port(tokens[1]), tls, len(tokens) == 4 and tokens[3] == b"*")
+
+
+class Said:
+    """What the session level or a section says, its lines gone through once.
+
+    ``connection`` is the first readable one; ``path`` has the URIs of all its lines; ``setup`` is
+    the first with a value of RFC 4145, whatever its case; ``fingerprints`` are those of RFC 8122.
+    """
+
+    __slots__ = ("accepts", "cema", "connection", "fingerprints", "path", "path_lines", "setup")
+
+    def __init__(self, lines: list[bytes]) -> None:
         self.accepts = False
-        for name, value in attributes:
-            if name == b"path":
-                self.paths.append(value)
-            elif name == b"setup":
-                self.setup = self.setup or _SETUPS.get(value.lower())
-            elif name == b"accept-types":
-                self.accepts = True
-            elif name == b"fingerprint":
-                self.fingerprints += (value,)
+        self.cema = False
+        self.connection: Connection | None = None
+        self.fingerprints: tuple[bytes, ...] = ()
+        self.path: list[str] = []
+        self.path_lines = 0
+        self.setup: Setup | None = None
+        self._read(lines)
+
+    def _read(self, lines: list[bytes]) -> None:
+        for line in lines:
+            if line.startswith(b"a="):
+                self._take(name_of(line), line)
+            elif self.connection is None and line.startswith(b"c="):
+                self.connection = parse_connection(line)
+
+    def _take(self, name: bytes, line: bytes) -> None:
+        if name == b"path":
+            self.path_lines += 1
+            self.path += [text(uri) for uri in fields_of(value_of(line), 0)]
+        elif name == b"setup":
+            value = value_of(line)
+            self.setup = self.setup or _SETUPS.get(value) or _SETUPS.get(value.lower())
+        elif name == b"accept-types":
+            self.accepts = True
+        elif name == b"fingerprint":
+            self.fingerprints += (value_of(line),)
+        elif name == b"msrp-cema":
+            self.cema = True
 
 
-def connection_of(body: bytes, begin: int, end: int) -> Connection | None:
-    """The first readable ``c=`` line of ``body[begin:end]``, which begins a line and is not it."""
-    at = body.find(b"\nc=", begin, end)
-    while at >= 0:
-        found = _CONNECTION.match(body, at + 1, end)
-        if found is not None:
-            return Connection(text(found[1]).upper(), text(found[2]))
-        at = body.find(b"\nc=", at + 1, end)
-    return None
+def parse_connection(line: bytes) -> Connection | None:
+    """What a ``c=`` line says, if it is readable."""
+    if line.startswith(b"c=IN IP4 ") or line.startswith(b"c=IN IP6 "):
+        # Spelt like nearly all.
+        end = 9
+        while end < len(line) and line[end] not in b" \t\n\v\f\r/":
+            end += 1
+        if end > 9:
+            family = "IP4" if line[7] == FOUR else "IP6"
+            # What Connection(...) comes to, after a detour through Python.
+            return tuple.__new__(Connection, (family, text(part(line, 9, end))))
+    found = _CONNECTION.match(line)
+    return None if found is None else Connection(text(found[1]).upper(), text(found[2]))
 
 
 def text(raw: bytes) -> str:
@@ -270,39 +287,52 @@ def text(raw: bytes) -> str:
 def _first_uri(path: tuple[str, ...]) -> Uri | None:
     """The first URI of a path; none if one of them is no URI: all go on the wire in To-Path."""
     try:
-        uris = [Uri.parse(uri) for uri in path]
+        uris = [parse_uri(uri) for uri in path]
     except UriError:
         return None
     return uris[0] if uris else None
 
 
-def _path_problems(
-    path: tuple[str, ...], uri: Uri | None, path_lines: int, port: int, tls: bool
-) -> list[str]:
+def _judge_path(
+    path: tuple[str, ...], uri: Uri | None, path_lines: int, media: MediaLine, problems: list[str]
+) -> None:
     if not path:
-        return ["missing_path"]
-    if uri is None:
-        return ["bad_path_uri"]
-    problems = []
-    if path_lines > 1:
-        problems.append("several_path_lines")
-    if uri.port is None:
-        problems.append("path_without_port")
-    elif uri.port != port:
-        problems.append("path_port_differs_from_m_line")
-    if uri.tls != tls:
-        problems.append("scheme_proto_mismatch")
-    if uri.transport.lower() != "tcp":
-        problems.append("transport_not_tcp")
-    return problems
+        problems.append("missing_path")
+    elif uri is None:
+        problems.append("bad_path_uri")
+    else:
+        if path_lines > 1:
+            problems.append("several_path_lines")
+        if uri.port is None:
+            problems.append("path_without_port")
+        elif uri.port != media.port:
+            problems.append("path_port_differs_from_m_line")
+        if uri.tls != media.tls:
+            problems.append("scheme_proto_mismatch")
+        if uri.transport != "tcp" and uri.transport.lower() != "tcp":
+            problems.append("transport_not_tcp")
 
 
-def _host_problems(uri: Uri | None, connection: Connection | None) -> list[str]:
+def _judge_host(uri: Uri | None, connection: Connection | None, problems: list[str]) -> None:
     if connection is None:
-        return ["no_connection_line"]
-    if uri is not None and not same_host(uri.host, connection.host):
-        return ["path_host_differs_from_c_line"]
-    return []
+        problems.append("no_connection_line")
+    elif uri is not None and not same_host(uri.host, connection.host):
+        problems.append("path_host_differs_from_c_line")
+
+
+def _port(token: bytes) -> int | None:
+    """The port that the m= line names, in five digits at most."""
+    number = 0
+    for digit in token:
+        if not ZERO <= digit <= NINE or number > 65535:
+            return None
+        number = number * 10 + (digit - ZERO)
+    return number if number <= 65535 and len(token) <= 5 else None
+
+
+def _is_tls(proto: bytes) -> bool | None:
+    """Whether a transport of MSRP is TLS; ``None`` if it is none of MSRP."""
+    return False if proto == b"TCP/MSRP" else _PROTOS.get(text(proto).upper())
 
 
 def _dialable(host: str, port: int) -> bool:
@@ -316,7 +346,8 @@ def _dialable(host: str, port: int) -> bool:
     return not (mapped.is_unspecified or mapped.is_multicast)
 
 
-_PROTOS = frozenset({"TCP/MSRP", "TCP/TLS/MSRP"})
+# By transport, whether it is TLS.
+_PROTOS = {"TCP/MSRP": False, "TCP/TLS/MSRP": True}
 _DIRECTIONS = frozenset({b"sendrecv", b"sendonly", b"recvonly", b"inactive"})
 _SETUPS = {setup.value.encode(): setup for setup in Setup}
 _NUMBER = re.compile("[0-9]{1,18}")

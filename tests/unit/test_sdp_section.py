@@ -130,6 +130,56 @@ def test_a_section_overrides_the_session(sdp: ModuleType) -> None:
     assert (own.setup.value, own.fingerprints) == ("active", (b"SHA-256 FF",))
 
 
+CONNECTIONS = [
+    pytest.param("c=IN IP4 10.0.0.5", ("IP4", "10.0.0.5"), id="usual"),
+    pytest.param("c=IN IP6 2001:db8::5", ("IP6", "2001:db8::5"), id="usual-ipv6"),
+    pytest.param("c=IN IP4 224.2.1.1/127/3", ("IP4", "224.2.1.1"), id="multicast"),
+    pytest.param("c=IN IP4 10.0.0.5 ", ("IP4", "10.0.0.5"), id="blank-behind"),
+    pytest.param("c=IN IP4 h\udcff", ("IP4", "h\udcff"), id="octet-no-utf8"),
+    pytest.param("c= in\tip4  10.0.0.5", ("IP4", "10.0.0.5"), id="any-case-and-blanks"),
+    pytest.param("c=IN IP4  10.0.0.5", ("IP4", "10.0.0.5"), id="two-blanks"),
+    pytest.param("c=IN IP4 ", None, id="no-host"),
+    pytest.param("c=IN IP4 /127", None, id="no-host-but-a-ttl"),
+    pytest.param("c=IN IP4 \v10.0.0.5", None, id="no-blank-of-sdp"),
+    pytest.param("c=IN IP5 10.0.0.5", None, id="no-family"),
+    pytest.param("c=x\r\nc=IN IP4 10.0.0.5", ("IP4", "10.0.0.5"), id="first-readable"),
+]
+
+
+@pytest.mark.parametrize(("line", "connection"), CONNECTIONS)
+def test_the_connection_is_the_first_that_is_readable(
+    sdp: ModuleType, line: str, connection: tuple[str, str] | None
+) -> None:
+    assert only(sdp, line).connection == connection
+
+
+MEDIA = [
+    pytest.param("m=Message 7 tcp/msrp *", True, id="any-case"),
+    pytest.param("m=\tmessage\f7  TCP/TLS/MSRP *", True, id="any-blanks"),
+    pytest.param("m=message 7 TCP/MSRP", True, id="no-format"),
+    pytest.param("m=message 7", False, id="no-transport"),
+    pytest.param("m=", False, id="nothing"),
+    pytest.param("m=message 7 TCP/MSRPX *", False, id="another-transport"),
+    pytest.param("m=messages 7 TCP/MSRP *", False, id="another-media"),
+]
+
+
+@pytest.mark.parametrize(("line", "taken"), MEDIA)
+def test_which_sections_are_of_message(sdp: ModuleType, line: str, taken: bool) -> None:
+    assert bool(sdp.parse(HEAD + line.encode()).sections) is taken
+
+
+@pytest.mark.parametrize("end", ["", "\r\n", "\r\n\r\n"], ids=["unended", "ended", "blank-line"])
+def test_a_section_knows_its_lines_and_octets(sdp: ModuleType, end: str) -> None:
+    text = "m=audio 7 RTP/AVP 0\r\na=x\r\nm=message 7 TCP/MSRP *\r\na=Path : x \r\na=y" + end
+    body = HEAD + text.encode()
+    (section,) = sdp.parse(body).sections
+    assert (section.index, section.line) == (1, 7)
+    assert section.stop == 7 + len(body[section.begin :].splitlines())
+    assert body[section.begin : section.end] == body[body.index(b"m=message") :]
+    assert section.attributes == ((b"path", b"x"), (b"y", b""))
+
+
 SAME = ["c=IN IP4 10.0.0.5", "a=path:msrp://10.0.0.5:7654/x;tcp", "a=setup:active"]
 CEMA = [*SAME, "a=msrp-cema"]
 ENDPOINTS = [

@@ -77,3 +77,25 @@ def test_any_text_is_a_uri_or_a_uri_error(uri: ModuleType, text: str) -> None:
         found, refusal = None, error
     assert refusal is None or type(refusal).__name__ == "UriError"
     assert found is None or uri.Uri.parse(str(found)) == found
+
+
+# One odd thing at a time, or several, in a URI that is spelt like nearly all.
+NEARLY_USUAL = st.builds(
+    "{}://{}:{}/{};tcp".format,
+    st.sampled_from(["msrp", "msrps", "MSRP", "msrpx", ""]),
+    st.sampled_from(["h", "H-1.example", "10.0.0.5", "[::1]", "a_b", "u@h", "u:p@h", "-", ""]),
+    st.sampled_from(["7", "0", "65535", "65536", "99999", "00007", "000007", "\u0667", "7:7", ""]),
+    st.sampled_from(["x", "a/b:c@d=", "~!", "a b", "a;b", "\x7f", "\u00e9", "x\n", ""]),
+)
+
+
+@given(text=NEARLY_USUAL)
+def test_a_parameter_changes_nothing(uri: ModuleType, text: str) -> None:
+    """With one, a URI takes the long way through the expression; the short one reads the same."""
+    both = []
+    for spelt in (text, text + ";"):
+        try:
+            both.append(str(uri.Uri.parse(spelt)))
+        except ValueError as refusal:
+            both.append(str(refusal))
+    assert both[0] == both[1]
