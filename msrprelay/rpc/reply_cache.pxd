@@ -1,0 +1,11 @@
+# The types with which Cython compiles reply_cache.py; the module runs without them, slower.
+
+cdef class ReplyCache:
+    cdef object _journal, _order
+    cdef public double lifetime
+    cdef public Py_ssize_t capacity, size, hits, dropped_early
+    cdef dict _entries, _bodies
+
+    cdef bint _keep(self, key, tuple entry) except -1
+    cdef _expire(self, double now)
+    cdef _drop(self, key)
