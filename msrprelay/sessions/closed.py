@@ -60,7 +60,7 @@ def unreported(legs: Legs, reason: str) -> dict[str, Any]:
             {
                 **leg,
                 "side": side,
-                "local-address": str(legs[side].interface.address),
+                "local-address": legs[side].interface.host,
                 "local-port": legs[side].port,
             }
             for side in SIDES

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """One relayed section of a call: its ports, its policy, and its session in the engine."""
 
 from __future__ import annotations
