@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """The ng protocol over UDP: ``cookie SP body`` each way, as rtpengine speaks it.
 
 :class:`NgResponder` is the protocol without a socket; :class:`NgUdpServer` gives it sockets.

@@ -6,6 +6,9 @@ cdef class ReplyCache:
     cdef public Py_ssize_t capacity, size, hits, dropped_early
     cdef dict _entries, _bodies
 
+    cpdef find(self, key, double now)
+    cpdef store(self, key, bytes reply, double now)
+    cpdef bint reused(self, key) except -1
     cdef bint _keep(self, key, tuple entry) except -1
     cdef _expire(self, double now)
     cdef _drop(self, key)

@@ -15,7 +15,6 @@ from ..dial import DialPolicy
 from ..errors import CommandError
 from ..interfaces import Interfaces
 from ..offer_answer import (
-    Change,
     Committed,
     Negotiation,
     Offered,
@@ -31,7 +30,7 @@ from ..roles import Setup
 from ..sdp import Description, MsrpSection, Policy, SectionEdit, parse
 from .closed import AnySession
 from .legs import Leg, Ports
-from .plan import Plan, Unresolved, described
+from .plan import ACTPASS, CLOSED, Plan, Unresolved, described
 from .saved import SavedBranch
 from .section import Find, Section
 from .terms import (
@@ -259,10 +258,10 @@ class Branch:
         self, decision: Offered, request: Offer, attempt: Attempt, room: int
     ) -> dict[int, SectionEdit]:
         edits: dict[int, SectionEdit] = {}
-        setup = Setup(request.setup) if request.setup else Setup.ACTPASS
+        setup = Setup(request.setup) if request.setup else ACTPASS
         mark = self._mark(request)
         for change in decision.sections:
-            if change.change is Change.CLOSED:
+            if change.change is CLOSED:
                 continue
             section = self.sections.get(change.index)
             if section is None or self._other_policy(section, change, decision.side, request):
@@ -322,7 +321,7 @@ class Branch:
         plans: list[tuple[Section, SectionChange, Plan]] = []
         told = Setup(request.setup) if request.setup else None
         for change in decision.sections:
-            if change.change is Change.CLOSED:
+            if change.change is CLOSED:
                 continue
             section = self.sections.get(change.index)
             if section is None:

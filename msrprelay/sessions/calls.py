@@ -15,9 +15,9 @@ from ..log import Log
 from ..offer_answer import Ended
 from .branch import Rules
 from .call import Call
-from .closed import AnySession
+from .closed import AnySession, Report
 from .ledger import Ledger
-from .section import Report, Section
+from .section import Section
 
 log = Log()
 

@@ -1,4 +1,5 @@
 # The types with which Cython compiles legs.py; the module runs without them, slower.
+cimport cython
 
 cdef class Ports:
     cdef object _dataplane, _clock, _ledger
@@ -7,3 +8,6 @@ cdef class Ports:
     cpdef free(self, dict legs)
     cdef _lease(self, leg)
     cdef _listen(self, policy, dict legs, tos, idle_seconds)
+
+@cython.locals(uri=str)
+cpdef list octets(tuple path)

@@ -180,7 +180,10 @@ class Ports:
 
 def octets(path: tuple[str, ...]) -> list[bytes]:
     """A path as it stood in the SDP."""
-    return [uri.encode("utf-8", "surrogateescape") for uri in path]
+    found: list[bytes] = []
+    for uri in path:
+        found.append(uri.encode("utf-8", "surrogateescape"))
+    return found
 
 
 def saved_leg(leg: Leg, expected: Sources) -> SavedLeg:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from ..offer_answer import Side, other
 from .branch import Branch
 from .call import Call
+from .closed import Relayed, Report
 from .legs import SIDES
-from .section import Relayed, Report, Section
+from .section import Section
 
 # A section with its branch (None: it has left the call) and the engine's report.
 Entry = tuple[Branch | None, Section, Report]

@@ -3,46 +3,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Literal, Self
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from ..dataplane import LegAnswer, Session, Sources
 from ..dial import DialPolicy
 from ..errors import CommandError
-from ..offer_answer import Change, SectionChange, Side, other
+from ..offer_answer import SectionChange, Side, other
 from ..roles import Setup
 from ..sdp import Policy, SectionEdit
-from .closed import AnySession, Closed, unreported
+from .closed import AnySession, Closed, Relayed, Report, unreported
 from .legs import SIDES, Legs, Ports, octets, restored_leg, saved_leg
-from .plan import Name, Plan, Unresolved, described, dial_target, path_said
+from .plan import (
+    CHANGED,
+    DIAL,
+    UNCHANGED,
+    Name,
+    Plan,
+    Unresolved,
+    described,
+    dial_target,
+    path_said,
+)
 from .saved import SavedAnswer, SavedSection
 from .terms import choose_roles
 
-Report = Mapping[str, Any]
 # A session of the engine, by its number; None: it has closed it.
 Find = Callable[[int], Session | None]
 # Why a session has ended whose end nobody has seen: the process before this one died with it.
 LOST = "internal"
 # Why the control plane may end a session, as the engine knows it.
 CLOSE_REASONS = frozenset({"deleted", "drained", "final-timeout", "offer-timeout", "terminated"})
-
-
-class Relayed(Struct):
-    """What sessions that are over have relayed, both ways."""
-
-    octets: int = 0
-    chunks: int = 0
-    errors: int = 0
-
-    def add(self, report: Report) -> None:
-        """Take the figures of one more session."""
-        for leg in report["legs"]:
-            self.octets += leg["bytes-in"]
-            self.chunks += leg["chunks"]
-            self.errors += leg["reason"] in ("reset", "malformed")
 
 
 class Section:
@@ -164,7 +157,7 @@ class Section:
             self.policy != "aware"
             and self.joined
             and self.successor is None
-            and change.change is Change.CHANGED
+            and change.change is CHANGED
         )
 
     def _reopen(self, legs: Legs) -> Session:
@@ -217,11 +210,11 @@ class Section:
             target, problem = dial_target(said[side], roles[side], dialling)
             if problem is not None:
                 warnings.append(f"section {self.index}, side {side}: {problem}")
-            contact = said[side].dial_target
-            if target == "pending" and contact is not None:
+            contact = said[side].dial_target if target == "pending" else None
+            if contact is not None:
                 unresolved.append((side, *contact))
-            path = octets(said[side].path)
-            answers[side] = LegAnswer(roles[side].value, path, target, allowed[side])
+            role: Literal["dial", "accept"] = "dial" if roles[side] is DIAL else "accept"
+            answers[side] = LegAnswer(role, octets(said[side].path), target, allowed[side])
         return Plan(setup, answers["a"], answers["b"], tuple(unresolved), tuple(warnings))
 
     def answer(self, change: SectionChange, plan: Plan) -> tuple[Unresolved, ...]:
@@ -231,7 +224,7 @@ class Section:
         """
         # While it waits an answer is about new connections, whatever it changes.
         kept = not self._unanswered and not self.waiting
-        if change.change is Change.UNCHANGED and kept:
+        if change.change is UNCHANGED and kept:
             self.abandon()
             return ()
         self._unanswered = self.waiting = False

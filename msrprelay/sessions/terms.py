@@ -14,6 +14,7 @@ from ..offer_answer import Side
 from ..roles import Role, Setup, answer_setup, relay_role_answerer, relay_role_offerer
 from ..sdp import Connection, Description, HeadEdit, MsrpSection, Policy, SectionEdit
 from .legs import Leg, Legs
+from .plan import DIAL, PASSIVE
 
 NEEDS_AWARE = "msrp-path: the answer does not follow the offer's policy, offer again with aware"
 NEEDS_SETUP = "a=setup: missing, but a=msrp-cema needs it (RFC 6714 section 4.2): use aware"
@@ -150,7 +151,7 @@ def choose_roles(
     """
     setup = told or answer_setup(offered.setup)
     roles = relay_role_offerer(offered.setup, setup), relay_role_answerer(answered.setup)
-    if policy != "aware" and roles == (Role.DIAL, Role.DIAL):
+    if policy != "aware" and roles == (DIAL, DIAL):
         raise CommandError(BOTH_PASSIVE)
     if policy == "cema" and any(side.cema and side.setup is None for side in (offered, answered)):
         # Without it the ends would match c=/m= by other rules than those they dial by.
@@ -165,4 +166,4 @@ def _splices(answered: MsrpSection, role: Role, setup: Setup) -> bool:
 
     It waits for us at its own path, has no relay in it, and the offerer was told to dial.
     """
-    return role is Role.DIAL and len(answered.path) == 1 and setup is Setup.PASSIVE
+    return role is DIAL and len(answered.path) == 1 and setup is PASSIVE
