@@ -1,4 +1,5 @@
 # The types with which Cython compiles reply_cache.py; the module runs without them, slower.
+cimport cython
 
 cdef class ReplyCache:
     cdef object _journal, _order
@@ -9,6 +10,9 @@ cdef class ReplyCache:
     cpdef find(self, key, double now)
     cpdef store(self, key, bytes reply, double now)
     cpdef bint reused(self, key) except -1
+    @cython.locals(cost=Py_ssize_t)
     cdef bint _keep(self, key, tuple entry) except -1
     cdef _expire(self, double now)
     cdef _drop(self, key)
+
+cdef Py_ssize_t weight(key, bytes reply) except -1

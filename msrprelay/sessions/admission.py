@@ -85,14 +85,14 @@ class Admission:
             if taken * 100 >= bound * most:
                 self._refuse(prefix + what, reason)
 
-    def _all_taken(self, sessions: int, joined: int) -> list[Taken]:
+    def _all_taken(self, sessions: int, joined: int) -> list[tuple[str, int, int, str]]:
         room = self.room
         # Counted before they are opened: an answer brings connections that cannot be refused.
         theirs = WAITING_DESCRIPTORS * (sessions - joined) + JOINED_DESCRIPTORS * joined
-        taken = [Taken("descriptors", theirs, room.descriptors, PARALLEL_LIMIT), *self._taken()]
-        if room.sessions:
-            taken.insert(0, Taken("sessions", sessions, room.sessions, PARALLEL_LIMIT))
-        return taken
+        ours = ("descriptors", theirs, room.descriptors, PARALLEL_LIMIT)
+        if not room.sessions:
+            return [ours, *self._taken()]
+        return [("sessions", sessions, room.sessions, PARALLEL_LIMIT), ours, *self._taken()]
 
     def _take_token(self) -> bool:
         """A bucket of one second's offers, so that a burst of that many passes."""
