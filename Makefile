@@ -3,7 +3,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAGE  := ./scripts/stage
-HOT    := $(wildcard msrprelay/offer_answer/*.py msrprelay/rpc/bencode.p* msrprelay/sdp/*.py) msrprelay/uri.py
+HOT    := $(wildcard $(addprefix msrprelay/,*.pxd offer_answer/*.p* rpc/*.p* sdp/*.p* sessions/*.p*)) \
+          $(addprefix msrprelay/,chance.py interfaces.py ports.py roles.py scheduler.py timers.py uri.py)
+# Tests of hot modules that do not themselves run both ways.
+TWICE  := $(wildcard $(addprefix tests/unit/test_,admission.py ports.py restore*.py rpc_ng.py rpc_re*.py sessions*.py timers.py))
 RUST   := $(shell find native -name '*.rs' -o -name 'Cargo.*' | grep -v /target/)
 
 .DEFAULT_GOAL := help
@@ -29,6 +32,7 @@ test: setup ## run the tests: the crates' and the package's
 	$(STAGE) bench-test cargo test --quiet --manifest-path bench/Cargo.toml --locked
 	$(STAGE) bench-build cargo build --quiet --release --manifest-path bench/Cargo.toml --locked
 	$(STAGE) pytest $(BIN)/python -m pytest --quiet --benchmark-disable
+	$(STAGE) pytest-uncompiled $(BIN)/python -m bench.uncompiled pytest --quiet $(TWICE)
 	$(STAGE) chaos-quick $(BIN)/python -m tests.chaos --quick
 	$(STAGE) fuzz-smoke ./scripts/fuzz 4
 	$(STAGE) valgrind ./scripts/valgrind

@@ -5,6 +5,7 @@ Everything else about the distribution stands in pyproject.toml.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -16,11 +17,32 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
+# What a request goes through, of rooms where more than that is done.
+RPC = ["bencode", "dispatcher", "encoding", "flags", "ng", "reply_cache", "requests"]
+SESSIONS = [
+    "admission",
+    "branch",
+    "call",
+    "calls",
+    "legs",
+    "plan",
+    "report",
+    "section",
+    "table",
+    "terms",
+]
 # Compiled in pure-Python mode: the same files also run as they are.
 HOT_MODULES = [
+    "msrprelay/chance.py",
+    "msrprelay/interfaces.py",
     "msrprelay/offer_answer/*.py",
-    "msrprelay/rpc/bencode.py",
+    "msrprelay/ports.py",
+    "msrprelay/roles.py",
+    *(f"msrprelay/rpc/{name}.py" for name in RPC),
+    "msrprelay/scheduler.py",
     "msrprelay/sdp/*.py",
+    *(f"msrprelay/sessions/{name}.py" for name in SESSIONS),
+    "msrprelay/timers.py",
     "msrprelay/uri.py",
 ]
 
@@ -70,4 +92,6 @@ setup(
         Crate("msrprelay._native", manifest="native/py/Cargo.toml"),
     ],
     cmdclass={"build_ext": BuildExt},
+    # The C compiler takes minutes for all of them one after the other.
+    options={"build_ext": {"parallel": os.cpu_count()}},
 )

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """Chance from the kernel's generator, fetched in blocks: one system call for many draws."""
 
 from __future__ import annotations

@@ -23,24 +23,28 @@ class Interface:
     name: str
     address: IPv4Address | IPv6Address
     advertised: str
-    # The same as :meth:`parse` reads it, always in full.
+    # Worked out once: every lease and listener asks, and an address is slow to answer.
+    # The same as :meth:`parse` reads it, always in full; the address as text; the SDP address type
+    # of its sockets.
     text: str = field(init=False, repr=False, compare=False)
+    host: str = field(init=False, repr=False, compare=False)
+    family: Family = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "text", f"{self.name}/{self.address}!{self.advertised}")
+        worked_out = {
+            "text": f"{self.name}/{self.address}!{self.advertised}",
+            "host": str(self.address),
+            "family": "IP4" if self.address.version == 4 else "IP6",
+        }
+        for name, value in worked_out.items():
+            object.__setattr__(self, name, value)
 
     def __str__(self) -> str:
         """As :meth:`parse` reads it."""
         return self.text
 
     def __hash__(self) -> int:
-        # Every lease looks its pool up by it, and an address is slow to hash.
         return hash(self.text)
-
-    @property
-    def family(self) -> Family:
-        """The SDP address type of this interface's sockets."""
-        return "IP4" if self.address.version == 4 else "IP6"
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -79,8 +83,7 @@ class Interfaces:
 
         Raises CommandError ``Unknown interface`` where rtpengine would silently take another.
         """
-        named = [i for i in self._all if name is None or i.name == name]
-        fitting = [i for i in named if family is None or i.family == family]
-        if not fitting:
-            raise CommandError("Unknown interface")
-        return fitting[0]
+        for each in self._all:
+            if (name is None or each.name == name) and (family is None or each.family == family):
+                return each
+        raise CommandError("Unknown interface")

@@ -31,6 +31,8 @@ class Log:
     warning: Write
     error: Write
     exception: Write
+    # Whether ``info`` writes: even a line that is not written costs its keywords.
+    informs: bool
 
     _all: ClassVar[list[Log]] = []
 
@@ -48,6 +50,7 @@ class Log:
         bound = structlog.get_logger().bind()
         for method in (*LEVELS, "exception"):
             setattr(self, method, getattr(bound, method))
+        self.informs = bound.is_enabled_for(logging.INFO)
 
 
 def configure(level: str = "info", stream: TextIO = sys.stderr) -> None:

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """Leases of listening ports: a port is in one lease at a time, and rests before the next.
 
 The order is random, so that a port cannot be guessed from the last one; a freed port rests in

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """The event loop as the sessions use it: time, timers, tasks."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """Timers of thousands of calls on one timer of the event loop."""
 
 from __future__ import annotations
@@ -6,6 +7,7 @@ import asyncio
 import heapq
 import itertools
 from collections.abc import Callable
+from functools import partial
 
 # Cancelled timers that may lie about before they are cleared away.
 STALE = 1024
@@ -31,7 +33,7 @@ class Timers:
         heapq.heappush(self._heap, (when, number))
         if self._heap[0][1] == number:
             self._arm()
-        return lambda: self._cancel(number)
+        return partial(self._cancel, number)
 
     def _cancel(self, number: int) -> None:
         self._callbacks.pop(number, None)

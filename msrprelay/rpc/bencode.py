@@ -50,6 +50,8 @@ def decode(data: bytes, start: int = 0) -> tuple[Value, int]:
     opener = 0  # of the list or dictionary that ``items`` fills; 0: none is open
     pos = start
     end = len(data)
+    # The same bytes: compiled they are a pointer, of which a slice costs less.
+    text = data
     while True:
         if pos >= end:
             raise Truncated(pos)
@@ -59,7 +61,7 @@ def decode(data: bytes, start: int = 0) -> tuple[Value, int]:
             length, pos = number(data, pos, end, COLON)
             if length > end - pos:
                 raise Truncated(end)
-            value = data[pos : pos + length]
+            value = text[pos : pos + length]
             pos += length
         elif char == NUMBER:
             total, pos = number(data, pos + 1, end, END)
@@ -115,8 +117,19 @@ def dictionary(items: list[Value], offset: int) -> dict[str, Value]:
         key = items[index]
         if not isinstance(key, bytes):
             raise BencodeError("key that is no string", offset)
-        pairs[key.decode("utf-8", "surrogateescape")] = items[index + 1]
+        name = KEYS.get(key)
+        pairs[new_key(key) if name is None else name] = items[index + 1]
     return pairs
+
+
+def new_key(key: bytes) -> str:
+    """A key as text, kept for the next message that has it."""
+    name = key.decode("utf-8", "surrogateescape")
+    if len(key) < FEW:
+        if len(KEYS) >= REMEMBERED:
+            KEYS.clear()
+        KEYS[key] = name
+    return name
 
 
 def encode(value: object) -> bytes:
@@ -162,7 +175,19 @@ def write_dictionary(value: dict[object, object], parts: list[bytes]) -> None:
 
 def write_text(value: str, parts: list[bytes]) -> None:
     """Append text; what was no UTF-8 comes out as the bytes that it was."""
-    write_string(value.encode("utf-8", "surrogateescape"), parts)
+    item = ITEMS.get(value)
+    parts.append(new_item(value) if item is None else item)
+
+
+def new_item(value: str) -> bytes:
+    """Text as it is written, kept for the next message that has it."""
+    text = value.encode("utf-8", "surrogateescape")
+    item = b"%d:%b" % (len(text), text)
+    if len(item) < FEW:
+        if len(ITEMS) >= REMEMBERED:
+            ITEMS.clear()
+        ITEMS[value] = item
+    return item
 
 
 def write_string(value: bytes, parts: list[bytes]) -> None:
@@ -176,3 +201,8 @@ def write_string(value: bytes, parts: list[bytes]) -> None:
 FEW = 64
 PREFIXES = [b"%d:" % length for length in range(FEW)]
 ZERO_ITEM = b"i0e"
+# Short keys that have been read, and short text as it is written: it is the same few words again
+# and again. Strangers' words come among them, so there is a bound, and then all begins anew.
+REMEMBERED = 1024
+KEYS: dict[bytes, str] = {}
+ITEMS: dict[str, bytes] = {}

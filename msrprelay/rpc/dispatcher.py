@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """From a command's name and fields to its reply: parse, call, and refuse in rtpengine's words."""
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ class Dispatcher:
             # A bug of ours costs one reply, never the server.
             log.exception("command failed", command=name, call_id=word(fields.get("call-id")))
             return Outcome(refusal(INTERNAL_ERROR), False)
-        if isinstance(request, (SdpRequest, Delete)):
+        if isinstance(request, (SdpRequest, Delete)) and request.flags:
             self._note_unknown(request.flags - KNOWN, request.call_id)
         reply.setdefault("result", "ok")
         return Outcome(reply, True)

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """Words and flags as SIP servers write them, and the ``rtpp-flags`` string of newer Kamailio."""
 
 from __future__ import annotations
@@ -32,14 +33,23 @@ def dashed(name: str) -> str:
 def word(value: Value | None) -> str | None:
     """A string or number as text; None if it is missing, empty, or something else."""
     if isinstance(value, bytes):
-        return value.decode("utf-8", "surrogateescape") or None
+        return text(value) or None
     return str(value) if isinstance(value, int) else None
+
+
+def text(octets: bytes) -> str:
+    """Text that may hold octets which are no UTF-8."""
+    return octets.decode("utf-8", "surrogateescape")
 
 
 def words(value: Value | None) -> list[str]:
     """A list of strings as text; a single string counts as a list of one."""
-    items = value if isinstance(value, list) else [value]
-    return [text for text in map(word, items) if text is not None]
+    found: list[str] = []
+    for item in value if isinstance(value, list) else [value]:
+        said = word(item)
+        if said is not None:
+            found.append(said)
+    return found
 
 
 def expand(bundle: bytes, fields: Mapping[str, Value]) -> dict[str, Value]:
@@ -50,7 +60,7 @@ def expand(bundle: bytes, fields: Mapping[str, Value]) -> dict[str, Value]:
     """
     merged = dict(fields)
     added: dict[str, list[Value]] = {key: [] for key in ("flags", "replace", "direction")}
-    for token in tokens(bundle.decode("utf-8", "surrogateescape")):
+    for token in tokens(text(bundle)):
         key, equals, value = token.partition("=")
         key = dashed(key)
         if not equals:

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """The ng protocol over UDP: ``cookie SP body`` each way, as rtpengine speaks it.
 
 :class:`NgResponder` is the protocol without a socket; :class:`NgUdpServer` gives it sockets.
@@ -93,7 +94,7 @@ class NgResponder:
             # Answered as what it is, a new request; the operator should know of the clash.
             self._note("cookie-reused", origin)
         payload, lasting = self._perform(body, origin)
-        reply = b"%s %s" % (cookie, payload)
+        reply = b" ".join((cookie, payload))
         if largest is not None and len(reply) > largest:
             self._flush()
             payload = encode(refusal("Reply too long for a datagram"), encoding_of(body))

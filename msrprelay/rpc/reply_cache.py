@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """The replies given lately: a repeated datagram gets the same bytes, its command runs once.
 
 SIP servers repeat a request whose reply was lost with the same cookie from the same socket.
@@ -6,8 +7,9 @@ Cookies alone are no key: several servers may count in step (rtpengine#1867: los
 
 from __future__ import annotations
 
-import hashlib
-from collections import OrderedDict
+import struct
+import zlib
+from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -23,7 +25,7 @@ OVERHEAD = 500
 
 
 class Key(NamedTuple):
-    """Who asked what: the socket of the SIP server, its cookie, and a 64-bit hash of the body."""
+    """Who asked what: the socket of the SIP server, its cookie, and 64 bits of the body's sums."""
 
     transport: str
     address: str
@@ -34,6 +36,8 @@ class Key(NamedTuple):
 
 # The bytes sent, and until when they are kept.
 Entry = tuple[bytes, float]
+# Who asked, and with which cookie.
+Sender = tuple[str, str, int, bytes]
 
 
 class ReplyCache:
@@ -57,9 +61,11 @@ class ReplyCache:
         self.hits = 0
         # Entries that had to go before their time: the capacity is too small for the traffic.
         self.dropped_early = 0
-        self._entries: OrderedDict[Key, Entry] = OrderedDict()
+        self._entries: dict[Key, Entry] = {}
+        # Their keys, the oldest first.
+        self._order: deque[Key] = deque()
         # The body that each cookie came with last, to notice cookies that are used twice.
-        self._bodies: dict[tuple[str, str, int, bytes], bytes] = {}
+        self._bodies: dict[Sender, bytes] = {}
 
     def find(self, key: Key, now: float) -> bytes | None:
         """The reply given to ``key``, if it is still kept."""
@@ -98,24 +104,24 @@ class ReplyCache:
 
     def _keep(self, key: Key, entry: Entry) -> bool:
         if key in self._entries:
+            # Who stores has not found it, so this is rare enough for a walk.
+            self._order.remove(key)
             self._drop(key)
         cost = weight(key, entry[0])
         if cost > self.capacity:
             return False
         while self.size + cost > self.capacity:
-            self._drop(next(iter(self._entries)))
+            self._drop(self._order.popleft())
             self.dropped_early += 1
         self._entries[key] = entry
+        self._order.append(key)
         self._bodies[key[:4]] = key.digest
         self.size += cost
         return True
 
     def _expire(self, now: float) -> None:
-        while self._entries:
-            key, entry = next(iter(self._entries.items()))
-            if entry[1] > now:
-                return
-            self._drop(key)
+        while self._order and self._entries[self._order[0]][1] <= now:
+            self._drop(self._order.popleft())
 
     def _drop(self, key: Key) -> None:
         self.size -= weight(key, self._entries.pop(key)[0])
@@ -126,8 +132,12 @@ class ReplyCache:
 
 
 def digest(body: bytes) -> bytes:
-    """64 bits of hash, the same in every process: a successor knows its predecessor's replies."""
-    return hashlib.blake2b(body, digest_size=8).digest()
+    """64 bits of sums, the same in every process: a successor knows its predecessor's replies.
+
+    They tell apart what chance brings under one cookie. Who could forge a body to the same sums
+    could as well send what it likes from the SIP server's socket.
+    """
+    return _SUMS.pack(zlib.crc32(body), zlib.adler32(body))
 
 
 def name(key: Key) -> bytes:
@@ -138,3 +148,6 @@ def name(key: Key) -> bytes:
 def weight(key: Key, reply: bytes) -> int:
     """What an entry costs, in bytes."""
     return len(key.cookie) + len(reply) + OVERHEAD
+
+
+_SUMS = struct.Struct("<II")

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """From the fields of a message to a typed request, parsed once at the edge.
 
 Keys are read as rtpengine reads them (space and underscore mean ``-``); what the relay does not
@@ -27,6 +28,7 @@ from ..errors import CommandError
 from .bencode import Value
 from .flags import dashed, expand, word, words
 
+SPACE, UNDERSCORE = " ", "_"
 Fields = Mapping[str, Value]
 # The attributes of a request while it is being read.
 Draft = dict[str, Any]
@@ -53,10 +55,13 @@ def sdp_request(kind: type[S], raw: Fields, origin: Origin) -> S:
     fields = normal(raw)
     draft: Draft = {"origin": origin}
     # Most of the keys are absent from most messages: what is there finds its reader.
+    strings, readers = STRINGS, READERS
     for key, value in fields.items():
-        reader = READERS.get(key)
-        if reader is not None:
-            reader(draft, key, value)
+        name = strings.get(key)
+        if name is not None:
+            read_string(draft, name, value)
+        elif key in readers:
+            readers[key](draft, key, value)
     if "interface" in fields:
         # For both sides, as far as no other key has said it.
         read_direction(draft, "interface", [fields["interface"]] * 2)
@@ -127,6 +132,11 @@ def parse_drain(raw: Fields, origin: Origin) -> Drain:
 
 def normal(raw: Fields) -> Fields:
     """The fields with their keys in one spelling, and an ``rtpp-flags`` string taken apart."""
+    for key in raw:
+        if SPACE in key or UNDERSCORE in key or key == "rtpp-flags":
+            break
+    else:
+        return raw
     fields = {dashed(key): value for key, value in raw.items()}
     bundle = fields.pop("rtpp-flags", None)
     return expand(bundle, fields) if isinstance(bundle, bytes) else fields
@@ -174,19 +184,15 @@ def whole(fields: Fields, key: str) -> int | None:
 # Readers: each puts what it finds under one key into the draft, or leaves it as it is.
 
 
-def string(name: str) -> Reader:
+def read_string(draft: Draft, name: str, value: Value) -> None:
     """A string for the attribute ``name``."""
-
-    def read(draft: Draft, _key: str, value: Value) -> None:
-        found = word(value)
-        if found is not None:
-            draft[name] = found
-
-    return read
+    found = word(value)
+    if found is not None:
+        draft[name] = found
 
 
 def second_choice(name: str) -> Reader:
-    """As :func:`string`, but only where another key has not said it already."""
+    """As :func:`read_string`, but only where another key has not said it already."""
 
     def read(draft: Draft, _key: str, value: Value) -> None:
         found = word(value)
@@ -270,19 +276,27 @@ def read_priority(draft: Draft, key: str, value: Value) -> None:
     draft["emergency"] = one_of({key: value}, key, ("emergency",)) is not None
 
 
+# The attributes that are strings, by the key of each.
+STRINGS: Mapping[str, str] = {
+    "call-id": "call_id",
+    "from-interface": "from_interface",
+    "from-tag": "from_tag",
+    "media-address": "media_address",
+    "metadata": "metadata",
+    "set-label": "label",
+    "to-interface": "to_interface",
+    "to-tag": "to_tag",
+    "via-branch": "via_branch",
+}
+# All other attributes that are read.
 READERS: Mapping[str, Reader] = {
     "TOS": read_type_of_service,
     "address-family": choice("address_family", "IP4", "IP6"),
-    "call-id": string("call_id"),
     "direction": read_direction,
     "drop-traffic": choice("drop_traffic", "start", "stop"),
     "flags": word_list("flags"),
-    "from-interface": string("from_interface"),
     "from-label": second_choice("label"),
-    "from-tag": string("from_tag"),
     "label": second_choice("label"),
-    "media-address": string("media_address"),
-    "metadata": string("metadata"),
     "msrp": read_relay,
     "msrp-idle": number("idle"),
     "msrp-path": choice("policy", "aware", "cema", "sessmatch"),
@@ -292,10 +306,6 @@ READERS: Mapping[str, Reader] = {
     "received-from": read_received_from,
     "replace": word_list("replace"),
     "sdp": read_sdp,
-    "set-label": string("label"),
-    "to-interface": string("to_interface"),
-    "to-tag": string("to_tag"),
     "tos": read_type_of_service,
     "transport-protocol": read_transport,
-    "via-branch": string("via_branch"),
 }

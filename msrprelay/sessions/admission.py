@@ -1,9 +1,10 @@
+# cython: annotation_typing=False
 """Whether a new call fits: sessions, descriptors, memory, speed of offers, the host's strain."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from ..errors import CommandError
@@ -72,7 +73,7 @@ class Admission:
             return
         strained = self._strain()
         if strained is not None:
-            self._refuse(*strained)
+            self._refuse(strained.what, strained.reason)
         if self.room.offers_per_second and not self._take_token():
             self._refuse("offers-per-second", LOAD_LIMIT)
 
@@ -84,14 +85,14 @@ class Admission:
             if taken * 100 >= bound * most:
                 self._refuse(prefix + what, reason)
 
-    def _all_taken(self, sessions: int, joined: int) -> Iterator[Taken]:
+    def _all_taken(self, sessions: int, joined: int) -> list[tuple[str, int, int, str]]:
         room = self.room
-        if room.sessions:
-            yield Taken("sessions", sessions, room.sessions, PARALLEL_LIMIT)
         # Counted before they are opened: an answer brings connections that cannot be refused.
         theirs = WAITING_DESCRIPTORS * (sessions - joined) + JOINED_DESCRIPTORS * joined
-        yield Taken("descriptors", theirs, room.descriptors, PARALLEL_LIMIT)
-        yield from self._taken()
+        ours = ("descriptors", theirs, room.descriptors, PARALLEL_LIMIT)
+        if not room.sessions:
+            return [ours, *self._taken()]
+        return [("sessions", sessions, room.sessions, PARALLEL_LIMIT), ours, *self._taken()]
 
     def _take_token(self) -> bool:
         """A bucket of one second's offers, so that a burst of that many passes."""

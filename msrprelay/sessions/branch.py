@@ -1,8 +1,9 @@
+# cython: annotation_typing=False
 """One branch of a call: its offers and answers, carried out on its sections."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -14,7 +15,6 @@ from ..dial import DialPolicy
 from ..errors import CommandError
 from ..interfaces import Interfaces
 from ..offer_answer import (
-    Change,
     Committed,
     Negotiation,
     Offered,
@@ -30,7 +30,7 @@ from ..roles import Setup
 from ..sdp import Description, MsrpSection, Policy, SectionEdit, parse
 from .closed import AnySession
 from .legs import SIDES, Leg, Ports
-from .plan import Plan, Unresolved, described
+from .plan import ACTPASS, CLOSED, Plan, Unresolved, described
 from .saved import SavedBranch
 from .section import Find, Section
 from .terms import (
@@ -39,6 +39,7 @@ from .terms import (
     choose_policy,
     expected_sources,
     source_rule,
+    terms,
     unserved,
 )
 from .versions import Versions
@@ -186,7 +187,7 @@ class Branch:
             return Rewritten(decision.reply, repeated=True)
         attempt = Attempt()
         try:
-            edits = dict(self._offer_edits(decision, request, attempt, room))
+            edits = self._offer_edits(decision, request, attempt, room)
             body = self._rewrite(request, description, other(decision.side), edits)
         except Exception:
             self._undo(attempt)
@@ -195,12 +196,13 @@ class Branch:
         for section, side, sources in attempt.expected:
             section.expect(side, sources)
         self._ask(other(decision.side))
-        # First: a section that begins again, with another policy, is one of those opened.
-        self.release(tuple(s.index for s in attempt.opened if s.index in self.sections))
-        self.sections.update((section.index, section) for section in attempt.opened)
+        for section in attempt.opened:
+            # A section that begins again, with another policy, takes its own place.
+            self._let_go(section.index)
+            self.sections[section.index] = section
         self.release(decision.released)
         self._pauses = pauses(request, self._pauses)
-        return Rewritten(body, tuple(unserved(request)))
+        return Rewritten(body, unserved(request))
 
     def answer(self, now: float, request: Answer, description: Description) -> Rewritten:
         """Rewrite an answer and commit it. Raises CommandError; then nothing has changed."""
@@ -213,7 +215,7 @@ class Branch:
             return Rewritten(decision.reply, repeated=True)
         attempt = Attempt()
         try:
-            plans = list(self._plans(decision, request, attempt))
+            plans = self._plans(decision, request, attempt)
             mark = self._mark(request)
             edits = {s.index: s.edit(decision.offerer, plan.setup, mark) for s, _, plan in plans}
             body = self._rewrite(request, description, decision.offerer, edits)
@@ -221,7 +223,8 @@ class Branch:
             self._undo(attempt)
             raise
         self.negotiation.apply(decision, body)
-        self.sections.update((section.index, section) for section in attempt.opened)
+        for section in attempt.opened:
+            self.sections[section.index] = section
         unresolved = [name for s, change, plan in plans for name in s.answer(change, plan)]
         self._settle(other(decision.offerer))
         self.release(decision.released)
@@ -258,9 +261,12 @@ class Branch:
     def release(self, indices: tuple[int, ...]) -> None:
         """End the sections that nobody asks for any more."""
         for index in indices:
-            section = self.sections.pop(index, None)
-            if section is not None:
-                self._retire(section, "deleted", 0.0)
+            self._let_go(index)
+
+    def _let_go(self, index: int) -> None:
+        section = self.sections.pop(index, None)
+        if section is not None:
+            self._retire(section, "deleted", 0.0)
 
     def _pause(self, paused: bool | None) -> None:
         self._pauses = None
@@ -270,11 +276,12 @@ class Branch:
 
     def _offer_edits(
         self, decision: Offered, request: Offer, attempt: Attempt, room: int
-    ) -> Iterator[tuple[int, SectionEdit]]:
-        setup = Setup(request.setup or Setup.ACTPASS)
+    ) -> dict[int, SectionEdit]:
+        edits: dict[int, SectionEdit] = {}
+        setup = Setup(request.setup) if request.setup else ACTPASS
         mark = self._mark(request)
         for change in decision.sections:
-            if change.change is Change.CLOSED:
+            if change.change is CLOSED:
                 continue
             section = self.sections.get(change.index)
             if section is None or self._other_policy(section, change, decision.side, request):
@@ -286,7 +293,8 @@ class Branch:
                 sources = expected_sources(source_rule(request), request, said)
                 attempt.expected.append((section, decision.side, sources))
                 self._ready(section, change, attempt)
-            yield change.index, section.edit(other(decision.side), setup, mark)
+            edits[change.index] = section.edit(other(decision.side), setup, mark)
+        return edits
 
     def _open(
         self, change: SectionChange, offerer: Side, request: SdpRequest, attempt: Attempt
@@ -329,10 +337,11 @@ class Branch:
 
     def _plans(
         self, decision: Committed, request: Answer, attempt: Attempt
-    ) -> Iterator[tuple[Section, SectionChange, Plan]]:
+    ) -> list[tuple[Section, SectionChange, Plan]]:
+        plans: list[tuple[Section, SectionChange, Plan]] = []
         told = Setup(request.setup) if request.setup else None
         for change in decision.sections:
-            if change.change is Change.CLOSED:
+            if change.change is CLOSED:
                 continue
             section = self.sections.get(change.index)
             if section is None:
@@ -341,7 +350,8 @@ class Branch:
             sources = self._answerers_sources(section, change, decision.offerer, request)
             plan = section.plan(change, decision.offerer, told, self._rules.dialling, sources)
             self._ready(section, change, attempt)
-            yield section, change, plan
+            plans.append((section, change, plan))
+        return plans
 
     def _answerers_sources(
         self, section: Section, change: SectionChange, offerer: Side, request: Answer
@@ -381,15 +391,6 @@ class Branch:
 def _parse(body: bytes) -> Description:
     """A body that was taken before, whatever the limits are now."""
     return parse(body, len(body), len(body))
-
-
-def terms(request: SdpRequest) -> str:
-    """The options that shape the reply: with the body they tell a repeat from a change."""
-    return (
-        f"{request.policy} {request.setup} {request.from_interface} {request.to_interface} "
-        f"{request.media_address} {request.address_family} {sorted(request.replace)} "
-        f"{'loop-protect' in request.flags} {request.drop_traffic}"
-    )
 
 
 def pauses(request: SdpRequest, before: bool | None) -> bool | None:

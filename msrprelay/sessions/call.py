@@ -1,9 +1,9 @@
+# cython: annotation_typing=False
 """A call: the SIP dialog that sessions belong to, with its branches."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 from ..commands import SdpRequest
 from ..offer_answer.saved import octets, text
@@ -12,35 +12,33 @@ from .saved import SavedCall
 from .section import Section
 
 
-@dataclass(slots=True)
 class Call:
-    """One call-id. ``created`` is wall-clock seconds, for reports."""
+    """One call-id. ``created`` is wall-clock seconds, for reports; ``over`` why it has ended."""
 
-    call_id: str
-    created: float
-    branches: dict[str | None, Branch] = field(default_factory=dict)
-    labels: dict[str, str] = field(default_factory=dict)
-    metadata: str | None = None
-    # Wall-clock seconds of the last command about it.
-    signalled: float = 0.0
-    # Sections the call no longer has: those the engine has not closed yet, and all of them, so
-    # that an ended call can still be explained.
-    leaving: list[Section] = field(default_factory=list)
-    past: list[Section] = field(default_factory=list)
-    # When the call ends unless something happens; seconds of the monotonic clock.
-    expires: float | None = None
-    # When it ends whatever happens.
-    final: float | None = None
-    # Why it has ended, once it has.
-    over: str | None = None
-    # When its timer is due, and what cancels it.
-    armed: float | None = None
-    cancel_timer: Callable[[], None] | None = None
+    def __init__(self, call_id: str, created: float, over: str | None = None) -> None:
+        self.call_id = call_id
+        self.created = created
+        self.branches: dict[str | None, Branch] = {}
+        self.labels: dict[str, str] = {}
+        self.metadata: str | None = None
+        # Wall-clock seconds of the last command about it.
+        self.signalled = 0.0
+        # Sections the call no longer has: those the engine has not closed yet, and all of them, so
+        # that an ended call can still be explained.
+        self.leaving: list[Section] = []
+        self.past: list[Section] = []
+        # When the call ends unless something happens; seconds of the monotonic clock.
+        self.expires: float | None = None
+        # When it ends whatever happens.
+        self.final: float | None = None
+        self.over = over
+        # When its timer is due, and what cancels it.
+        self.armed: float | None = None
+        self.cancel_timer: Callable[[], None] | None = None
 
-    def sections(self) -> Iterator[Section]:
+    def sections(self) -> list[Section]:
         """Every section of every branch."""
-        for branch in self.branches.values():
-            yield from branch.sections.values()
+        return [each for branch in self.branches.values() for each in branch.sections.values()]
 
     @property
     def is_condemned(self) -> bool:
@@ -49,8 +47,11 @@ class Call:
 
     def dialog(self) -> tuple[str, str] | None:
         """The tags of the SIP dialog, if an offer has been answered."""
-        tags = (branch.negotiation.answered_tags() for branch in self.branches.values())
-        return next(filter(None, tags), None)
+        for branch in self.branches.values():
+            tags = branch.negotiation.answered_tags()
+            if tags is not None:
+                return tags
+        return None
 
     def branch_of(self, request: SdpRequest) -> Branch | None:
         """The branch a message belongs to; None: an offer of a branch not seen before.
@@ -72,9 +73,11 @@ class Call:
         dialog come before it.
         """
         for branch in self.branches.values():
-            tags = (request.from_tag, request.to_tag)
-            if branch.negotiation.committed is not None and all(
-                branch.negotiation.side_of(tag) is not None for tag in tags
+            said = branch.negotiation
+            if (
+                said.committed is not None
+                and said.side_of(request.from_tag) is not None
+                and said.side_of(request.to_tag) is not None
             ):
                 return branch
         if request.via_branch in self.branches:
@@ -90,10 +93,10 @@ class Call:
 
     def deadline(self) -> float | None:
         """When the call's timer has something to do."""
-        times = [branch.deadline() for branch in self.branches.values()]
-        return min(
-            (time for time in [*times, self.expires, self.final] if time is not None), default=None
-        )
+        first = earlier(self.expires, self.final)
+        for branch in self.branches.values():
+            first = earlier(first, branch.deadline())
+        return first
 
     def saved(self) -> SavedCall:
         """Everything about a call that has not ended, as plain data."""
@@ -115,12 +118,17 @@ class Call:
     @classmethod
     def restored(cls, saved: SavedCall, shift: float) -> Call:
         """The call that was saved, ``shift`` seconds later, without its branches and sections."""
-        return cls(
-            text(saved.call_id),
-            saved.created,
-            labels={text(tag): text(label) for tag, label in saved.labels.items()},
-            metadata=None if saved.metadata is None else text(saved.metadata),
-            signalled=saved.signalled,
-            expires=None if saved.expires is None else saved.expires + shift,
-            final=None if saved.final is None else saved.final + shift,
-        )
+        call = cls(text(saved.call_id), saved.created)
+        call.labels = {text(tag): text(label) for tag, label in saved.labels.items()}
+        call.metadata = None if saved.metadata is None else text(saved.metadata)
+        call.signalled = saved.signalled
+        call.expires = None if saved.expires is None else saved.expires + shift
+        call.final = None if saved.final is None else saved.final + shift
+        return call
+
+
+def earlier(one: float | None, other: float | None) -> float | None:
+    """The first of two moments that may never come."""
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)

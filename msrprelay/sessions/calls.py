@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """The calls there are: how they live, wait, and end by themselves."""
 
 from __future__ import annotations
@@ -5,6 +6,7 @@ from __future__ import annotations
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Protocol
 
 from ..dataplane import Notice
@@ -13,9 +15,8 @@ from ..log import Log
 from ..offer_answer import Ended
 from .branch import Rules
 from .call import Call
-from .closed import AnySession
+from .closed import AnySession, Report
 from .ledger import Ledger
-from .relayed import Report
 from .section import Section
 
 log = Log()
@@ -201,7 +202,7 @@ class Calls:
             call.cancel_timer = None
         call.armed = deadline
         if deadline is not None:
-            call.cancel_timer = self._scheduler.call_at(deadline, lambda: self.due(call))
+            call.cancel_timer = self._scheduler.call_at(deadline, partial(self.due, call))
 
     def tell(
         self,
@@ -215,7 +216,8 @@ class Calls:
         to_tag: str | None = None,
     ) -> None:
         """Log what happened to a call, and tell those who listen."""
-        log.info(event, call_id=call.call_id, section=section, side=side, reason=reason)
+        if log.informs:
+            log.info(event, call_id=call.call_id, section=section, side=side, reason=reason)
         if self._feed.heard:
             self._feed.tell(
                 Event(

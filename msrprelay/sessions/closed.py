@@ -1,18 +1,38 @@
-"""A session that ended before this process began: what is still told of it."""
+"""Sessions that have ended, some before this process began: what is still told of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import Struct
+
 from ..dataplane import Session
 from .legs import SIDES, Legs
+
+# What the engine tells of a session.
+Report = Mapping[str, Any]
+
+
+class Relayed(Struct):
+    """What sessions that are over have relayed, both ways."""
+
+    octets: int = 0
+    chunks: int = 0
+    errors: int = 0
+
+    def add(self, report: Report) -> None:
+        """Take the figures of one more session."""
+        for leg in report["legs"]:
+            self.octets += leg["bytes-in"]
+            self.chunks += leg["chunks"]
+            self.errors += leg["reason"] in ("reset", "malformed")
 
 
 class Closed:
     """Stands for a session that the engine does not have any more."""
 
-    def __init__(self, number: int, report: Mapping[str, Any]) -> None:
+    def __init__(self, number: int, report: Report) -> None:
         self.id = number
         self._report = report
 
@@ -34,7 +54,7 @@ class Closed:
     def close(self, reason: str, linger_seconds: float) -> None:
         """It has ended already."""
 
-    def report(self) -> Mapping[str, Any]:
+    def report(self) -> Report:
         """As it was last."""
         return self._report
 
@@ -66,7 +86,7 @@ def unreported(legs: Legs, reason: str) -> dict[str, Any]:
             {
                 **leg,
                 "side": side,
-                "local-address": str(legs[side].interface.address),
+                "local-address": legs[side].interface.host,
                 "local-port": legs[side].port,
             }
             for side in SIDES

@@ -56,8 +56,10 @@ class Ledger:
 
         Seconds of the monotonic clock.
         """
+        if self._journal is None:
+            return
         ports = _ports(legs)
-        if self._journal is None or not ports:
+        if not ports:
             return
         if until:
             self._journal.put(_key(ports), _encode(SavedPorts(ports)), until)

@@ -1,9 +1,11 @@
+# cython: annotation_typing=False
 """Where a session listens: two leases, two URIs, and the engine's listeners behind them."""
 
 from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable, Mapping
+from ipaddress import IPv4Address
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -52,7 +54,7 @@ class Leg(Struct, frozen=True):
         address = literal(self.host)
         if address is None:
             return self.interface.family
-        return "IP4" if address.version == 4 else "IP6"
+        return "IP4" if isinstance(address, IPv4Address) else "IP6"
 
     @property
     def uri(self) -> str:
@@ -62,9 +64,8 @@ class Leg(Struct, frozen=True):
 
     def listen(self) -> LegOpen:
         """What the engine needs to listen for this peer."""
-        address = str(self.interface.address)
         path = octets(self.peer_path)
-        return LegOpen(address, self.port, self.uri.encode(), path, self.sources)
+        return LegOpen(self.interface.host, self.port, self.uri.encode(), path, self.sources)
 
 
 Legs = dict[Side, Leg]
@@ -152,14 +153,14 @@ class Ports:
 
     def interface_at(self, address: str) -> Interface | None:
         """The interface with this address."""
-        return next((each for each in self._pools if str(each.address) == address), None)
+        return next((each for each in self._pools if each.host == address), None)
 
     def figures(self) -> list[dict[str, object]]:
         """Per interface: how many ports there are, in use and at rest."""
         return [
             {
                 "interface": interface.name,
-                "address": str(interface.address),
+                "address": interface.host,
                 "ports": pool.size,
                 "in-use": pool.leased,
                 "quarantined": pool.resting,
@@ -173,13 +174,16 @@ class Ports:
     def _listen(
         self, policy: Policy, legs: Legs, tos: int | None, idle_seconds: float | None
     ) -> Session:
-        a, b = (legs[side].listen() for side in SIDES)
+        a, b = legs["a"].listen(), legs["b"].listen()
         return self._dataplane.open(policy, a, b, tos=tos, idle_seconds=idle_seconds)
 
 
 def octets(path: tuple[str, ...]) -> list[bytes]:
     """A path as it stood in the SDP."""
-    return [uri.encode("utf-8", "surrogateescape") for uri in path]
+    found: list[bytes] = []
+    for uri in path:
+        found.append(uri.encode("utf-8", "surrogateescape"))
+    return found
 
 
 def saved_leg(leg: Leg, expected: Sources) -> SavedLeg:

@@ -7,11 +7,15 @@ from msgspec import Struct
 from ..dataplane import LegAnswer, Target
 from ..dial import DialPolicy, literal
 from ..errors import CommandError
-from ..offer_answer import SectionChange, Side
+from ..offer_answer import Change, SectionChange, Side
 from ..roles import Role, Setup
 from ..sdp import MsrpSection
 from .closed import AnySession
 
+# Members of enums that every call asks for: looked up in their class they cost a search.
+ACCEPT, DIAL = Role.ACCEPT, Role.DIAL
+ACTPASS, PASSIVE = Setup.ACTPASS, Setup.PASSIVE
+CHANGED, CLOSED, UNCHANGED = Change.CHANGED, Change.CLOSED, Change.UNCHANGED
 # Whose peer it is, host and port.
 Name = tuple[Side, str, int]
 
@@ -54,7 +58,7 @@ def dial_target(said: MsrpSection, role: Role, dialling: DialPolicy) -> tuple[Ta
 
     A target that must not be dialled is no error: the SIP server would forward the raw SDP.
     """
-    if role is Role.ACCEPT:
+    if role is ACCEPT:
         return "none", None
     contact = said.dial_target
     if contact is None:

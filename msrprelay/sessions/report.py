@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from ..offer_answer import Side, other
 from .branch import Branch
 from .call import Call
+from .closed import Relayed, Report
 from .legs import SIDES
-from .relayed import Relayed, Report
 from .section import Section
 
 # A section with its branch (None: it has left the call) and the engine's report.

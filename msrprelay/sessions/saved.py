@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from ..dataplane import Sources, Target
+from ..dataplane import LegAnswer, Sources, Target
 from ..interfaces import Interface
 from ..offer_answer import Side
 from ..sdp import Policy
@@ -35,6 +35,11 @@ class SavedAnswer(Struct, frozen=True, array_like=True):
 
     role: Literal["accept", "dial"]
     target: Target
+
+    @classmethod
+    def of(cls, answer: LegAnswer) -> SavedAnswer:
+        """What of an answer the leg does not know."""
+        return cls(answer.role, answer.target)
 
 
 class SavedSection(Struct, frozen=True, array_like=True):

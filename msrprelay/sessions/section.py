@@ -1,22 +1,32 @@
+# cython: annotation_typing=False
 """One relayed section of a call: its ports, its policy, and its session in the engine."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Self
+from typing import Literal, Self
 
 from msgspec.structs import replace
 
 from ..dataplane import LegAnswer, Session, Sources
 from ..dial import DialPolicy
 from ..errors import CommandError
-from ..offer_answer import Change, SectionChange, Side, other
+from ..offer_answer import SectionChange, Side, other
 from ..roles import Setup
 from ..sdp import Policy, SectionEdit
-from .closed import AnySession, Closed, unreported
+from .closed import AnySession, Closed, Relayed, Report, unreported
 from .legs import SIDES, Legs, Ports, octets, restored_leg, saved_leg
-from .plan import Name, Plan, Unresolved, described, dial_target, path_said
-from .relayed import Relayed, Report
+from .plan import (
+    CHANGED,
+    DIAL,
+    UNCHANGED,
+    Name,
+    Plan,
+    Unresolved,
+    described,
+    dial_target,
+    path_said,
+)
 from .saved import SavedAnswer, SavedSection
 from .terms import choose_roles
 
@@ -75,7 +85,7 @@ class Section:
         self._alive = {self.session.id}
         # No answer has reached the engine's present session.
         self._unanswered = True
-        # Sides whose peers have a re-offer, and are let in before its answer.
+        # Whose peers have a re-offer, and are let in before its answer.
         self._asked: set[Side] = set()
         # The last answer it was given, with the names that had to be looked up.
         self._answers: tuple[LegAnswer, LegAnswer] | None = None
@@ -149,7 +159,7 @@ class Section:
             self.policy != "aware"
             and self.joined
             and self.successor is None
-            and change.change is Change.CHANGED
+            and change.change is CHANGED
         )
 
     def _reopen(self, legs: Legs) -> Session:
@@ -202,11 +212,11 @@ class Section:
             target, problem = dial_target(said[side], roles[side], dialling)
             if problem is not None:
                 warnings.append(f"section {self.index}, side {side}: {problem}")
-            contact = said[side].dial_target
-            if target == "pending" and contact is not None:
+            contact = said[side].dial_target if target == "pending" else None
+            if contact is not None:
                 unresolved.append((side, *contact))
-            path = octets(said[side].path)
-            answers[side] = LegAnswer(roles[side].value, path, target, allowed[side])
+            role: Literal["dial", "accept"] = "dial" if roles[side] is DIAL else "accept"
+            answers[side] = LegAnswer(role, octets(said[side].path), target, allowed[side])
         return Plan(setup, answers["a"], answers["b"], tuple(unresolved), tuple(warnings))
 
     def answer(self, change: SectionChange, plan: Plan) -> tuple[Unresolved, ...]:
@@ -216,7 +226,7 @@ class Section:
         """
         # While it waits an answer is about new connections, whatever it changes.
         kept = not self._unanswered and not self.waiting
-        if change.change is Change.UNCHANGED and kept:
+        if change.change is UNCHANGED and kept:
             self.abandon()
             return ()
         self._unanswered = self.waiting = False
@@ -332,7 +342,7 @@ class Section:
             self.waiting,
             self.reason,
             (earlier.octets, earlier.chunks, earlier.errors),
-            answers and (saved_answer(answers[0]), saved_answer(answers[1])),
+            answers and (SavedAnswer.of(answers[0]), SavedAnswer.of(answers[1])),
             list(self._names),
             None if self.session.id in self._alive else dict(self.session.report()),
             self.paused,
@@ -392,8 +402,3 @@ class Section:
         if self._leased:
             self._leased = False
             self._ports.free(self.legs)
-
-
-def saved_answer(answer: LegAnswer) -> SavedAnswer:
-    """What of an answer the leg does not know."""
-    return SavedAnswer(answer.role, answer.target)

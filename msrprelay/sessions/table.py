@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """What the SIP side and the operator ask: commands in, replies out. Names no transport.
 
 Everything here happens on the event loop's one thread and waits for nothing: the commands about a
@@ -8,7 +9,8 @@ of every call-id.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 
 from ..commands import (
     Answer,
@@ -45,6 +47,7 @@ from .terms import NEEDS_AWARE, looped
 log = Log()
 
 Resolve = Callable[[str, int], Awaitable[list[Address]]]
+Decisions = list[RolledBack | Ended]
 
 
 class Sessions:
@@ -75,7 +78,7 @@ class Sessions:
         """Rewrite an offer, its listeners open before the reply leaves."""
         description = self._parse(request)
         call = self._calls.live.get(request.call_id)
-        if looped(request, description, self._rules.mark):
+        if looped(request, description, self._calls.rules.mark):
             return _with_warnings(description.body, ["loop: rewritten by this relay before"])
         if not request.relay or (call is None and not live_sections(description)):
             return _untouched(description)
@@ -84,8 +87,9 @@ class Sessions:
             self._admit(request)
         known = call is not None
         call = call or self._calls.start(request.call_id)
+        fresh = branch is None
         branch = branch or self._branch(call)
-        room = self._rules.sections_per_call - sum(1 for _ in call.sections())
+        room = self._calls.rules.sections_per_call - len(call.sections())
         try:
             rewritten = branch.offer(self._scheduler.time(), request, description, room)
         except CommandError as refused:
@@ -94,7 +98,7 @@ class Sessions:
             # What was opened for it is leaving.
             self._calls.record(call)
             raise
-        if branch not in call.branches.values():
+        if fresh:
             call.branches[request.via_branch] = branch
         if not known:
             self._calls.add(call)
@@ -126,14 +130,15 @@ class Sessions:
         """End a call or a branch of it, or roll a pending re-offer back."""
         call = self._calls.live.get(request.call_id)
         dialog = call.dialog() if call is not None else None
-        decisions = [] if call is None else [*self._delete_branches(call, request)]
+        decisions = [] if call is None else self._delete_branches(call, request)
         if call is None or not decisions:
             if "fatal" in request.flags:
                 raise CommandError(UNMATCHED)
             return {"warning": UNMATCHED}
         reply: Reply = {} if "fast" in request.flags else describe(call)
-        if any(isinstance(decision, RolledBack) for decision in decisions):
-            reply["warning"] = "pending offer rolled back"
+        for decision in decisions:
+            if isinstance(decision, RolledBack):
+                reply["warning"] = "pending offer rolled back"
         if not call.branches:
             self._calls.end(call, "deleted", dialog)
         elif call.is_condemned:
@@ -276,30 +281,20 @@ class Sessions:
             **self.counts,
         }
 
-    @property
-    def _rules(self) -> Rules:
-        return self._calls.rules
-
     def _admit(self, request: Offer) -> None:
         self._admission.admit(self._calls.sessions, self._calls.joined, emergency=request.emergency)
 
     def _parse(self, request: SdpRequest) -> Description:
         try:
-            return parse(request.sdp, self._rules.sdp_size, self._rules.sdp_sections)
+            return parse(request.sdp, self._calls.rules.sdp_size, self._calls.rules.sdp_sections)
         except SdpError as error:
             self._calls.counts[f"refused-{error.rule}"] += 1
             log.warning("SDP refused", call_id=request.call_id, reason=str(error))
             raise CommandError("Failed to parse SDP") from error
 
     def _branch(self, call: Call) -> Branch:
-        return Branch(
-            self._rules,
-            self._ports,
-            watch=lambda section, session: self._calls.watch(call, section, session),
-            retire=lambda section, reason, linger: self._calls.retire(
-                call, section, reason, linger
-            ),
-        )
+        watch, retire = partial(self._calls.watch, call), partial(self._calls.retire, call)
+        return Branch(self._calls.rules, self._ports, watch, retire)
 
     def _reply(
         self,
@@ -331,7 +326,7 @@ class Sessions:
 
     async def _look_up(self, call: Call, name: Unresolved) -> None:
         addresses = await self._resolve(name.host, name.port)
-        denials = [self._rules.dialling.denial(address, name.port) for address in addresses]
+        denials = [self._calls.rules.dialling.denial(address, name.port) for address in addresses]
         allowed = [
             (str(address), name.port)
             for address, denial in zip(addresses, denials, strict=True)
@@ -342,19 +337,21 @@ class Sessions:
             self._calls.tell("dial-denied", call, side=name.side, reason=why)
         name.session.dial(name.side, allowed or None)
 
-    def _delete_branches(self, call: Call, request: Delete) -> Iterator[RolledBack | Ended]:
+    def _delete_branches(self, call: Call, request: Delete) -> Decisions:
         """Ask the branches that a delete means; those that end leave the call."""
-        linger = self._rules.delete_delay if request.delay is None else float(request.delay)
-        forgiving = (request.pending or self._rules.delete_pending) == "rollback"
+        decisions: Decisions = []
+        linger = self._calls.rules.delete_delay if request.delay is None else float(request.delay)
+        forgiving = (request.pending or self._calls.rules.delete_pending) == "rollback"
         for key in _meant(call, request.via_branch):
             branch = call.branches[key]
             decision = branch.negotiation.delete(request.from_tag, request.to_tag, forgiving)
             if isinstance(decision, RolledBack):
                 self._rolled_back(call, branch, decision, "deleted")
-                yield decision
+                decisions.append(decision)
             elif isinstance(decision, Ended):
                 self._calls.leave(call, key, decision.reason, linger)
-                yield decision
+                decisions.append(decision)
+        return decisions
 
     def _rolled_back(self, call: Call, branch: Branch, decision: RolledBack, reason: str) -> None:
         branch.rolled_back(decision)
@@ -367,17 +364,20 @@ def _meant(call: Call, via_branch: str | None) -> list[str | None]:
 
 
 def _untouched(description: Description) -> Reply:
-    return _with_warnings(description.body, [*_passed_by(description)])
+    return _with_warnings(description.body, _passed_by(description))
 
 
 def _with_warnings(body: bytes, warnings: list[str]) -> Reply:
     return {"sdp": body, "warning": "; ".join(warnings)} if warnings else {"sdp": body}
 
 
-def _passed_by(description: Description) -> Iterator[str]:
+def _passed_by(description: Description) -> list[str]:
     """What is said about MSRP sections that the relay leaves as they are."""
+    said: list[str] = []
     for section in description.sections:
         if section.anchor and section.tls:
-            yield f"section {section.index}: {section.proto} is not relayed, left untouched"
+            said.append(f"section {section.index}: {section.proto} is not relayed, left untouched")
         elif section.problems and not section.anchor:
-            yield f"section {section.index}: {', '.join(section.problems)}, left untouched"
+            problems = ", ".join(section.problems)
+            said.append(f"section {section.index}: {problems}, left untouched")
+    return said

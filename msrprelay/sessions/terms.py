@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from functools import lru_cache
 
 from ..commands import SdpRequest, SourceRule
 from ..dataplane import Sources
@@ -14,12 +14,15 @@ from ..offer_answer import Side
 from ..roles import Role, Setup, answer_setup, relay_role_answerer, relay_role_offerer
 from ..sdp import Connection, Description, HeadEdit, MsrpSection, Policy, SectionEdit
 from .legs import Leg, Legs
+from .plan import DIAL, PASSIVE
 
 NEEDS_AWARE = "msrp-path: the answer does not follow the offer's policy, offer again with aware"
 NEEDS_SETUP = "a=setup: missing, but a=msrp-cema needs it (RFC 6714 section 4.2): use aware"
 BAD_MEDIA_ADDRESS = "media-address: an address or a host name expected"
 NO_SOURCE = "msrp-source: the message names no address to expect connections from"
 BOTH_PASSIVE = "a=setup: both ends are passive, which only msrp-path=aware can join"
+# Combinations of options whose text is at hand.
+REMEMBERED = 64
 _NAME = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.?")
 
 
@@ -92,10 +95,33 @@ def choose_head(request: SdpRequest, edit: SectionEdit) -> HeadEdit | None:
     return HeadEdit(origin, connection) if origin or connection else None
 
 
-def unserved(request: SdpRequest) -> Iterator[str]:
+def unserved(request: SdpRequest) -> tuple[str, ...]:
     """What was asked for and is not done: said, because a script may count on it."""
     if request.transport_protocol == "TCP/TLS/MSRP":
-        yield "transport-protocol: TCP/TLS/MSRP is not served"
+        return ("transport-protocol: TCP/TLS/MSRP is not served",)
+    return ()
+
+
+def terms(request: SdpRequest) -> str:
+    """The options that shape the reply: with the body they tell a repeat from a change."""
+    return spelled(
+        request.policy,
+        request.setup,
+        request.from_interface,
+        request.to_interface,
+        request.media_address,
+        request.address_family,
+        request.replace,
+        "loop-protect" in request.flags,
+        request.drop_traffic,
+    )
+
+
+@lru_cache(REMEMBERED)
+def spelled(*options: object) -> str:
+    """Options as text; a SIP server's script has the same few in every call."""
+    words = (sorted(each) if isinstance(each, frozenset) else each for each in options)
+    return " ".join(map(str, words))
 
 
 def looped(request: SdpRequest, description: Description, mark: str) -> bool:
@@ -125,7 +151,7 @@ def choose_roles(
     """
     setup = told or answer_setup(offered.setup)
     roles = relay_role_offerer(offered.setup, setup), relay_role_answerer(answered.setup)
-    if policy != "aware" and roles == (Role.DIAL, Role.DIAL):
+    if policy != "aware" and roles == (DIAL, DIAL):
         raise CommandError(BOTH_PASSIVE)
     if policy == "cema" and any(side.cema and side.setup is None for side in (offered, answered)):
         # Without it the ends would match c=/m= by other rules than those they dial by.
@@ -140,4 +166,4 @@ def _splices(answered: MsrpSection, role: Role, setup: Setup) -> bool:
 
     It waits for us at its own path, has no relay in it, and the offerer was told to dial.
     """
-    return role is Role.DIAL and len(answered.path) == 1 and setup is Setup.PASSIVE
+    return role is DIAL and len(answered.path) == 1 and setup is PASSIVE

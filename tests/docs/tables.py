@@ -95,7 +95,7 @@ def command_table() -> str:
 
 def sdp_key_table() -> str:
     """Keys of offer and answer."""
-    assert set(SDP_KEYS) == {*requests.READERS, "interface"}
+    assert set(SDP_KEYS) == {*requests.STRINGS, *requests.READERS, "interface"}
     return table(("key", "meaning"), [(f"`{key}`", text) for key, text in SDP_KEYS.items()])
 
 
@@ -112,7 +112,9 @@ def other_key_table() -> str:
 def keys_of_parsers() -> dict[str, list[str]]:
     """Key → commands, from the functions that read them."""
     users: dict[str, list[str]] = {}
-    for function in ast.parse(inspect.getsource(requests)).body:
+    # Compiled, the module has no source of its own.
+    source = (PACKAGE / "rpc" / "requests.py").read_text("utf-8")
+    for function in ast.parse(source).body:
         if isinstance(function, ast.FunctionDef) and function.name.startswith("parse_"):
             for key in literals(function):
                 users.setdefault(key, []).append(function.name.removeprefix("parse_"))

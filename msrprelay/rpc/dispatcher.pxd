@@ -1,0 +1,8 @@
+# The types with which Cython compiles dispatcher.py; the module runs without them, slower.
+
+cdef class Dispatcher:
+    cdef object _commands, _unknown_flags
+    cdef public object counts
+
+    cdef _run(self, str name, command, fields, origin)
+    cdef _note_unknown(self, flags, call_id)

@@ -1,0 +1,16 @@
+# The types with which Cython compiles ng.py; the module runs without them, slower.
+from .dispatcher cimport Dispatcher
+from .reply_cache cimport ReplyCache
+
+cdef class NgResponder:
+    cdef public object _flush
+    cdef object _throttle
+    cdef Dispatcher _dispatcher
+    cdef ReplyCache _cache
+    cdef Py_ssize_t _longest
+    cdef public object counts
+
+    cpdef answer(self, bytes datagram, origin, double now)
+    cdef tuple _perform(self, bytes body, origin)
+
+cpdef bint is_bulky(bytes command, bytes payload) except -1

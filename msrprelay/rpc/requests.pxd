@@ -1,0 +1,22 @@
+# The types with which Cython compiles requests.py; the module runs without them, slower.
+cimport cython
+
+@cython.locals(strings=dict, readers=dict)
+cpdef sdp_request(kind, dict raw, origin)
+
+@cython.locals(key=str)
+cpdef dict normal(dict raw)
+
+cdef text(dict fields, str key)
+
+cdef needed(dict fields, str key)
+
+cdef word_set(value)
+
+cdef one_of(dict fields, str key, tuple choices)
+
+cdef whole(dict fields, str key)
+
+cdef read_string(dict draft, str name, value)
+
+cdef Py_UCS4 SPACE, UNDERSCORE

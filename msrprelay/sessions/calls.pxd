@@ -1,0 +1,27 @@
+# The types with which Cython compiles calls.py; the module runs without them, slower.
+cimport cython
+
+from .branch cimport Branch
+from .call cimport Call
+from .section cimport Section
+
+cdef class Calls:
+    cdef public object rules, ended, counts
+    cdef public dict live
+    cdef public double seconds
+    cdef object _scheduler, _feed, _ledger, _emptied
+    cdef dict _owners
+    cdef set _joined
+
+    cpdef start(self, call_id)
+    cpdef add(self, Call call)
+    cpdef record(self, Call call)
+    @cython.locals(branch=Branch)
+    cpdef leave(self, Call call, key, reason, double linger)
+    cpdef end(self, Call call, reason, dialog)
+    @cython.locals(call=Call, section=Section)
+    cpdef notice(self, notice)
+    cpdef arm(self, Call call)
+    cdef _tell_emptied(self)
+    cdef _lost(self, Call call)
+    cdef _closed(self, Call call, Section section, notice)

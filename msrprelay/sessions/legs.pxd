@@ -1,0 +1,13 @@
+# The types with which Cython compiles legs.py; the module runs without them, slower.
+cimport cython
+
+cdef class Ports:
+    cdef object _dataplane, _clock, _ledger
+    cdef dict _pools
+
+    cpdef free(self, dict legs)
+    cdef _lease(self, leg)
+    cdef _listen(self, policy, dict legs, tos, idle_seconds)
+
+@cython.locals(uri=str)
+cpdef list octets(tuple path)
