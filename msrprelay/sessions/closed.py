@@ -12,6 +12,8 @@ from .legs import SIDES, Legs
 
 # What the engine tells of a session.
 Report = Mapping[str, Any]
+# Why a session has ended whose end nobody has seen: the process before this one died with it.
+LOST = "internal"
 
 
 class Relayed(Struct):

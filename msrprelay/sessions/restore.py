@@ -23,11 +23,12 @@ from ..offer_answer.saved import text
 from .branch import Branch
 from .call import Call
 from .calls import Calls
+from .closed import LOST
 from .ledger import CALL, PORTS
 from .legs import SIDES, Leg, Legs, Ports
 from .plan import Unresolved
 from .saved import SavedCall, SavedLeaving, SavedPorts, interface_of
-from .section import LOST, Section
+from .section import Section
 
 log = Log()
 

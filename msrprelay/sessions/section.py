@@ -14,7 +14,7 @@ from ..errors import CommandError
 from ..offer_answer import SectionChange, Side, other
 from ..roles import Setup
 from ..sdp import Policy, SectionEdit
-from .closed import AnySession, Closed, Relayed, Report, unreported
+from .closed import LOST, AnySession, Closed, Relayed, Report, unreported
 from .legs import SIDES, Legs, Ports, octets, restored_leg, saved_leg
 from .plan import (
     CHANGED,
@@ -32,8 +32,6 @@ from .terms import choose_roles
 
 # A session of the engine, by its number; None: it has closed it.
 Find = Callable[[int], Session | None]
-# Why a session has ended whose end nobody has seen: the process before this one died with it.
-LOST = "internal"
 # Why the control plane may end a session, as the engine knows it.
 CLOSE_REASONS = frozenset({"deleted", "drained", "final-timeout", "offer-timeout", "terminated"})
 
@@ -85,7 +83,7 @@ class Section:
         self._alive = {self.session.id}
         # No answer has reached the engine's present session.
         self._unanswered = True
-        # Whose peers have a re-offer, and are let in before its answer.
+        # Whose peers are let in before their answers.
         self._asked: set[Side] = set()
         # The last answer it was given, with the names that had to be looked up.
         self._answers: tuple[LegAnswer, LegAnswer] | None = None
