@@ -2,10 +2,10 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use msrp_relay::{CloseReason, Config, Policy, RingWhat, Side};
-use support::{Call, Engine, config};
+use support::{Call, Engine, config, wait_until};
 
 const SHORT: Duration = Duration::from_millis(50);
 
@@ -15,11 +15,7 @@ fn pause(call: &Call, paused: bool) {
     let times = || call.session.events().iter().filter(|event| event.what == wanted).count();
     let before = times();
     call.session.pause(paused);
-    let begun = Instant::now();
-    while times() == before {
-        assert!(begun.elapsed() < support::PATIENCE, "not {}", wanted.as_str());
-        std::thread::yield_now();
-    }
+    wait_until(|| times() > before);
 }
 
 #[test]

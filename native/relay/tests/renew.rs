@@ -34,16 +34,6 @@ fn taken(call: &Call) {
     stranger.expect_fin();
 }
 
-/// Both can talk.
-fn talk(call: &Call, a: &mut Peer, b: &mut Peer) {
-    let hello = call.message(Side::A, "tidhello", b"hello");
-    a.send(&hello);
-    b.expect(&call.arrives(Side::A, AWARE, &hello));
-    let answer = call.response(Side::B, "tidhello", "200 OK");
-    b.send(&answer);
-    a.expect(&call.arrives(Side::B, AWARE, &answer));
-}
-
 #[test]
 fn the_new_connection_takes_over_and_the_other_leg_keeps_its_own() {
     let mut engine = Engine::new(config());
@@ -52,7 +42,7 @@ fn the_new_connection_takes_over_and_the_other_leg_keeps_its_own() {
     a.expect(&call.arrives(Side::B, AWARE, &call.bind(Side::B, "tidmoved")));
     engine.until(&call, NoticeKind::Renewed(Side::B));
     old.expect_fin();
-    talk(&call, &mut a, &mut new);
+    call.talk(&mut a, &mut new);
     let report = call.session.report();
     assert_eq!(report.legs[1].peer, Some(new.stream.local_addr().unwrap()));
     assert_eq!(report.legs.map(|leg| leg.chunks), [2, 3]);
@@ -65,12 +55,12 @@ fn the_old_connection_goes_on_until_then() {
     let (mut call, mut a, mut old) = engine.joined(AWARE);
     call.answer_with(Role::Accept, Role::Accept, Target::None, Target::None, MOVED);
     let mut new = Peer::dial(call.local[1]);
-    talk(&call, &mut a, &mut old);
+    call.talk(&mut a, &mut old);
     call.path[1] = MOVED.to_owned();
     new.send(&call.bind(Side::B, "tidmoved"));
     engine.until(&call, NoticeKind::Renewed(Side::B));
     a.expect(&call.arrives(Side::B, AWARE, &call.bind(Side::B, "tidmoved")));
-    talk(&call, &mut a, &mut new);
+    call.talk(&mut a, &mut new);
 }
 
 #[test]
@@ -90,7 +80,7 @@ fn it_waits_for_the_end_of_the_old_peers_chunk() {
     old.send(rest);
     a.expect(&arrives[part..]);
     a.expect(&call.arrives(Side::B, AWARE, &call.bind(Side::B, "tidmoved")));
-    talk(&call, &mut a, &mut new);
+    call.talk(&mut a, &mut new);
 }
 
 #[test]
@@ -120,7 +110,7 @@ fn a_chunk_the_old_peer_cuts_is_closed_for_the_other_side() {
         new.send(&call.bind(Side::B, "tidmoved"));
         new.expect(&call.arrives(Side::A, AWARE, &early));
         a.expect(&call.arrives(Side::B, AWARE, &call.bind(Side::B, "tidmoved")));
-        talk(&call, &mut a, &mut new);
+        call.talk(&mut a, &mut new);
     }
 }
 
@@ -143,7 +133,7 @@ fn the_rest_of_a_chunk_for_the_old_peer_does_not_reach_the_new_one() {
     engine.until(&call, NoticeKind::Renewed(Side::B));
     a.expect(&call.arrives(Side::B, AWARE, &call.bind(Side::B, "tidmoved")));
     a.send(rest);
-    talk(&call, &mut a, &mut new);
+    call.talk(&mut a, &mut new);
 }
 
 #[test]
@@ -160,7 +150,7 @@ fn a_passive_peer_is_dialled_and_bound_by_the_relay() {
     new.send(&call.response(Side::B, tid, "200 OK"));
     engine.until(&call, NoticeKind::Renewed(Side::B));
     old.expect_fin();
-    talk(&call, &mut a, &mut new);
+    call.talk(&mut a, &mut new);
 }
 
 #[test]
@@ -174,7 +164,7 @@ fn a_peer_that_refuses_our_bind_leaves_the_old_connection() {
     let tid = bind.split(' ').nth(1).unwrap();
     new.send(&call.response(Side::B, tid, "481 No"));
     engine.until(&call, NoticeKind::DialFailed(Side::B));
-    talk(&call, &mut a, &mut old);
+    call.talk(&mut a, &mut old);
 }
 
 #[test]
@@ -189,7 +179,7 @@ fn a_peer_that_dials_although_it_is_being_dialled_takes_over() {
     let mut new = new_b(&mut engine, &call);
     dialled.expect_fin();
     a.expect(&call.arrives(Side::B, AWARE, &call.bind(Side::B, "tidmoved")));
-    talk(&call, &mut a, &mut new);
+    call.talk(&mut a, &mut new);
 }
 
 #[test]
@@ -199,7 +189,7 @@ fn nobody_comes_and_the_old_connection_stays() {
     call.answer_with(Role::Accept, Role::Accept, Target::None, Target::None, MOVED);
     engine.until(&call, NoticeKind::AnswerIgnored(Side::B));
     assert!(TcpStream::connect(call.local[1]).is_err());
-    talk(&call, &mut a, &mut old);
+    call.talk(&mut a, &mut old);
 }
 
 #[test]
@@ -227,7 +217,7 @@ fn a_chunk_that_never_ends_gives_way_when_the_time_is_over() {
     new.send(&call.bind(Side::B, "tidmoved"));
     a.expect(b"\r\n-------tidlong1#\r\n");
     a.expect(&call.arrives(Side::B, AWARE, &call.bind(Side::B, "tidmoved")));
-    talk(&call, &mut a, &mut new);
+    call.talk(&mut a, &mut new);
 }
 
 #[test]
@@ -243,7 +233,7 @@ fn both_peers_move() {
     engine.until(&call, NoticeKind::Renewed(Side::B));
     let [mut a, mut b] = new;
     a.expect(&call.arrives(Side::B, AWARE, &call.bind(Side::B, "tidnewbb")));
-    talk(&call, &mut a, &mut b);
+    call.talk(&mut a, &mut b);
 }
 
 #[test]
@@ -255,5 +245,5 @@ fn a_stranger_does_not_get_the_leg() {
     assert!(stranger.frame().starts_with(b"MSRP tidwrong 481"));
     let mut new = new_b(&mut engine, &call);
     a.expect(&call.arrives(Side::B, AWARE, &call.bind(Side::B, "tidmoved")));
-    talk(&call, &mut a, &mut new);
+    call.talk(&mut a, &mut new);
 }

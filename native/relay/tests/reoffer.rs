@@ -3,12 +3,12 @@
 mod support;
 
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use msrp_relay::{
     CloseReason, Config, LegReason, NoticeKind, Policy, RingWhat, Role, Side, Target,
 };
-use support::{Call, Engine, Peer, config};
+use support::{Call, Engine, Peer, config, replace, wait_until};
 
 const MOVED: &str = "msrp://172.16.4.5:9/moved;tcp";
 const AWARE: Policy = Policy::Aware;
@@ -21,35 +21,23 @@ fn answer_moved(call: &mut Call) {
 
 /// B has dialled, and has said who it is. Returns when it has been let in as far as the gate.
 fn early(call: &Call) -> Peer {
+    let let_in = || call.session.events().iter().filter(|it| it.what == RingWhat::Accepted).count();
+    let before = let_in();
     let mut peer = Peer::dial(call.local[1]);
-    let moved = String::from_utf8(call.bind(Side::B, "tidmoved")).unwrap();
-    peer.send(moved.replace(&call.path[1], MOVED).as_bytes());
-    let port = u32::from(peer.stream.local_addr().unwrap().port());
-    let begun = Instant::now();
-    while !call.session.events().iter().any(|it| it.what == RingWhat::Accepted && it.n == port) {
-        assert!(begun.elapsed() < support::PATIENCE, "not let in");
-        std::thread::yield_now();
-    }
+    peer.send(&replace(&call.bind(Side::B, "tidmoved"), &call.path[1], MOVED));
+    wait_until(|| let_in() > before);
     peer
 }
 
-/// Both can talk.
-fn talk(call: &Call, a: &mut Peer, b: &mut Peer) {
-    for side in Side::BOTH {
-        let frame = call.message(side, "tidhello", b"hello");
-        let (from, to) = if side == Side::A { (&mut *a, &mut *b) } else { (&mut *b, &mut *a) };
-        from.send(&frame);
-        to.expect(&call.arrives(side, AWARE, &frame));
-    }
+/// It is told that somebody else has the leg.
+fn refused(mut early: Peer) {
+    assert!(early.frame().starts_with(b"MSRP tidmoved 506 "));
+    early.expect_fin();
 }
 
-/// Nobody is let in any more.
+/// Returns when nobody is let in any more.
 fn shut(call: &Call, side: Side) {
-    let begun = Instant::now();
-    while TcpStream::connect(call.local[side.index()]).is_ok() {
-        assert!(begun.elapsed() < support::PATIENCE, "the listener is open");
-        std::thread::yield_now();
-    }
+    wait_until(|| TcpStream::connect(call.local[side.index()]).is_err());
 }
 
 #[test]
@@ -58,13 +46,13 @@ fn who_comes_early_takes_over_with_the_answer() {
     let (mut call, mut a, mut old) = engine.joined(AWARE);
     call.session.reoffer(Side::B);
     let mut new = early(&call);
-    talk(&call, &mut a, &mut old);
+    call.talk(&mut a, &mut old);
     assert_eq!(engine.quiet_for(Duration::from_millis(50)), None, "nobody is bound before it");
     answer_moved(&mut call);
     engine.until(&call, NoticeKind::Renewed(Side::B));
     a.expect(&call.arrives(Side::B, AWARE, &call.bind(Side::B, "tidmoved")));
     old.expect_fin();
-    talk(&call, &mut a, &mut new);
+    call.talk(&mut a, &mut new);
     shut(&call, Side::B);
 }
 
@@ -73,13 +61,11 @@ fn a_rejected_reoffer_leaves_the_session_as_it_was() {
     let mut engine = Engine::new(config());
     let (call, mut a, mut old) = engine.joined(AWARE);
     call.session.reoffer(Side::B);
-    let mut new = early(&call);
+    let new = early(&call);
     call.session.settle(Side::B);
-    let refused = String::from_utf8(new.frame()).unwrap();
-    assert!(refused.starts_with("MSRP tidmoved 506 "), "{refused}");
-    new.expect_fin();
+    refused(new);
     shut(&call, Side::B);
-    talk(&call, &mut a, &mut old);
+    call.talk(&mut a, &mut old);
     assert_eq!(engine.quiet_for(Duration::from_millis(50)), None);
 }
 
@@ -97,7 +83,7 @@ fn an_answer_may_move_the_offerer_alone() {
     a.expect_fin();
     b.expect(&call.arrives(Side::A, AWARE, &call.bind(Side::A, "tidnewaa")));
     shut(&call, Side::B);
-    talk(&call, &mut new, &mut b);
+    call.talk(&mut new, &mut b);
 }
 
 #[test]
@@ -114,7 +100,7 @@ fn it_may_leave_its_old_connection_before_its_answer() {
     engine.until(&call, NoticeKind::Renewed(Side::B));
     new.expect(&call.arrives(Side::A, AWARE, &meanwhile));
     a.expect(&call.arrives(Side::B, AWARE, &call.bind(Side::B, "tidmoved")));
-    talk(&call, &mut a, &mut new);
+    call.talk(&mut a, &mut new);
 }
 
 #[test]
@@ -128,7 +114,7 @@ fn who_has_left_and_is_not_moved_may_come_again_for_a_while() {
     let mut again = Peer::dial(call.local[1]);
     again.send(&call.bind(Side::B, "tidagain"));
     a.expect(&call.arrives(Side::B, AWARE, &call.bind(Side::B, "tidagain")));
-    talk(&call, &mut a, &mut again);
+    call.talk(&mut a, &mut again);
 }
 
 #[test]
@@ -149,11 +135,10 @@ fn the_end_of_the_session_refuses_who_came_early() {
     let mut engine = Engine::new(config());
     let (call, a, mut old) = engine.joined(AWARE);
     call.session.reoffer(Side::B);
-    let mut new = early(&call);
+    let new = early(&call);
     a.fin();
     old.expect_fin();
-    let refused = String::from_utf8(new.frame()).unwrap();
-    assert!(refused.starts_with("MSRP tidmoved 506 "), "{refused}");
+    refused(new);
 }
 
 #[test]

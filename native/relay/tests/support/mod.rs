@@ -7,7 +7,7 @@ pub mod traffic;
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use msrp_relay::{
     AnswerSpec, CloseReason, Config, LegAnswer, LegOpen, Notice, NoticeKind, OpenSpec, Policy,
@@ -17,6 +17,15 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// A wait that takes longer has failed.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits until this is so; nothing tells of it.
+pub fn wait_until(so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !so() {
+        assert!(begun.elapsed() < PATIENCE, "it has not become so");
+        std::thread::yield_now();
+    }
+}
 
 /// An engine and the notices it gave that nobody asked for yet.
 pub struct Engine {
@@ -215,6 +224,16 @@ impl Call {
         let (to, path) = (&self.to[from.index()], &self.path[from.index()]);
         format!("MSRP {tid} {status}\r\nTo-Path: {to}\r\nFrom-Path: {path}\r\n-------{tid}$\r\n")
             .into_bytes()
+    }
+
+    /// Both peers of an aware session can talk.
+    pub fn talk(&self, a: &mut Peer, b: &mut Peer) {
+        let hello = self.message(Side::A, "tidhello", b"hello");
+        a.send(&hello);
+        b.expect(&self.arrives(Side::A, Policy::Aware, &hello));
+        let answer = self.response(Side::B, "tidhello", "200 OK");
+        b.send(&answer);
+        a.expect(&self.arrives(Side::B, Policy::Aware, &answer));
     }
 
     /// What the other side gets of this.
