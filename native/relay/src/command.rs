@@ -27,7 +27,7 @@ pub(crate) enum Command {
     SetTarget(u64, Side, Target),
     /// The peer of this side has a re-offer; with a listener, if one could be opened.
     Reoffer(u64, Side, Option<Held>),
-    /// That is over, and has not moved it.
+    /// That is over; an answer that has moved the peer has come before.
     Settle(u64, Side),
     /// Read nothing from either peer, or go on.
     Pause(u64, bool),

@@ -12,8 +12,8 @@ pub enum Input {
     /// The peer of this side has a re-offer: it may come by another connection before its answer is
     /// known.
     Reoffered(Side),
-    /// That re-offer is over: if an answer has not moved the peer, it was answered without a change,
-    /// or rejected.
+    /// That re-offer is over. If no [`Input::Answered`] before has moved the peer, it was answered
+    /// without a change, or rejected.
     Settled(Side),
     /// The target of a side that was [`Aim::Pending`] is settled.
     Aimed(Side, Aim),

@@ -156,7 +156,7 @@ impl Pair {
         self.spares[side.index()] = None;
     }
 
-    /// It has not moved the peer.
+    /// It is over; an answer that has moved the peer has come before.
     pub(crate) fn settle(&mut self, side: Side, thread: &mut Thread) {
         self.spares[side.index()] = None;
         self.feed(Input::Settled(side), thread);

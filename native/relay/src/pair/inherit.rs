@@ -216,7 +216,9 @@ impl Pair {
                 self.end(side).approach().found = Some(held);
             }
             // Whoever has come to it waits until the control plane says again what it is for.
-            Kind::Listener if !self.parting => self.spares[side.index()] = Some(held),
+            Kind::Listener if !self.parting && tcp::is_listening(&held) => {
+                self.spares[side.index()] = Some(held);
+            }
             Kind::Listener => tcp::stop_listening(&held),
             _ => tcp::fin(&held),
         }

@@ -180,6 +180,11 @@ pub(crate) fn reset(socket: impl AsFd) {
     kill_point();
 }
 
+/// Nobody has stopped it, in this process or in one before.
+pub(crate) fn is_listening(listener: impl AsFd) -> bool {
+    sockopt::socket_acceptconn(listener).unwrap_or(false)
+}
+
 /// Stops a listener and resets what waits in its queue, duplicates or not.
 pub(crate) fn stop_listening(listener: impl AsFd) {
     let _ = net::shutdown(listener, net::Shutdown::Both);
