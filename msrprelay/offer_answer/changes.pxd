@@ -3,7 +3,6 @@ cimport cython
 
 cdef frozenset _NEITHER, _ONLY_A, _ONLY_B, _BOTH
 
-@cython.locals(live=dict)
 cpdef dict live_sections(description)
 
 cpdef str other(str side)

@@ -68,12 +68,7 @@ def live_sections(description: Description) -> dict[int, MsrpSection]:
 
     Not those over TLS: the relay has no TLS legs, and such a section passes untouched.
     """
-    live = {}
-    for section in description.sections:
-        # What `anchor` says, without a call.
-        if section.port and section.uri is not None and not section.tls:
-            live[section.index] = section
-    return live
+    return {s.index: s for s in description.sections if s.anchor and not s.tls}
 
 
 def other(side: Side) -> Side:

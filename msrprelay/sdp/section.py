@@ -273,8 +273,7 @@ def parse_connection(line: bytes) -> Connection | None:
             end += 1
         if end > 9:
             family = "IP4" if line[7] == FOUR else "IP6"
-            # What Connection(...) comes to, after a detour through Python.
-            return tuple.__new__(Connection, (family, text(part(line, 9, end))))
+            return Connection(family, text(part(line, 9, end)))
     found = _CONNECTION.match(line)
     return None if found is None else Connection(text(found[1]).upper(), text(found[2]))
 

@@ -28,11 +28,11 @@ from ..offer_answer import (
 from ..offer_answer.saved import Saved, octets
 from ..roles import Setup
 from ..sdp import Description, MsrpSection, Policy, SectionEdit, parse
-from .closed import AnySession
+from .closed import AnySession, Find
 from .legs import SIDES, Leg, Ports
 from .plan import ACTPASS, CLOSED, Plan, Unresolved, described
 from .saved import SavedBranch
-from .section import Find, Section
+from .section import Section
 from .terms import (
     choose_head,
     choose_legs,

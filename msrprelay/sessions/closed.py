@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -66,6 +66,8 @@ class Closed:
 
 
 AnySession = Session | Closed
+# A session of the engine, by its number; None: it has closed it.
+Find = Callable[[int], Session | None]
 
 
 def unreported(legs: Legs, reason: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal, Self
 
 from msgspec.structs import replace
@@ -14,7 +13,7 @@ from ..errors import CommandError
 from ..offer_answer import SectionChange, Side, other
 from ..roles import Setup
 from ..sdp import Policy, SectionEdit
-from .closed import LOST, AnySession, Closed, Relayed, Report, unreported
+from .closed import LOST, AnySession, Closed, Find, Relayed, Report, unreported
 from .legs import SIDES, Legs, Ports, octets, restored_leg, saved_leg
 from .plan import (
     CHANGED,
@@ -30,8 +29,6 @@ from .plan import (
 from .saved import SavedAnswer, SavedSection
 from .terms import choose_roles
 
-# A session of the engine, by its number; None: it has closed it.
-Find = Callable[[int], Session | None]
 # Why the control plane may end a session, as the engine knows it.
 CLOSE_REASONS = frozenset({"deleted", "drained", "final-timeout", "offer-timeout", "terminated"})
 
