@@ -2,7 +2,7 @@
 cimport cython
 
 from ..uri cimport host_port
-from .lines cimport as_ended, name_of, part
+from .lines cimport as_ended, name_of, part, past_blanks, past_field
 
 @cython.locals(text=Lines, after_path=Py_ssize_t)
 cpdef bytes edit_section(bytes body, section, edit)
@@ -40,9 +40,5 @@ cdef bint _dropped(bytes name, policy)
 
 @cython.locals(begin=Py_ssize_t, end=Py_ssize_t)
 cdef bytes _with_port(bytes line, Py_ssize_t port)
-
-cdef Py_ssize_t _blanks(bytes line, Py_ssize_t at)
-
-cdef Py_ssize_t _others(bytes line, Py_ssize_t at)
 
 cdef _move_first_uri(Lines text, edit)

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from ..roles import Setup
 from ..uri import host_port, host_port_span
-from .lines import as_ended, name_of, part
+from .lines import as_ended, name_of, part, past_blanks, past_field
 from .section import MsrpSection
 
 Policy = Literal["aware", "cema", "sessmatch"]
@@ -173,24 +173,9 @@ def _dropped(name: bytes, policy: Policy) -> bool:
 
 def _with_port(line: bytes, port: int) -> bytes:
     """The m= line with another port token; its blanks stay."""
-    # Behind two runs of blanks and one of others: the media.
-    begin = _blanks(line, _others(line, _blanks(line, 2)))
-    end = _others(line, begin)
+    begin = past_blanks(line, past_field(line, past_blanks(line, 2)))
+    end = past_field(line, begin)
     return part(line, 0, begin) + f"{port}".encode() + part(line, end, len(line))
-
-
-def _blanks(line: bytes, at: int) -> int:
-    """Where the blanks end that begin at ``at``, if any do."""
-    while at < len(line) and line[at] in b" \t\n\v\f\r":
-        at += 1
-    return at
-
-
-def _others(line: bytes, at: int) -> int:
-    """Where the next blank is."""
-    while at < len(line) and line[at] not in b" \t\n\v\f\r":
-        at += 1
-    return at
 
 
 def _move_first_uri(text: Lines, edit: SectionEdit) -> None:

@@ -11,10 +11,14 @@ cpdef bytes name_of(bytes line)
 
 cpdef bytes value_of(bytes line)
 
-@cython.locals(fields=list, end=Py_ssize_t, at=Py_ssize_t, first=Py_ssize_t)
+@cython.locals(fields=list, first=Py_ssize_t, end=Py_ssize_t)
 cpdef list fields_of(bytes line, Py_ssize_t begin)
 
 cpdef bytes stripped(bytes line, Py_ssize_t begin, Py_ssize_t end)
+
+cpdef Py_ssize_t past_blanks(bytes line, Py_ssize_t at)
+
+cpdef Py_ssize_t past_field(bytes line, Py_ssize_t at)
 
 # A slice of a pointer is one copy, without a slice object.
 cpdef bytes part(const unsigned char *line, Py_ssize_t begin, Py_ssize_t end)

@@ -40,26 +40,34 @@ def value_of(line: bytes) -> bytes:
 def fields_of(line: bytes, begin: int) -> list[bytes]:
     """What stands between blanks in ``line[begin:]``."""
     fields = []
-    end = len(line)
-    at = begin
-    while at < end:
-        while at < end and line[at] in b" \t\n\v\f\r":
-            at += 1
-        first = at
-        while at < end and line[at] not in b" \t\n\v\f\r":
-            at += 1
-        if first < at:
-            fields.append(part(line, first, at))
+    first = past_blanks(line, begin)
+    while first < len(line):
+        end = past_field(line, first)
+        fields.append(part(line, first, end))
+        first = past_blanks(line, end)
     return fields
 
 
 def stripped(line: bytes, begin: int, end: int) -> bytes:
     """``line[begin:end]`` without the blanks around it."""
-    while begin < end and line[begin] in b" \t\n\v\f\r":
-        begin += 1
+    begin = past_blanks(line, begin)
     while begin < end and line[end - 1] in b" \t\n\v\f\r":
         end -= 1
     return part(line, begin, end) if begin < end else b""
+
+
+def past_blanks(line: bytes, at: int) -> int:
+    """Where the blanks end that begin at ``at``, if any do."""
+    while at < len(line) and line[at] in b" \t\n\v\f\r":
+        at += 1
+    return at
+
+
+def past_field(line: bytes, at: int) -> int:
+    """Where the next blank is, or the line ends."""
+    while at < len(line) and line[at] not in b" \t\n\v\f\r":
+        at += 1
+    return at
 
 
 def part(line: bytes, begin: int, end: int) -> bytes:
