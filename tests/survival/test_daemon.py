@@ -17,7 +17,7 @@ import pytest
 from ..conformance.call import Call, uri
 from ..conformance.cases.a_framer import goes_on
 from ..conformance.relay import NgRelay
-from ..peers.daemon import HOST, free_port, free_range
+from ..peers.daemon import HOST, free_range
 from ..peers.msrp import message
 from ..peers.ng import Ng
 from .daemon import KeptDaemon, is_running, send_until
@@ -195,7 +195,7 @@ def test_an_upgrade_takes_over_calls_and_sockets(daemon: KeptDaemon) -> None:
 
 
 def test_an_upgrade_applies_what_a_reload_cannot(daemon: KeptDaemon) -> None:
-    other = free_port()
+    other = free_range(1)
     daemon.file.write_text(f'listen-http = ["{HOST}:{other}"]\n[timers]\ngate = 3\n')
     assert daemon.ctl("upgrade").returncode == 0
     with urllib.request.urlopen(f"http://{HOST}:{other}/ping", timeout=PATIENCE_SECONDS) as page:
