@@ -64,7 +64,7 @@ class SdpRequest(Struct, frozen=True, kw_only=True):
     policy: PathPolicy | None = None
     # The a=setup written into the SDP that this message returns.
     setup: SetupWord | None = None
-    source: SourceRule = "any"
+    source: SourceRule | None = None
     # Seconds; 0 is never.
     idle: int | None = None
     emergency: bool = False

@@ -11,7 +11,7 @@ re-offer, and the tags of the command are then swapped.
 from __future__ import annotations
 
 from .changes import Change, Exchange, SectionChange, Side, live_sections, other
-from .decisions import Committed, Ended, Message, Offered, Refused, Repeat, RolledBack
+from .decisions import Committed, Ended, Message, Offered, Refused, Repeat, RolledBack, Unclaimed
 from .negotiation import (
     OFFER_TIMEOUT,
     UNKNOWN_CALL,
@@ -37,6 +37,7 @@ __all__ = [
     "RolledBack",
     "SectionChange",
     "Side",
+    "Unclaimed",
     "live_sections",
     "other",
 ]

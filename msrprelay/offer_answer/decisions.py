@@ -1,6 +1,7 @@
 """What to do about an offer, an answer, a delete: plain values, decided by the negotiation.
 
-A section (its ports) is held while it is live or a pending offer asks for it. Where a decision has
+A section (its ports) is held while it is live or a pending offer asks for it, and for as long as
+forks may answer the first offer, which has asked for it. Where a decision has
 ``released``, these are the m= indices that nothing holds any more once it is carried out.
 """
 
@@ -67,7 +68,8 @@ class Committed(Struct, frozen=True):
 
     ``again`` marks an answer after the answer (a late 200, another fork under ``tag``). A section
     is CLOSED if either side gave it port 0; its ports are still held if the other side has an offer
-    pending that wants it. It may be NEW ``again`` if the fork before had refused it.
+    pending that wants it, or forks may still take it. It may be NEW ``again`` if the fork before
+    had refused it.
     """
 
     offerer: Side
@@ -84,6 +86,12 @@ class RolledBack(Struct, frozen=True):
     """The pending offer of ``side`` is gone; everything goes on as committed."""
 
     side: Side
+    released: tuple[int, ...]
+
+
+class Unclaimed(Struct, frozen=True):
+    """What one fork has refused no other has taken in time."""
+
     released: tuple[int, ...]
 
 

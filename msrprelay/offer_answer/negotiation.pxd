@@ -8,6 +8,8 @@ cdef class Negotiation:
     cdef public bint condemned, ended
     cdef object _offer_timeout
     cdef dict _sides, _pending, _offers, _answers
+    cdef bint _forking
+    cdef frozenset _unclaimed
     cdef Py_ssize_t _revision
 
     cpdef answered_tags(self)
@@ -21,6 +23,8 @@ cdef class Negotiation:
     cdef _answerable(self, offerer)
 
     cdef tuple _released(self, set kept)
+
+    cdef _kept(self)
 
     cdef _live(self)
 
@@ -36,6 +40,10 @@ cdef class Negotiation:
     cdef bint _has_room(self, tag)
 
     cdef _roll_back(self, side, reason)
+
+    cdef _keep_for_forks(self, exchange)
+
+    cdef _give_up_forks(self)
 
     cdef _end(self, reason)
 

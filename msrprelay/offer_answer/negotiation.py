@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterable, Mapping
 
 from ..sdp import Description, MsrpSection
 from .changes import Exchange, Side, exchange_changes, live_sections, offer_changes, other
-from .decisions import Committed, Ended, Message, Offered, Refused, Repeat, RolledBack
+from .decisions import (
+    Committed,
+    Ended,
+    Message,
+    Offered,
+    Refused,
+    Repeat,
+    RolledBack,
+    Unclaimed,
+)
 from .saved import Bodies, Saved, octets, text
 
 # Seconds an offer may wait for its answer: above the 180 s of RFC 3261's Timer C.
@@ -38,6 +47,10 @@ class Negotiation:
         # The last offer of each side that was answered, and the last answer to it.
         self._offers: dict[Side, Message] = {}
         self._answers: dict[Side, Message] = {}
+        # The exchange in force answers the first offer, and other forks may answer it too: what
+        # this answer has refused is kept for them.
+        self._forking = False
+        self._unclaimed: frozenset[int] = frozenset()
         self._revision = 0
 
     @staticmethod
@@ -62,6 +75,8 @@ class Negotiation:
             offerer, offered, answered = saved.committed
             said = bodies.description(offered), bodies.description(answered)
             made.committed = Exchange.between(offerer, *said)
+            made._forking = saved.forking
+            made._keep_for_forks(made.committed)
         return made
 
     def saved(self) -> Saved:
@@ -81,6 +96,7 @@ class Negotiation:
             committed,
             self.condemned,
             bodies.all,
+            self._forking,
         )
 
     def pending(self, side: Side) -> Description | None:
@@ -106,6 +122,8 @@ class Negotiation:
     def deadline(self) -> float | None:
         """When :meth:`expire` will have something to do, if ever."""
         times = [message.at for message in self._pending.values()]
+        if self._unclaimed and self.committed is not None:
+            times.append(self._offers[self.committed.offerer].at)
         return min(times) + self._offer_timeout if times else None
 
     def offer(
@@ -137,7 +155,7 @@ class Negotiation:
             to_tag=to_tag,
             initial=self.committed is None,
             sections=offer_changes(self.committed, side, wanted),
-            released=self._released({*self._live(), *wanted, *self._asked(other(side))}),
+            released=self._released({*self._kept(), *wanted, *self._asked(other(side))}),
             message=message,
             revision=self._revision,
         )
@@ -169,12 +187,15 @@ class Negotiation:
         if other_transport is not None:
             return Refused(other_transport)
         exchange = Exchange.between(offerer, offered, description)
+        kept = {*exchange.live, *self._asked(other(offerer))}
+        if self.committed is None or (pending is None and self._forking):
+            kept.update(asked)
         return Committed(
             offerer=offerer,
             tag=to_tag,
             again=pending is None,
             sections=exchange_changes(self.committed, exchange, asked),
-            released=self._released({*exchange.live, *self._asked(other(offerer))}),
+            released=self._released(kept),
             exchange=exchange,
             message=message,
             revision=self._revision,
@@ -197,9 +218,11 @@ class Negotiation:
             return
         self._know(message.tag, other(decision.offerer))
         if not decision.again:
+            self._forking = self.committed is None
             self._offers[decision.offerer] = self._pending.pop(decision.offerer)
         self._answers[decision.offerer] = message
         self.committed = decision.exchange
+        self._keep_for_forks(decision.exchange)
 
     def rollback(self, from_tag: str) -> RolledBack | Ended | Refused:
         """The offer of ``from_tag`` was rejected: drop it."""
@@ -223,12 +246,18 @@ class Negotiation:
             return self._roll_back(side, "deleted")
         return self._end("deleted")
 
-    def expire(self, now: float) -> list[RolledBack | Ended]:
-        """Drop every offer that has waited too long."""
+    def expire(self, now: float) -> list[RolledBack | Unclaimed | Ended]:
+        """Drop every offer that has waited too long, and what no fork has claimed in its time."""
         # The sum that deadline() gives: a difference may round to the other side of it.
         wait = self._offer_timeout
         late = [side for side, message in self._pending.items() if message.at + wait <= now]
-        return [self._roll_back(side, "offer-timeout") for side in late]
+        decisions: list[RolledBack | Unclaimed | Ended] = []
+        decisions += (self._roll_back(side, "offer-timeout") for side in late)
+        if self._unclaimed and self.committed is not None:
+            first = self._offers[self.committed.offerer]
+            if first.at + wait <= now:
+                decisions.append(self._give_up_forks())
+        return decisions
 
     def _side_by(self, from_tag: str, to_tag: str | None) -> Side | None:
         """Whose ``from_tag`` is, be it by the tag at the other end."""
@@ -257,8 +286,12 @@ class Negotiation:
         """The sections that something holds now, and nothing but ``kept`` will."""
         if self.committed is None and not self._pending:
             return ()
-        held = {*self._live(), *self._asked("a"), *self._asked("b")}
+        held = {*self._kept(), *self._asked("a"), *self._asked("b")}
         return tuple(sorted(held - kept))
+
+    def _kept(self) -> Iterable[int]:
+        """The sections that need no pending offer."""
+        return {*self._live(), *self._unclaimed} if self._unclaimed else self._live()
 
     def _live(self) -> Iterable[int]:
         return () if self.committed is None else self.committed.live
@@ -292,13 +325,26 @@ class Negotiation:
     def _roll_back(self, side: Side, reason: str) -> RolledBack | Ended:
         if self.committed is None and len(self._pending) == 1:
             return self._end(reason)
-        released = self._released({*self._live(), *self._asked(other(side))})
+        released = self._released({*self._kept(), *self._asked(other(side))})
         del self._pending[side]
         self._revision += 1
         return RolledBack(side, released)
 
+    def _keep_for_forks(self, exchange: Exchange) -> None:
+        self._unclaimed = frozenset()
+        if self._forking:
+            asked = live_sections(self._offers[exchange.offerer].description)
+            self._unclaimed = frozenset(asked.keys() - exchange.live)
+
+    def _give_up_forks(self) -> Unclaimed:
+        released = self._released({*self._live(), *self._asked("a"), *self._asked("b")})
+        self._forking, self._unclaimed = False, frozenset()
+        self._revision += 1
+        return Unclaimed(released)
+
     def _end(self, reason: str) -> Ended:
         self._pending.clear()
+        self._unclaimed = frozenset()
         self._revision += 1
         self.ended = True
         return Ended(reason)

@@ -32,6 +32,7 @@ class Saved(Struct, frozen=True, array_like=True):
     committed: tuple[Side, int, int] | None
     condemned: bool
     bodies: list[bytes]
+    forking: bool = False
 
 
 class Bodies:

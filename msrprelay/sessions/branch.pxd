@@ -8,6 +8,7 @@ cdef class Branch:
     cdef public dict sections
     cdef object _negotiation, _unread, _rules, _watch, _retire, _versions, _pauses
     cdef double _shift
+    cdef dict _source_rules
     cdef Ports _ports
 
     cpdef deadline(self)
@@ -26,13 +27,13 @@ cdef class Branch:
     @cython.locals(section=Section, edits=dict)
     cdef _offer_edits(self, decision, request, attempt, Py_ssize_t room)
     @cython.locals(section=Section)
-    cdef _open(self, change, offerer, request, attempt)
+    cdef _open(self, change, offerer, sender, request, attempt)
     cdef _other_policy(self, Section section, change, offerer, request)
     cdef _policy(self, request, said, near)
     cdef _ready(self, Section section, change, attempt)
     @cython.locals(section=Section, plans=list)
     cdef _plans(self, decision, request, attempt)
-    cdef _answerers_sources(self, Section section, change, offerer, request)
+    cdef _source_rule(self, side, request)
     cdef _rewrite(self, request, description, recipient, dict edits)
     cdef _mark(self, request)
     cdef _undo(self, attempt)

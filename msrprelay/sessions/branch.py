@@ -3,17 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import msgspec
 from msgspec import Struct
 
-from ..commands import Answer, Offer, PendingRule, SdpRequest
+from ..commands import Answer, Offer, SdpRequest, SourceRule
 from ..dataplane import Sources
-from ..dial import DialPolicy
 from ..errors import CommandError
-from ..interfaces import Interfaces
 from ..offer_answer import (
     Committed,
     Negotiation,
@@ -31,6 +28,7 @@ from ..sdp import Description, MsrpSection, Policy, SectionEdit, parse
 from .closed import AnySession, Find
 from .legs import SIDES, Leg, Ports
 from .plan import ACTPASS, CLOSED, Plan, Unresolved, described
+from .rules import Rules
 from .saved import SavedBranch
 from .section import Section
 from .terms import (
@@ -43,29 +41,6 @@ from .terms import (
     unserved,
 )
 from .versions import Versions
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What the daemon's configuration says about every call; seconds throughout."""
-
-    interfaces: Interfaces
-    dialling: DialPolicy
-    # By interface name, where an offer does not say msrp-path.
-    policies: Mapping[str, Policy]
-    offer_timeout: float
-    delete_delay: float
-    reconnect_window: float
-    idle: float | None
-    final: float | None
-    # A delete while a re-offer of the same tag is pending.
-    delete_pending: PendingRule
-    # What loop-protect writes, the same for every call of this relay.
-    mark: str
-    sections_per_call: int
-    # Bounds on one SDP: octets and m= lines.
-    sdp_size: int
-    sdp_sections: int
 
 
 class TooManySections(CommandError):
@@ -116,6 +91,8 @@ class Branch:
         self._watch = watch
         self._retire = retire
         self._versions = Versions()
+        # By what the connections of a side are judged, as far as it has been said.
+        self._source_rules: dict[Side, SourceRule] = {}
         # What the next answer makes of the traffic, if an offer has said it.
         self._pauses: bool | None = None
 
@@ -151,6 +128,7 @@ class Branch:
             self._versions.sent,
             said,
             self._pauses,
+            self._source_rules,
         )
 
     def restore(self, saved: SavedBranch, find: Find, shift: float) -> None:
@@ -161,6 +139,7 @@ class Branch:
         for each in saved.sections:
             self.sections[each.index] = Section.restored(each, self._ports, find)
         self._versions.sent, self._pauses = saved.versions, saved.pauses
+        self._source_rules = saved.source_rules
         self._unread, self._shift = saved, shift
 
     def _read(self, saved: SavedBranch) -> None:
@@ -170,8 +149,10 @@ class Branch:
 
     @property
     def joined(self) -> bool:
-        """Whether bytes move in every section."""
-        return all(section.joined for section in self.sections.values())
+        """Whether bytes move in every section that both sides want."""
+        committed = self.negotiation.committed
+        live = () if committed is None else committed.live
+        return all(self.sections[index].joined for index in live if index in self.sections)
 
     def offer(self, now: float, request: Offer, description: Description, room: int) -> Rewritten:
         """Rewrite an offer, listening before the reply leaves. ``room``: sections it may add.
@@ -202,6 +183,7 @@ class Branch:
             self.sections[section.index] = section
         self.release(decision.released)
         self._pauses = pauses(request, self._pauses)
+        self._source_rules[decision.side] = self._source_rule(decision.side, request)
         return Rewritten(body, unserved(request))
 
     def answer(self, now: float, request: Answer, description: Description) -> Rewritten:
@@ -229,6 +211,8 @@ class Branch:
         self._settle(other(decision.offerer))
         self.release(decision.released)
         self._pause(pauses(request, self._pauses))
+        answerer = other(decision.offerer)
+        self._source_rules[answerer] = self._source_rule(answerer, request)
         warnings = [warning for *_, plan in plans for warning in plan.warnings]
         return Rewritten(body, (*warnings, *unserved(request)), tuple(unresolved))
 
@@ -236,7 +220,7 @@ class Branch:
         """Give up what was opened for the offer that is gone."""
         self.release(decision.released)
         self._settle(other(decision.side))
-        if self.negotiation.deadline() is None:
+        if all(self.negotiation.pending(side) is None for side in SIDES):
             self._pauses = None
             for section in self.sections.values():
                 section.abandon()
@@ -287,28 +271,37 @@ class Branch:
             if section is None or self._other_policy(section, change, decision.side, request):
                 if len(attempt.opened) >= room:
                     raise TooManySections(self._rules.sections_per_call)
-                section = self._open(change, decision.side, request, attempt)
+                section = self._open(change, decision.side, decision.side, request, attempt)
             else:
                 said = described(change, decision.side)
-                sources = expected_sources(source_rule(request), request, said)
+                rule = self._source_rule(decision.side, request)
+                sources = expected_sources(rule, request, said)
                 attempt.expected.append((section, decision.side, sources))
                 self._ready(section, change, attempt)
             edits[change.index] = section.edit(other(decision.side), setup, mark)
         return edits
 
     def _open(
-        self, change: SectionChange, offerer: Side, request: SdpRequest, attempt: Attempt
+        self,
+        change: SectionChange,
+        offerer: Side,
+        sender: Side,
+        request: SdpRequest,
+        attempt: Attempt,
     ) -> Section:
-        said = described(change, offerer)
-        legs = choose_legs(request, said, offerer, self._rules.interfaces)
+        said, rule = described(change, sender), self._source_rule(sender, request)
+        legs = choose_legs(request, said, sender, self._rules.interfaces, rule)
         section = Section.open(
             change.index,
-            self._policy(request, said, legs[offerer]),
+            self._policy(request, described(change, offerer), legs[offerer]),
             legs,
             self._ports,
             tos=request.tos,
             idle_seconds=self._rules.idle if request.idle is None else float(request.idle) or None,
         )
+        if sender != offerer:
+            known: SourceRule = "any" if rule == "any" else "sdp"
+            section.expect(offerer, expected_sources(known, request, described(change, offerer)))
         self._watch(section, section.session)
         attempt.opened.append(section)
         return section
@@ -340,27 +333,25 @@ class Branch:
     ) -> list[tuple[Section, SectionChange, Plan]]:
         plans: list[tuple[Section, SectionChange, Plan]] = []
         told = Setup(request.setup) if request.setup else None
+        answerer = other(decision.offerer)
         for change in decision.sections:
             if change.change is CLOSED:
                 continue
             section = self.sections.get(change.index)
             if section is None:
-                # Only another fork had it: its ports are gone, so it begins again here.
-                section = self._open(change, decision.offerer, request, attempt)
-            sources = self._answerers_sources(section, change, decision.offerer, request)
+                # No fork had claimed it in its time, its ports are gone: it begins again here.
+                section = self._open(change, decision.offerer, answerer, request, attempt)
+            rule = self._source_rule(answerer, request)
+            sources = expected_sources(rule, request, described(change, answerer))
             plan = section.plan(change, decision.offerer, told, self._rules.dialling, sources)
             self._ready(section, change, attempt)
             plans.append((section, change, plan))
         return plans
 
-    def _answerers_sources(
-        self, section: Section, change: SectionChange, offerer: Side, request: Answer
-    ) -> Sources:
-        """By the answer's own rule, or by that of the offer where it says none."""
-        rule = source_rule(request)
-        if rule == "any" and section.legs[other(offerer)].sources != "any":
-            rule = "sip" if request.received_from else "sdp"
-        return expected_sources(rule, request, described(change, other(offerer)))
+    def _source_rule(self, side: Side, request: SdpRequest) -> SourceRule:
+        """The message's own rule, else what was said for its sender before, or for its peer."""
+        rules = self._source_rules
+        return source_rule(request) or rules.get(side) or rules.get(other(side)) or "any"
 
     def _rewrite(
         self,

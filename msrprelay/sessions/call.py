@@ -40,10 +40,20 @@ class Call:
         """Every section of every branch."""
         return [each for branch in self.branches.values() for each in branch.sections.values()]
 
+    def condemned(self) -> list[Branch]:
+        """Its branches where a delete was taken for a rollback, and may have been a BYE's."""
+        return [branch for branch in self.branches.values() if branch.negotiation.condemned]
+
     @property
-    def is_condemned(self) -> bool:
-        """Whether a delete was taken for a rollback, and may have been a BYE's."""
-        return any(branch.negotiation.condemned for branch in self.branches.values())
+    def spent(self) -> bool:
+        """Whether nothing is relayed, and no offer waits that could change it."""
+        for branch in self.branches.values():
+            if branch.deadline() is not None:
+                return False
+            for section in branch.sections.values():
+                if not section.over:
+                    return False
+        return True
 
     def dialog(self) -> tuple[str, str] | None:
         """The tags of the SIP dialog, if an offer has been answered."""
@@ -56,8 +66,11 @@ class Call:
     def branch_of(self, request: SdpRequest) -> Branch | None:
         """The branch a message belongs to; None: an offer of a branch not seen before.
 
-        A re-INVITE has a via-branch of its own: its tags name the dialog.
+        A re-INVITE has a via-branch of its own: its tags name the dialog. Forks share the caller's.
         """
+        dialog = self._dialog_of(request)
+        if dialog is not None:
+            return dialog
         for branch in self.branches.values():
             committed = branch.negotiation.committed is not None
             if committed and branch.negotiation.side_of(request.to_tag) is not None:
@@ -72,14 +85,9 @@ class Call:
         The via-branch of a re-INVITE may have been a fork's that never answered: both tags of a
         dialog come before it.
         """
-        for branch in self.branches.values():
-            said = branch.negotiation
-            if (
-                said.committed is not None
-                and said.side_of(request.from_tag) is not None
-                and said.side_of(request.to_tag) is not None
-            ):
-                return branch
+        dialog = self._dialog_of(request)
+        if dialog is not None:
+            return dialog
         if request.via_branch in self.branches:
             return self.branches[request.via_branch]
         known = [
@@ -90,6 +98,18 @@ class Call:
         ]
         waiting = [branch for branch in known if branch.negotiation.deadline() is not None]
         return next(iter(waiting or known), None)
+
+    def _dialog_of(self, request: SdpRequest) -> Branch | None:
+        """The answered branch that knows both tags."""
+        for branch in self.branches.values():
+            said = branch.negotiation
+            if (
+                said.committed is not None
+                and said.side_of(request.from_tag) is not None
+                and said.side_of(request.to_tag) is not None
+            ):
+                return branch
+        return None
 
     def deadline(self) -> float | None:
         """When the call's timer has something to do."""

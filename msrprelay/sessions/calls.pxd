@@ -2,7 +2,7 @@
 cimport cython
 
 from .branch cimport Branch
-from .call cimport Call
+from .call cimport Call, earlier
 from .section cimport Section
 
 cdef class Calls:
@@ -22,6 +22,8 @@ cdef class Calls:
     @cython.locals(call=Call, section=Section)
     cpdef notice(self, notice)
     cpdef arm(self, Call call)
+    cpdef review(self, Call call, bint waited=*)
     cdef _tell_emptied(self)
-    cdef _lost(self, Call call)
+    @cython.locals(branch=Branch)
+    cdef _lost(self, Call call, Section section)
     cdef _closed(self, Call call, Section section, notice)

@@ -12,11 +12,11 @@ from typing import Protocol
 from ..dataplane import Notice
 from ..events import Event, Feed
 from ..log import Log
-from ..offer_answer import Ended
-from .branch import Rules
-from .call import Call
+from ..offer_answer import Ended, Unclaimed
+from .call import Call, earlier
 from .closed import AnySession, Report
 from .ledger import Ledger
+from .rules import Rules
 from .section import Section
 
 log = Log()
@@ -101,7 +101,7 @@ class Calls:
         elif state == "reconnecting":
             section.has_lost(session)
         if state == "draining":
-            self._lost(call)
+            self._lost(call, section)
 
     def record(self, call: Call) -> None:
         """Something about a call has changed that is to be remembered."""
@@ -150,8 +150,20 @@ class Calls:
 
     def condemned(self, call: Call) -> None:
         """A delete was taken for a rollback: end soon what may be over already."""
-        if not all(branch.joined for branch in call.branches.values()):
+        if not all(branch.joined for branch in call.condemned()):
             call.expires = self._scheduler.time() + self.rules.delete_delay
+        self.arm(call)
+
+    def review(self, call: Call, *, waited: bool = False) -> None:
+        """Give a call of which nothing is relayed any more its last chance; set its timer.
+
+        A re-offer may bring it back; a delete may never come. ``waited``: so has the engine, and
+        the time is over.
+        """
+        if call.over is None and call.spent:
+            now_or_never = waited or self._emptied is not None or bool(call.condemned())
+            window = 0.0 if now_or_never else self.rules.reconnect_window
+            call.expires = earlier(call.expires, self._scheduler.time() + window)
         self.arm(call)
 
     def notice(self, notice: Notice) -> None:
@@ -166,7 +178,7 @@ class Calls:
             self._joined.add(notice.session)
             section.has_joined(notice.session, self.rules.delete_delay)
         elif notice.what == "leg-lost":
-            self._lost(call)
+            self._lost(call, section)
         elif notice.what == "reconnecting":
             self._joined.discard(notice.session)
             section.has_lost(notice.session)
@@ -238,9 +250,11 @@ class Calls:
         if self._emptied is not None and not self.live and not self._owners:
             self._emptied()
 
-    def _lost(self, call: Call) -> None:
-        """A leg of a condemned call has gone: the delete was the BYE's."""
-        if call.over is None and call.is_condemned:
+    def _lost(self, call: Call, section: Section) -> None:
+        """A leg of a condemned branch has gone: the delete was the BYE's."""
+        if call.over is None and any(
+            branch.sections.get(section.index) is section for branch in call.condemned()
+        ):
             self.drop(call, "condemned", self.rules.delete_delay)
 
     def _closed(self, call: Call, section: Section, notice: Notice) -> None:
@@ -252,20 +266,8 @@ class Calls:
                 call.leaving.remove(section)
                 section.release()
         else:
-            self.wait_if_over(call, section)
+            self.review(call, waited=section.waiting)
         self.record(call)
-
-    def wait_if_over(self, call: Call, section: Section) -> None:
-        """Give a call of which nothing is relayed any more, ``section`` the last, its last chance.
-
-        A re-offer may bring it back; a delete may never come. Where the engine has waited, the time
-        is over.
-        """
-        if call.over is None and all(each.over for each in call.sections()):
-            now_or_never = call.is_condemned or self._emptied is not None or section.waiting
-            window = 0.0 if now_or_never else self.rules.reconnect_window
-            call.expires = self._scheduler.time() + window
-            self.arm(call)
 
     def due(self, call: Call) -> None:
         """A deadline of the call has come."""
@@ -275,7 +277,8 @@ class Calls:
             self.drop(call, "final-timeout")
         elif call.expires is not None and now >= call.expires:
             reasons = [section.reason for section in call.sections() if section.reason]
-            self.drop(call, reasons[0] if reasons else "condemned")
+            unmarked = "condemned" if call.condemned() else "no-sections"
+            self.drop(call, reasons[0] if reasons else unmarked)
         else:
             self._expire_offers(call, now)
 
@@ -284,11 +287,13 @@ class Calls:
             for decision in branch.negotiation.expire(now):
                 if isinstance(decision, Ended):
                     self.leave(call, key, decision.reason, 0.0)
+                elif isinstance(decision, Unclaimed):
+                    branch.release(decision.released)
                 else:
                     branch.rolled_back(decision)
                     self.tell("rolled-back", call, side=decision.side, reason="offer-timeout")
         if call.branches:
-            self.arm(call)
+            self.review(call)
             self.record(call)
         else:
             self.end(call, "offer-timeout", None)

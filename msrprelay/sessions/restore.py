@@ -237,7 +237,7 @@ def _listen_again(call: Call, section: Section, calls: Calls) -> tuple[Unresolve
         section.listen_again()
     except CommandError as refused:
         log.warning("not listening again", call_id=call.call_id, reason=refused.reason)
-        calls.wait_if_over(call, section)
+        calls.review(call)
         return ()
     calls.watch(call, section, section.session)
     return section.tell_again(0.0)

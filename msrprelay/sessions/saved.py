@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from ..commands import SourceRule
 from ..dataplane import LegAnswer, Sources, Target
 from ..interfaces import Interface
 from ..offer_answer import Side
@@ -36,10 +37,15 @@ class SavedAnswer(Struct, frozen=True, array_like=True):
     role: Literal["accept", "dial"]
     target: Target
 
-    @classmethod
-    def of(cls, answer: LegAnswer) -> SavedAnswer:
-        """What of an answer the leg does not know."""
-        return cls(answer.role, answer.target)
+
+def saved_answers(
+    answers: tuple[LegAnswer, LegAnswer] | None,
+) -> tuple[SavedAnswer, SavedAnswer] | None:
+    """What of an answer the legs do not know."""
+    if answers is None:
+        return None
+    a, b = (SavedAnswer(answer.role, answer.target) for answer in answers)
+    return a, b
 
 
 class SavedSection(Struct, frozen=True, array_like=True):
@@ -66,6 +72,17 @@ class SavedSection(Struct, frozen=True, array_like=True):
     unresolved: list[tuple[Side, str, int]]
     report: dict[str, Any] | None
     paused: bool = False
+    revived_after: str | None = None
+
+    def answered(self) -> tuple[LegAnswer, LegAnswer] | None:
+        """The last answer, if there was one."""
+        if self.answers is None:
+            return None
+        a, b = (
+            LegAnswer(said.role, leg.peer_path, said.target, leg.sources)
+            for said, leg in zip(self.answers, self.legs, strict=True)
+        )
+        return a, b
 
 
 class SavedBranch(Struct, frozen=True, array_like=True):
@@ -78,6 +95,7 @@ class SavedBranch(Struct, frozen=True, array_like=True):
     versions: dict[Side, tuple[int, bytes]]
     negotiation: msgspec.Raw
     pauses: bool | None = None
+    source_rules: dict[Side, SourceRule] = {}
 
 
 class SavedCall(Struct, frozen=True, array_like=True):

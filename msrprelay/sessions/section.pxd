@@ -3,7 +3,7 @@ from .legs cimport Ports
 
 cdef class Section:
     cdef public int index
-    cdef public object policy, session, successor, former, reason, earlier
+    cdef public object policy, session, successor, former, reason, earlier, _revived_after
     cdef public dict legs
     cdef public bint joined, waiting, paused
     cdef public Ports _ports
@@ -15,6 +15,7 @@ cdef class Section:
 
     cpdef ready(self, change)
     cpdef abandon(self)
+    cdef _drop_successor(self)
     cpdef edit(self, recipient, setup, mark)
     cpdef expect(self, side, sources)
     cpdef plan(self, change, offerer, told, dialling, sources)

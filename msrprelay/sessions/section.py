@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from ..dataplane import LegAnswer, Session, Sources
 from ..dial import DialPolicy
@@ -26,7 +26,7 @@ from .plan import (
     dial_target,
     path_said,
 )
-from .saved import SavedAnswer, SavedSection
+from .saved import SavedSection, saved_answers
 from .terms import choose_roles
 
 # Why the control plane may end a session, as the engine knows it.
@@ -70,6 +70,8 @@ class Section:
         self.paused = False
         # Why the engine ended the session, once it has.
         self.reason: str | None = None
+        # The same of the session before, after which an offer, still unanswered, opened this one.
+        self._revived_after: str | None = None
         # What went through sessions before the one in force.
         self.earlier = Relayed()
         self._expected: dict[Side, Sources] = {side: self.legs[side].sources for side in SIDES}
@@ -129,7 +131,7 @@ class Section:
         if self.over:
             self.earlier.add(self.session.report())
             self.session = self._reopen(self.legs)
-            self.reason = None
+            self._revived_after, self.reason = self.reason, None
             self._unanswered = True
             self._answers = None
             return self.session
@@ -144,7 +146,12 @@ class Section:
         return self.successor
 
     def abandon(self) -> None:
-        """No answer is coming for which a successor would be needed."""
+        """No answer is coming for what an offer has opened."""
+        self._drop_successor()
+        if self._revived_after is not None and not self.over:
+            self.session.close("deleted", 0.0)
+
+    def _drop_successor(self) -> None:
         if self.successor is not None:
             self.successor.close("deleted", 0.0)
             self.successor = None
@@ -222,9 +229,10 @@ class Section:
         # While it waits an answer is about new connections, whatever it changes.
         kept = not self._unanswered and not self.waiting
         if change.change is UNCHANGED and kept:
-            self.abandon()
+            self._drop_successor()
             return ()
         self._unanswered = self.waiting = False
+        self._revived_after = None
         for side, said in zip(SIDES, (plan.a, plan.b), strict=True):
             path = described(change, side).path
             self.legs[side] = replace(self.legs[side], peer_path=path, sources=said.sources)
@@ -297,7 +305,7 @@ class Section:
             if self.former is not None:
                 self.session, self.former = self.former, None
                 return True
-            self.reason = reason
+            self.reason = self._revived_after or reason
         return False
 
     def uproot(self) -> None:
@@ -321,7 +329,6 @@ class Section:
     def saved(self) -> SavedSection:
         """Everything about the section, as plain data."""
         a, b = (saved_leg(self.legs[side], self._expected[side]) for side in SIDES)
-        earlier, answers = self.earlier, self._answers
         return SavedSection(
             self.index,
             self.policy,
@@ -336,11 +343,12 @@ class Section:
             self._unanswered,
             self.waiting,
             self.reason,
-            (earlier.octets, earlier.chunks, earlier.errors),
-            answers and (SavedAnswer.of(answers[0]), SavedAnswer.of(answers[1])),
+            astuple(self.earlier),
+            saved_answers(self._answers),
             list(self._names),
             None if self.session.id in self._alive else dict(self.session.report()),
             self.paused,
+            self._revived_after,
         )
 
     @classmethod
@@ -367,24 +375,18 @@ class Section:
         section.former = None if saved.former is None else session(saved.former)
         section._draining = {number: session(number) for number in saved.draining}
         section._alive = set(saved.alive)
-        section._unanswered, section.reason = saved.unanswered, saved.reason
+        section._unanswered, section._revived_after = saved.unanswered, saved.revived_after
         # What the engine has heard of re-offers is not known.
         section._asked = set(SIDES)
-        section.waiting, section.paused = saved.waiting, saved.paused
+        section.waiting, section.paused, section.reason = saved.waiting, saved.paused, saved.reason
         section.earlier = Relayed(*saved.earlier)
         section._expected = {s: leg.expected for s, leg in zip(SIDES, saved.legs, strict=True)}
-        section._names = tuple(saved.unresolved)
-        if saved.answers is not None:
-            a, b = (
-                LegAnswer(said.role, leg.peer_path, said.target, leg.sources)
-                for said, leg in zip(saved.answers, saved.legs, strict=True)
-            )
-            section._answers = a, b
+        section._names, section._answers = tuple(saved.unresolved), saved.answered()
         return section
 
     def close(self, reason: str, linger_seconds: float) -> None:
         """End the session; the ports stay leased until :meth:`release`."""
-        self.abandon()
+        self._drop_successor()
         if reason not in CLOSE_REASONS:
             # The call ends for what happened to another session of its.
             reason = "deleted"

@@ -35,19 +35,21 @@ from ..offer_answer.negotiation import UNKNOWN_CALL, UNMATCHED
 from ..sdp import Description, parse
 from . import restore
 from .admission import Admission, Room
-from .branch import Branch, Rewritten, Rules, TooManySections
+from .branch import Branch, Rewritten, TooManySections
 from .call import Call
 from .calls import Calls, Scheduler
 from .ledger import DRAINING, Ledger
 from .legs import Ports
 from .plan import Unresolved
 from .report import describe
-from .terms import NEEDS_AWARE, looped
+from .rules import Rules
+from .terms import NEED_REOFFER, looped
 
 log = Log()
 
 Resolve = Callable[[str, int], Awaitable[list[Address]]]
 Decisions = list[RolledBack | Ended]
+LOOP = "loop: rewritten by this relay before"
 
 
 class Sessions:
@@ -79,7 +81,7 @@ class Sessions:
         description = self._parse(request)
         call = self._calls.live.get(request.call_id)
         if looped(request, description, self._calls.rules.mark):
-            return _with_warnings(description.body, ["loop: rewritten by this relay before"])
+            return _with_warnings(description.body, [LOOP])
         if not request.relay or (call is None and not live_sections(description)):
             return _untouched(description)
         branch = call.branch_of(request) if call is not None else None
@@ -109,6 +111,8 @@ class Sessions:
         """Rewrite the answer and commit both."""
         description = self._parse(request)
         call = self._calls.live.get(request.call_id)
+        if looped(request, description, self._calls.rules.mark):
+            return _with_warnings(description.body, [LOOP])
         if not request.relay or (call is None and not live_sections(description)):
             return _untouched(description)
         branch = call.branch_to_answer(request) if call is not None else None
@@ -117,7 +121,7 @@ class Sessions:
         try:
             rewritten = branch.answer(self._scheduler.time(), request, description)
         except CommandError as refused:
-            if refused.reason == NEEDS_AWARE:
+            if refused.reason in NEED_REOFFER:
                 self._calls.tell("needs-aware-reoffer", call)
             self._calls.record(call)
             raise
@@ -130,21 +134,23 @@ class Sessions:
         """End a call or a branch of it, or roll a pending re-offer back."""
         call = self._calls.live.get(request.call_id)
         dialog = call.dialog() if call is not None else None
+        # As it was: afterwards it has no branches and tags any more.
+        told = call is not None and "fast" not in request.flags
+        reply: Reply = describe(call) if call is not None and told else {}
         decisions = [] if call is None else self._delete_branches(call, request)
         if call is None or not decisions:
             if "fatal" in request.flags:
                 raise CommandError(UNMATCHED)
             return {"warning": UNMATCHED}
-        reply: Reply = {} if "fast" in request.flags else describe(call)
         for decision in decisions:
             if isinstance(decision, RolledBack):
                 reply["warning"] = "pending offer rolled back"
         if not call.branches:
             self._calls.end(call, "deleted", dialog)
-        elif call.is_condemned:
+        elif call.condemned():
             self._calls.condemned(call)
         else:
-            self._calls.arm(call)
+            self._calls.review(call)
         self._calls.record(call)
         return reply
 
@@ -165,7 +171,7 @@ class Sessions:
         if not call.branches:
             self._calls.end(call, "rolled-back", None)
         else:
-            self._calls.arm(call)
+            self._calls.review(call)
         self._calls.record(call)
         return {} if done else {"warning": UNMATCHED}
 
@@ -312,7 +318,7 @@ class Sessions:
             # A call that lost its legs has a new chance.
             call.expires = None
             self._calls.tell(event, call)
-        self._calls.arm(call)
+        self._calls.review(call)
         self._calls.record(call)
         for name in done.unresolved:
             self._scheduler.spawn(self._look_up(call, name))
@@ -342,8 +348,10 @@ class Sessions:
         decisions: Decisions = []
         linger = self._calls.rules.delete_delay if request.delay is None else float(request.delay)
         forgiving = (request.pending or self._calls.rules.delete_pending) == "rollback"
+        hung_up = False
         for key in _meant(call, request.via_branch):
             branch = call.branches[key]
+            answered = branch.negotiation.committed is not None
             decision = branch.negotiation.delete(request.from_tag, request.to_tag, forgiving)
             if isinstance(decision, RolledBack):
                 self._rolled_back(call, branch, decision, "deleted")
@@ -351,6 +359,12 @@ class Sessions:
             elif isinstance(decision, Ended):
                 self._calls.leave(call, key, decision.reason, linger)
                 decisions.append(decision)
+                hung_up |= answered and key != request.via_branch
+        if hung_up:
+            # The dialog's BYE: forks that have not answered by now never will.
+            for key in list(call.branches):
+                if call.branches[key].negotiation.committed is None:
+                    self._calls.leave(call, key, "deleted", 0.0)
         return decisions
 
     def _rolled_back(self, call: Call, branch: Branch, decision: RolledBack, reason: str) -> None:

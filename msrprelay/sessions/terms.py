@@ -18,6 +18,8 @@ from .plan import DIAL, PASSIVE
 
 NEEDS_AWARE = "msrp-path: the answer does not follow the offer's policy, offer again with aware"
 NEEDS_SETUP = "a=setup: missing, but a=msrp-cema needs it (RFC 6714 section 4.2): use aware"
+# Refusals after which only another offer can help.
+NEED_REOFFER = frozenset({NEEDS_AWARE, NEEDS_SETUP})
 BAD_MEDIA_ADDRESS = "media-address: an address or a host name expected"
 NO_SOURCE = "msrp-source: the message names no address to expect connections from"
 BOTH_PASSIVE = "a=setup: both ends are passive, which only msrp-path=aware can join"
@@ -29,16 +31,23 @@ _NAME = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.?")
 def choose_policy(wanted: Policy, section: MsrpSection) -> Policy:
     """The policy of a session, fixed by its offer.
 
-    cema needs an offerer that matches c=/m= (RFC 6714 section 4.2); any other offer is relayed
-    aware, which every RFC 4975 endpoint understands.
+    cema needs an offerer that matches c=/m= and says a=setup (RFC 6714 section 4.2); any other
+    offer is relayed aware, which every RFC 4975 endpoint understands.
     """
-    return "aware" if wanted == "cema" and not section.cema else wanted
+    follows = section.cema and section.setup is not None
+    return "aware" if wanted == "cema" and not follows else wanted
 
 
 def choose_legs(
-    request: SdpRequest, section: MsrpSection, offerer: Side, interfaces: Interfaces
+    request: SdpRequest,
+    section: MsrpSection,
+    sender: Side,
+    interfaces: Interfaces,
+    rule: SourceRule,
 ) -> Legs:
-    """Where both peers are told to dial. Raises CommandError.
+    """Where both peers are told to dial: the ``sender`` of the message and its recipient.
+
+    Raises CommandError.
 
     Each leg speaks its peer's address family where an interface has it; ``address-family`` and
     ``media-address`` are about the recipient of this message. It goes into an SDP as it is, so
@@ -49,24 +58,23 @@ def choose_legs(
         raise CommandError(BAD_MEDIA_ADDRESS)
     said = section.connection.family if section.connection else None
     family: Family | None = "IP6" if said == "IP6" else "IP4" if said == "IP4" else None
-    theirs = request.address_family
+    wanted = request.address_family
     near = _interface(interfaces, request.from_interface, family)
-    if theirs is not None:
-        far = interfaces.choose(request.to_interface, theirs)
+    if wanted is not None:
+        far = interfaces.choose(request.to_interface, wanted)
     else:
         far = _interface(interfaces, request.to_interface, family)
-    rule = source_rule(request)
     sources = expected_sources(rule, request, section)
-    sender = Leg(near, near.advertised, peer_path=section.path, sources=sources)
+    mine = Leg(near, near.advertised, peer_path=section.path, sources=sources)
     # Where the other peer may come from is known when it has spoken.
     later: Sources = "any" if rule == "any" else "pending"
-    recipient = Leg(far, advertised or far.advertised, sources=later)
-    return {"a": sender, "b": recipient} if offerer == "a" else {"a": recipient, "b": sender}
+    theirs = Leg(far, advertised or far.advertised, sources=later)
+    return {"a": mine, "b": theirs} if sender == "a" else {"a": theirs, "b": mine}
 
 
-def source_rule(request: SdpRequest) -> SourceRule:
+def source_rule(request: SdpRequest) -> SourceRule | None:
     """By what a peer's connections are judged: ``msrp-source``, or rtpengine's flags for it."""
-    if request.source == "any" and "strict-source" in request.flags:
+    if request.source is None and "strict-source" in request.flags:
         return "sip" if "SIP-source-address" in request.flags else "sdp"
     return request.source
 

@@ -166,20 +166,53 @@ class TestReoffers:
         ]
 
     def test_an_answer_with_port_0_releases_what_was_prepared(
-        self, call: Any, parse: Callable[..., Any]
+        self, chat: Any, parse: Callable[..., Any]
     ) -> None:
-        call.apply(call.offer(0, parse(1000, 1001), "A"), b"")
-        committed = call.answer(1, parse(2000, 0), "A", "B")
+        chat.apply(chat.offer(2, parse(1000, 1001, path="a"), "A", "B"), b"")
+        committed = chat.answer(3, parse(2000, 0, path="b"), "A", "B")
         assert (changes(committed), committed.released) == (
-            [(0, "new", "ab"), (1, "closed", "")],
+            [(0, "unchanged", ""), (1, "closed", "")],
             (1,),
         )
 
     def test_an_answer_with_fewer_sections_closes_the_rest(
+        self, chat: Any, parse: Callable[..., Any]
+    ) -> None:
+        chat.apply(chat.offer(2, parse(1000, 1001, path="a"), "A", "B"), b"")
+        assert chat.answer(3, parse(2000, path="b"), "A", "B").released == (1,)
+
+    @pytest.mark.parametrize("ports", [(2000, 0), (2000,)], ids=["port 0", "fewer sections"])
+    def test_what_one_fork_refuses_is_kept_for_the_others(
+        self, call: Any, parse: Callable[..., Any], ports: tuple[int, ...]
+    ) -> None:
+        call.apply(call.offer(0, parse(1000, 1001), "A"), b"")
+        refused = call.answer(1, parse(*ports), "A", "B1")
+        call.apply(refused, b"")
+        assert (changes(refused)[1], refused.released) == ((1, "closed", ""), ())
+        taken = call.answer(2, parse(2000, 2001), "A", "B2")
+        call.apply(taken, b"")
+        assert (changes(taken)[1], taken.released) == ((1, "new", "ab"), ())
+        assert call.deadline() is None
+
+    def test_what_no_fork_takes_is_released_with_the_offers_time(
         self, call: Any, parse: Callable[..., Any]
     ) -> None:
         call.apply(call.offer(0, parse(1000, 1001), "A"), b"")
-        assert call.answer(1, parse(2000), "A", "B").released == (1,)
+        call.apply(call.answer(1, parse(2000, 0), "A", "B"), b"")
+        assert call.deadline() == 200
+        assert call.expire(199) == []
+        assert [decision.released for decision in call.expire(200)] == [(1,)]
+        assert call.deadline() is None
+
+    def test_the_next_exchange_releases_what_no_fork_has_taken(
+        self, call: Any, parse: Callable[..., Any]
+    ) -> None:
+        call.apply(call.offer(0, parse(1000, 1001), "A"), b"")
+        call.apply(call.answer(1, parse(2000, 0), "A", "B"), b"")
+        again = call.offer(2, parse(1000, path="x"), "A", "B")
+        call.apply(again, b"")
+        assert again.released == ()
+        assert call.answer(3, parse(2000), "A", "B").released == (1,)
 
     def test_a_new_offer_replaces_the_pending_one_of_its_side(
         self, chat: Any, parse: Callable[..., Any]

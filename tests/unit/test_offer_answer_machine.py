@@ -27,6 +27,9 @@ class Model:
     committed: dict[str, bytes] = field(default_factory=dict)
     replies: dict[tuple[str, bytes], bytes] = field(default_factory=dict)
     held: set[int] = field(default_factory=set)
+    # What the first offer asked for while forks may answer it, and until when they may.
+    first: set[int] = field(default_factory=set)
+    forks_until: float = 0.0
     condemned: bool = False
     ended: bool = False
 
@@ -69,7 +72,7 @@ class Calls(RuleBasedStateMachine):
             assert decision.reply == self.model.replies["offer " + side, description.body]
         elif type(decision).__name__ == "Repeat":
             assert (pending, to_tag) == (None, None)
-            assert decision.reply == self.model.replies["offer " + side, description.body]
+            assert decision.reply == self.model.replies["answered " + side, description.body]
         elif applied:
             self.model.first_tag = self.model.first_tag or tag
             self.apply_offer(side, description, decision)
@@ -105,10 +108,17 @@ class Calls(RuleBasedStateMachine):
     def apply_answer(self, offerer: str, answerer: str, description: Any, decision: Any) -> None:
         reply = self.reply()
         before = self.live_now()
+        initial = not self.model.committed
         self.call.apply(decision, reply)
         assert decision.again is (offerer not in self.model.pending)
         if not decision.again:
-            self.model.committed[offerer] = self.model.pending.pop(offerer)[0]
+            asked = set(self.live(decision.exchange.of(offerer)))
+            self.model.first = asked if initial else set()
+            self.model.forks_until = self.model.pending[offerer][1] + 200
+            body = self.model.committed[offerer] = self.model.pending.pop(offerer)[0]
+            self.model.replies["answered " + offerer, body] = self.model.replies[
+                "offer " + offerer, body
+            ]
         self.model.committed[answerer] = description.body
         self.model.replies["answer " + offerer, description.body] = reply
         after = self.live_now()
@@ -147,8 +157,9 @@ class Calls(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.now += seconds
         late = [side for side, (_, at) in self.model.pending.items() if at + 200 <= self.now]
+        forks_are_late = self.unclaimed() and self.model.forks_until <= self.now
         decisions = self.call.expire(self.now)
-        assert len(decisions) == len(late)
+        assert len(decisions) == len(late) + bool(forks_are_late)
         self.dropped(decisions)
 
     def dropped(self, decisions: list[Any]) -> None:
@@ -156,9 +167,15 @@ class Calls(RuleBasedStateMachine):
             match type(decision).__name__:
                 case "RolledBack":
                     self.rolled_back(decision)
+                case "Unclaimed":
+                    self.model.first = set()
+                    self.release(decision)
                 case "Ended":
                     assert not self.model.committed
                     self.end()
+
+    def unclaimed(self) -> set[int]:
+        return self.model.first - self.live_now()
 
     def rolled_back(self, decision: Any) -> None:
         del self.model.pending[decision.side]
@@ -167,6 +184,7 @@ class Calls(RuleBasedStateMachine):
     def end(self) -> None:
         self.model.pending.clear()
         self.model.held.clear()
+        self.model.first = set()
         self.model.ended = True
 
     def release(self, decision: Any) -> None:
@@ -200,7 +218,7 @@ class Calls(RuleBasedStateMachine):
         if not self.model.ended:
             pending = [self.call.pending(side) for side in ("a", "b")]
             needed = set().union(*(self.live(p) for p in pending if p), self.live_now())
-            assert self.model.held == needed
+            assert self.model.held == needed | self.unclaimed()
 
     @invariant()
     def marks_agree(self) -> None:
@@ -209,6 +227,8 @@ class Calls(RuleBasedStateMachine):
     @invariant()
     def the_next_deadline_is_the_oldest_offers(self) -> None:
         times = [at + 200 for _, at in self.model.pending.values()]
+        if self.unclaimed():
+            times.append(self.model.forks_until)
         assert self.call.deadline() == (min(times) if times else None)
 
 

@@ -143,6 +143,7 @@ def test_a_session_that_ended_unseen_ends_for_a_reason_of_its_own() -> None:
     assert lab.events[-1].reason == "internal"
     reply = section(send(lab, offer(sdp().replace(b"o=- 1", b"o=- 2"), to_tag="bob")))
     assert reply.port == ports(lab.plane.opened[1])[1] == ports(lab.plane.opened[0])[1]
+    send(lab, answer())
     lab.close(lab.plane.opened[1], "hangup")
     lab.clock.pass_time(30.0)
     assert send(lab, listing()) == {"calls": []}

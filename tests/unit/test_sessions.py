@@ -30,6 +30,7 @@ from .session_fakes import (
 pytestmark = pytest.mark.usefixtures("lives")
 
 AUDIO = b"v=0\r\no=- 1 1 IN IP4 1.1.1.1\r\ns=-\r\nt=0 0\r\nm=audio 4 RTP/AVP 0\r\n"
+CEMA = "a=msrp-cema\r\n"
 PASSIVE_BOB = sdp("203.0.113.9", 9000, session_id="bobid", setup="passive")
 
 
@@ -251,7 +252,7 @@ def test_an_unknown_interface_is_refused() -> None:
 @pytest.mark.parametrize("policy", ["cema", "sessmatch"])
 def test_two_passive_ends_need_the_aware_policy(policy: str) -> None:
     lab = Lab()
-    offered = offer(sdp(setup="passive", extra="a=msrp-cema\r\n"), policy=policy)
+    offered = offer(sdp(setup="passive", extra=CEMA), policy=policy)
     assert "both ends are passive" in refusal(lab, offered, answer(PASSIVE_BOB))
 
 
@@ -267,7 +268,7 @@ def test_cema_needs_an_offer_that_carries_it() -> None:
 def test_a_second_offer_without_cema_falls_back_to_aware() -> None:
     """RFC 6714 section 4.2: the answer was refused, the offerer tries again without it."""
     lab = Lab()
-    cema = offer(sdp(extra="a=msrp-cema\r\n"), policy="cema")
+    cema = offer(sdp(extra=CEMA), policy="cema")
     assert "aware" in refusal(lab, cema, answer(BOB))
     send(lab, offer(sdp(session_id="again"), policy="cema"))
     assert [each.policy for each in lab.plane.opened] == ["cema", "aware"]
@@ -277,17 +278,26 @@ def test_a_second_offer_without_cema_falls_back_to_aware() -> None:
 
 def test_cema_leaves_the_path_and_moves_c_and_m() -> None:
     lab = Lab()
-    body = sdp(extra="a=msrp-cema\r\n")
+    body = sdp(extra=CEMA)
     reply = section(send(lab, offer(body, policy="cema")))
     assert reply.path == parse(body).sections[0].path
     assert (reply.port, reply.cema) == (lab.plane.opened[0].legs[1].port, True)
 
 
-def test_cema_without_a_setup_is_refused_at_the_answer() -> None:
+def test_a_cema_offer_without_a_setup_is_relayed_aware() -> None:
     lab = Lab()
-    cema = "a=msrp-cema\r\n"
-    send(lab, offer(sdp(setup=None, extra=cema), policy="cema"))
-    assert "a=setup: missing" in refusal(lab, answer(sdp("203.0.113.9", 9000, extra=cema)))
+    reply = section(send(lab, offer(sdp(setup=None, extra=CEMA), policy="cema")))
+    assert lab.plane.opened[0].policy == "aware"
+    assert not reply.cema
+    send(lab, answer())
+
+
+def test_a_cema_answer_without_a_setup_is_refused_and_told() -> None:
+    lab = Lab()
+    send(lab, offer(sdp(extra=CEMA), policy="cema"))
+    body = sdp("203.0.113.9", 9000, setup=None, extra=CEMA)
+    assert "a=setup: missing" in refusal(lab, answer(body))
+    assert lab.events[-1].event == "needs-aware-reoffer"
 
 
 @pytest.mark.parametrize(
@@ -296,7 +306,7 @@ def test_cema_without_a_setup_is_refused_at_the_answer() -> None:
 )
 def test_an_answer_without_cema_works_only_where_it_waits(setup: str, works: bool) -> None:
     lab = Lab()
-    send(lab, offer(sdp(extra="a=msrp-cema\r\n"), policy="cema"))
+    send(lab, offer(sdp(extra=CEMA), policy="cema"))
     request = answer(sdp("203.0.113.9", 9000, session_id="bobid", setup=setup))
     if works:
         send(lab, request)
@@ -391,11 +401,14 @@ def test_forks_without_a_via_branch_share_their_ports() -> None:
     ]
 
 
-def test_an_answer_with_port_0_closes_the_section() -> None:
+def test_an_answer_with_port_0_closes_the_section_once_no_fork_can_take_it() -> None:
     lab = Lab()
     send(lab, offer())
     rejected = sdp("203.0.113.9", 0, session_id="bobid")
     assert send(lab, answer(rejected))["sdp"] == rejected
+    lab.clock.pass_time(199.0)
+    assert lab.plane.opened[0].closing is None
+    lab.clock.pass_time(1.0)
     assert lab.plane.opened[0].closing is not None
 
 
@@ -724,8 +737,10 @@ def test_a_message_that_this_relay_has_rewritten_passes_untouched() -> None:
     marked = send(lab, offer(flags=flags))["sdp"]
     assert isinstance(marked, bytes)
     assert b"a=msrprelay:relay-1\r\n" in marked
-    again = send(lab, offer(marked, call_id="call-2", flags=flags))
-    assert (again["sdp"], "loop" in str(again["warning"])) == (marked, True)
+    for again in (offer(marked, call_id="call-2", flags=flags), answer(marked, flags=flags)):
+        reply = send(lab, again)
+        assert (reply["sdp"], "loop" in str(reply["warning"])) == (marked, True)
+    assert lab.plane.opened[0].answers == []
     elsewhere = marked.replace(b"relay-1", b"relay-2")
     assert b"relay-2\r\n" in bytes(send(lab, offer(elsewhere, call_id="c3", flags=flags))["sdp"])  # type: ignore[call-overload]
     assert send(lab, listing()) == {"calls": ["call-1", "c3"]}
@@ -765,11 +780,37 @@ def test_the_engine_is_told_where_peers_may_come_from(said: dict[str, Any], a: A
     assert [leg.sources for leg in opened.answers[0]] == [a, b]
 
 
-def test_an_answer_that_says_no_rule_follows_the_offers() -> None:
+RULES_SAID = [
+    pytest.param({"source": "sip"}, ["192.0.2.77"], ["192.0.2.88"], id="sip"),
+    pytest.param({"source": "sdp"}, ["198.51.100.7"], ["203.0.113.9"], id="sdp"),
+    pytest.param(
+        {"flags": frozenset({"strict-source"})}, ["198.51.100.7"], ["203.0.113.9"], id="strict"
+    ),
+    pytest.param({"source": "any"}, "any", "any", id="any"),
+]
+
+
+@pytest.mark.parametrize(("said", "a", "b"), RULES_SAID)
+def test_a_message_that_says_no_rule_follows_what_was_said(
+    said: dict[str, Any], a: Any, b: Any
+) -> None:
+    lab = Lab()
+    alice, bob = ("IP4", "192.0.2.77"), ("IP4", "192.0.2.88")
+    send(lab, offer(received_from=alice, **said))
+    send(lab, answer(received_from=bob))
+    again = BOB.replace(b"bobid", b"another")
+    send(lab, offer(again, from_tag="bob", to_tag="alice", received_from=bob))
+    send(lab, answer(sdp(session_id="x"), from_tag="bob", to_tag="alice", received_from=alice))
+    told = [(a.sources, b.sources) for a, b in lab.plane.opened[0].answers]
+    assert told == [(a, b), (a, b)]
+
+
+def test_an_answer_may_have_a_rule_of_its_own() -> None:
     lab = Lab()
     send(lab, offer(received_from=("IP4", "192.0.2.77"), source="sip"))
-    send(lab, answer(received_from=("IP4", "192.0.2.88")))
-    assert lab.plane.opened[0].answers[0][1].sources == ["192.0.2.88"]
+    send(lab, answer(source="any"))
+    a, b = lab.plane.opened[0].answers[0]
+    assert (a.sources, b.sources) == (["192.0.2.77"], "any")
 
 
 def test_a_re_offer_moves_the_expected_source_with_its_answer() -> None:
@@ -819,7 +860,7 @@ def test_a_call_tells_its_life() -> None:
 
 def test_an_answer_that_cannot_follow_cema_is_told() -> None:
     lab = Lab()
-    send(lab, offer(sdp(extra="a=msrp-cema\r\n"), policy="cema"))
+    send(lab, offer(sdp(extra=CEMA), policy="cema"))
     assert "aware" in refusal(lab, answer())
     assert lab.events[-1].event == "needs-aware-reoffer"
 
