@@ -9,7 +9,7 @@ cdef class Negotiation:
     cdef object _offer_timeout
     cdef dict _sides, _pending, _offers, _answers
     cdef bint _forking
-    cdef frozenset _unclaimed
+    cdef public frozenset unclaimed
     cdef Py_ssize_t _revision
 
     cpdef answered_tags(self)

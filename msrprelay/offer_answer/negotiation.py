@@ -34,7 +34,8 @@ class Negotiation:
 
     ``committed`` is the exchange in force and changes only by :meth:`apply` of an answer.
     ``condemned``: a delete was taken for a rollback but may have been a BYE, so the next lost leg
-    ends the call. ``ended``: nothing more is accepted.
+    ends the call. ``ended``: nothing more is accepted. ``unclaimed`` are the sections that the
+    answer to the first offer has refused, as long as another fork may take them.
     """
 
     def __init__(self, offer_timeout: float = OFFER_TIMEOUT) -> None:
@@ -47,10 +48,9 @@ class Negotiation:
         # The last offer of each side that was answered, and the last answer to it.
         self._offers: dict[Side, Message] = {}
         self._answers: dict[Side, Message] = {}
-        # The exchange in force answers the first offer, and other forks may answer it too: what
-        # this answer has refused is kept for them.
+        # The exchange in force answers the first offer, and other forks may answer it too.
         self._forking = False
-        self._unclaimed: frozenset[int] = frozenset()
+        self.unclaimed: frozenset[int] = frozenset()
         self._revision = 0
 
     @staticmethod
@@ -122,7 +122,7 @@ class Negotiation:
     def deadline(self) -> float | None:
         """When :meth:`expire` will have something to do, if ever."""
         times = [message.at for message in self._pending.values()]
-        if self._unclaimed and self.committed is not None:
+        if self.unclaimed and self.committed is not None:
             times.append(self._offers[self.committed.offerer].at)
         return min(times) + self._offer_timeout if times else None
 
@@ -253,7 +253,7 @@ class Negotiation:
         late = [side for side, message in self._pending.items() if message.at + wait <= now]
         decisions: list[RolledBack | Unclaimed | Ended] = []
         decisions += (self._roll_back(side, "offer-timeout") for side in late)
-        if self._unclaimed and self.committed is not None:
+        if self.unclaimed and self.committed is not None:
             first = self._offers[self.committed.offerer]
             if first.at + wait <= now:
                 decisions.append(self._give_up_forks())
@@ -291,7 +291,7 @@ class Negotiation:
 
     def _kept(self) -> Iterable[int]:
         """The sections that need no pending offer."""
-        return {*self._live(), *self._unclaimed} if self._unclaimed else self._live()
+        return {*self._live(), *self.unclaimed} if self.unclaimed else self._live()
 
     def _live(self) -> Iterable[int]:
         return () if self.committed is None else self.committed.live
@@ -331,20 +331,20 @@ class Negotiation:
         return RolledBack(side, released)
 
     def _keep_for_forks(self, exchange: Exchange) -> None:
-        self._unclaimed = frozenset()
+        self.unclaimed = frozenset()
         if self._forking:
             asked = live_sections(self._offers[exchange.offerer].description)
-            self._unclaimed = frozenset(asked.keys() - exchange.live)
+            self.unclaimed = frozenset(asked.keys() - exchange.live)
 
     def _give_up_forks(self) -> Unclaimed:
         released = self._released({*self._live(), *self._asked("a"), *self._asked("b")})
-        self._forking, self._unclaimed = False, frozenset()
+        self._forking, self.unclaimed = False, frozenset()
         self._revision += 1
         return Unclaimed(released)
 
     def _end(self, reason: str) -> Ended:
         self._pending.clear()
-        self._unclaimed = frozenset()
+        self.unclaimed = frozenset()
         self._revision += 1
         self.ended = True
         return Ended(reason)

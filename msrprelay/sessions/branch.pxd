@@ -34,6 +34,7 @@ cdef class Branch:
     @cython.locals(section=Section, plans=list)
     cdef _plans(self, decision, request, attempt)
     cdef _source_rule(self, side, request)
+    cdef _remember_rule(self, side, request)
     cdef _rewrite(self, request, description, recipient, dict edits)
     cdef _mark(self, request)
     cdef _undo(self, attempt)

@@ -27,7 +27,8 @@ from ..roles import Setup
 from ..sdp import Description, MsrpSection, Policy, SectionEdit, parse
 from .closed import AnySession, Find
 from .legs import SIDES, Leg, Ports
-from .plan import ACTPASS, CLOSED, Plan, Unresolved, described
+from .plan import ACTPASS, CLOSED, Plan, described
+from .rewritten import Denial, Rewritten
 from .rules import Rules
 from .saved import SavedBranch
 from .section import Section
@@ -48,18 +49,6 @@ class TooManySections(CommandError):
 
     def __init__(self, most: int) -> None:
         super().__init__(f"more than {most} MSRP sections in this call")
-
-
-class Rewritten(Struct, frozen=True):
-    """The body to reply with; ``unresolved`` names are still to be looked up.
-
-    ``repeated``: it had been given before, nothing has changed.
-    """
-
-    body: bytes
-    warnings: tuple[str, ...] = ()
-    unresolved: tuple[Unresolved, ...] = ()
-    repeated: bool = False
 
 
 class Attempt(Struct):
@@ -183,7 +172,7 @@ class Branch:
             self.sections[section.index] = section
         self.release(decision.released)
         self._pauses = pauses(request, self._pauses)
-        self._source_rules[decision.side] = self._source_rule(decision.side, request)
+        self._remember_rule(decision.side, request)
         return Rewritten(body, unserved(request))
 
     def answer(self, now: float, request: Answer, description: Description) -> Rewritten:
@@ -207,14 +196,17 @@ class Branch:
         self.negotiation.apply(decision, body)
         for section in attempt.opened:
             self.sections[section.index] = section
+        for index in self.negotiation.unclaimed:
+            self.sections[index].rest()
         unresolved = [name for s, change, plan in plans for name in s.answer(change, plan)]
         self._settle(other(decision.offerer))
         self.release(decision.released)
         self._pause(pauses(request, self._pauses))
-        answerer = other(decision.offerer)
-        self._source_rules[answerer] = self._source_rule(answerer, request)
-        warnings = [warning for *_, plan in plans for warning in plan.warnings]
-        return Rewritten(body, (*warnings, *unserved(request)), tuple(unresolved))
+        self._remember_rule(other(decision.offerer), request)
+        denied = tuple(
+            Denial(section.index, *denial) for section, _, plan in plans for denial in plan.denied
+        )
+        return Rewritten(body, unserved(request), denied, tuple(unresolved))
 
     def rolled_back(self, decision: RolledBack) -> None:
         """Give up what was opened for the offer that is gone."""
@@ -350,8 +342,16 @@ class Branch:
 
     def _source_rule(self, side: Side, request: SdpRequest) -> SourceRule:
         """The message's own rule, else what was said for its sender before, or for its peer."""
-        rules = self._source_rules
-        return source_rule(request) or rules.get(side) or rules.get(other(side)) or "any"
+        said = source_rule(request) or self._source_rules.get(side)
+        if said is not None:
+            return said
+        peers = self._source_rules.get(other(side), "any")
+        return "sdp" if peers == "sip" and request.received_from is None else peers
+
+    def _remember_rule(self, side: Side, request: SdpRequest) -> None:
+        said = source_rule(request)
+        if said is not None:
+            self._source_rules[side] = said
 
     def _rewrite(
         self,

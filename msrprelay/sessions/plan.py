@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 from msgspec import Struct
 
-from ..dataplane import LegAnswer, Target
+from ..dataplane import LegAnswer, Sources, Target
 from ..dial import DialPolicy, literal
 from ..errors import CommandError
-from ..offer_answer import Change, SectionChange, Side
-from ..roles import Role, Setup
-from ..sdp import MsrpSection
+from ..offer_answer import Change, SectionChange, Side, other
+from ..roles import Role, Setup, answer_setup, relay_role_answerer, relay_role_offerer
+from ..sdp import MsrpSection, Policy
 from .closed import AnySession
+from .legs import SIDES, octets
 
+NEEDS_AWARE = "msrp-path: the answer does not follow the offer's policy, offer again with aware"
+NEEDS_SETUP = "a=setup: missing, but a=msrp-cema needs it (RFC 6714 section 4.2): use aware"
+# Refusals after which only another offer can help.
+NEED_REOFFER = frozenset({NEEDS_AWARE, NEEDS_SETUP})
+BOTH_PASSIVE = "a=setup: both ends are passive, which only msrp-path=aware can join"
 # Members of enums that every call asks for: looked up in their class they cost a search.
 ACCEPT, DIAL = Role.ACCEPT, Role.DIAL
 ACTPASS, PASSIVE = Setup.ACTPASS, Setup.PASSIVE
@@ -36,7 +45,40 @@ class Plan(Struct, frozen=True):
     a: LegAnswer
     b: LegAnswer
     unresolved: tuple[Name, ...]
-    warnings: tuple[str, ...]
+    # Peers that wait for a connection and must not be dialled, and why.
+    denied: tuple[tuple[Side, str], ...]
+
+
+def make_plan(
+    change: SectionChange,
+    offerer: Side,
+    policy: Policy,
+    told: Setup | None,
+    dialling: DialPolicy,
+    allowed: Mapping[Side, Sources],
+) -> Plan:
+    """Decide roles and dial targets from both SDPs. Raises CommandError.
+
+    ``told`` is the a=setup that the SIP side wants written; ``allowed`` are where connections of
+    either side may come from.
+    """
+    said = {side: described(change, side) for side in SIDES}
+    answerer = other(offerer)
+    setup, near, far = choose_roles(policy, said[offerer], said[answerer], told)
+    roles = {offerer: near, answerer: far}
+    answers: dict[Side, LegAnswer] = {}
+    unresolved: list[Name] = []
+    denied: list[tuple[Side, str]] = []
+    for side in SIDES:
+        target, problem = dial_target(said[side], roles[side], dialling)
+        if problem is not None:
+            denied.append((side, problem))
+        contact = said[side].dial_target if target == "pending" else None
+        if contact is not None:
+            unresolved.append((side, *contact))
+        role: Literal["dial", "accept"] = "dial" if roles[side] is DIAL else "accept"
+        answers[side] = LegAnswer(role, octets(said[side].path), target, allowed[side])
+    return Plan(setup, answers["a"], answers["b"], tuple(unresolved), tuple(denied))
 
 
 def described(change: SectionChange, side: Side) -> MsrpSection:
@@ -62,12 +104,40 @@ def dial_target(said: MsrpSection, role: Role, dialling: DialPolicy) -> tuple[Ta
         return "none", None
     contact = said.dial_target
     if contact is None:
-        return "denied", "dial-denied: it waits for a connection but names no address to dial"
+        return "denied", "it waits for a connection but names no address to dial"
     host, port = contact
     address = literal(host)
     if address is None:
         return "pending", None
     denial = dialling.denial(address, port)
     if denial is not None:
-        return "denied", f"dial-denied: {denial}"
+        return "denied", denial
     return [(str(address), port)], None
+
+
+def choose_roles(
+    policy: Policy, offered: MsrpSection, answered: MsrpSection, told: Setup | None
+) -> tuple[Setup, Role, Role]:
+    """The a=setup to answer with, and the relay's roles on the offerer's and the answerer's leg.
+
+    ``told`` is what the SIP side wants written. Raises CommandError where an opaque policy cannot
+    join these two ends: the relay cannot speak for either of them there.
+    """
+    setup = told or answer_setup(offered.setup)
+    roles = relay_role_offerer(offered.setup, setup), relay_role_answerer(answered.setup)
+    if policy != "aware" and roles == (DIAL, DIAL):
+        raise CommandError(BOTH_PASSIVE)
+    if policy == "cema" and any(side.cema and side.setup is None for side in (offered, answered)):
+        # Without it the ends would match c=/m= by other rules than those they dial by.
+        raise CommandError(NEEDS_SETUP)
+    if policy == "cema" and not answered.cema and not _splices(answered, roles[1], setup):
+        raise CommandError(NEEDS_AWARE)
+    return setup, *roles
+
+
+def _splices(answered: MsrpSection, role: Role, setup: Setup) -> bool:
+    """Whether an answerer without CEMA can still be joined unseen (RFC 6714 section 4.2).
+
+    It waits for us at its own path, has no relay in it, and the offerer was told to dial.
+    """
+    return role is DIAL and len(answered.path) == 1 and setup is PASSIVE

@@ -25,6 +25,7 @@ cdef class Section:
     cpdef pause(self, bint paused)
     cpdef has_closed(self, session, reason)
     cpdef close(self, reason, double linger_seconds)
+    cpdef rest(self)
     cpdef release(self)
     cdef bint _needs_successor(self, change) except -1
     cdef _reopen(self, dict legs)

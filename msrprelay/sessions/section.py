@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Self
 
 from msgspec.structs import astuple, replace
 
@@ -14,20 +14,9 @@ from ..offer_answer import SectionChange, Side, other
 from ..roles import Setup
 from ..sdp import Policy, SectionEdit
 from .closed import LOST, AnySession, Closed, Find, Relayed, Report, unreported
-from .legs import SIDES, Legs, Ports, octets, restored_leg, saved_leg
-from .plan import (
-    CHANGED,
-    DIAL,
-    UNCHANGED,
-    Name,
-    Plan,
-    Unresolved,
-    described,
-    dial_target,
-    path_said,
-)
+from .legs import SIDES, Legs, Ports, restored_leg, saved_leg
+from .plan import CHANGED, UNCHANGED, Name, Plan, Unresolved, described, make_plan, path_said
 from .saved import SavedSection, saved_answers
-from .terms import choose_roles
 
 # Why the control plane may end a session, as the engine knows it.
 CLOSE_REASONS = frozenset({"deleted", "drained", "final-timeout", "offer-timeout", "terminated"})
@@ -198,28 +187,12 @@ class Section:
         dialling: DialPolicy,
         sources: Sources,
     ) -> Plan:
-        """Decide roles and dial targets from both SDPs; ``sources`` are the answerer's.
+        """What an answer makes of the section; ``sources`` are the answerer's.
 
         Raises CommandError, changes nothing.
         """
-        said = {side: described(change, side) for side in SIDES}
-        answerer = other(offerer)
-        setup, near, far = choose_roles(self.policy, said[offerer], said[answerer], told)
-        roles = {offerer: near, answerer: far}
-        answers: dict[Side, LegAnswer] = {}
-        allowed = {offerer: self._expected[offerer], answerer: sources}
-        unresolved: list[tuple[Side, str, int]] = []
-        warnings: list[str] = []
-        for side in SIDES:
-            target, problem = dial_target(said[side], roles[side], dialling)
-            if problem is not None:
-                warnings.append(f"section {self.index}, side {side}: {problem}")
-            contact = said[side].dial_target if target == "pending" else None
-            if contact is not None:
-                unresolved.append((side, *contact))
-            role: Literal["dial", "accept"] = "dial" if roles[side] is DIAL else "accept"
-            answers[side] = LegAnswer(role, octets(said[side].path), target, allowed[side])
-        return Plan(setup, answers["a"], answers["b"], tuple(unresolved), tuple(warnings))
+        allowed = {offerer: self._expected[offerer], other(offerer): sources}
+        return make_plan(change, offerer, self.policy, told, dialling, allowed)
 
     def answer(self, change: SectionChange, plan: Plan) -> tuple[Unresolved, ...]:
         """Carry a plan out; gives the names that are still to be resolved.
@@ -393,6 +366,12 @@ class Section:
         for session in (self.session, self.former):
             if session is not None and session.id in self._alive:
                 session.close(reason, linger_seconds)
+
+    def rest(self) -> None:
+        """Listen no more, on ports that stay its own: another fork may want it."""
+        if not self.over:
+            self.close("deleted", 0.0)
+            self.reason = "deleted"
 
     def release(self) -> None:
         """Give the ports back; only when the engine has closed its listeners."""

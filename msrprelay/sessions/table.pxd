@@ -28,6 +28,5 @@ cdef class Sessions:
     cdef _rolled_back(self, Call call, Branch branch, decision, reason)
 
 cdef list _meant(Call call, via_branch)
-cdef dict _untouched(description)
-cdef dict _with_warnings(bytes body, list warnings)
-cdef list _passed_by(description)
+cdef dict _untouched(request, description)
+cdef dict _warned(request, bytes body, list warnings)

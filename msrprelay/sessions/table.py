@@ -35,15 +35,16 @@ from ..offer_answer.negotiation import UNKNOWN_CALL, UNMATCHED
 from ..sdp import Description, parse
 from . import restore
 from .admission import Admission, Room
-from .branch import Branch, Rewritten, TooManySections
+from .branch import Branch, TooManySections
 from .call import Call
 from .calls import Calls, Scheduler
 from .ledger import DRAINING, Ledger
 from .legs import Ports
-from .plan import Unresolved
+from .plan import NEED_REOFFER, Unresolved
 from .report import describe
+from .rewritten import Rewritten, passed_by
 from .rules import Rules
-from .terms import NEED_REOFFER, looped
+from .terms import looped
 
 log = Log()
 
@@ -81,9 +82,9 @@ class Sessions:
         description = self._parse(request)
         call = self._calls.live.get(request.call_id)
         if looped(request, description, self._calls.rules.mark):
-            return _with_warnings(description.body, [LOOP])
+            return _warned(request, description.body, [LOOP])
         if not request.relay or (call is None and not live_sections(description)):
-            return _untouched(description)
+            return _untouched(request, description)
         branch = call.branch_of(request) if call is not None else None
         if branch is None:
             self._admit(request)
@@ -112,9 +113,9 @@ class Sessions:
         description = self._parse(request)
         call = self._calls.live.get(request.call_id)
         if looped(request, description, self._calls.rules.mark):
-            return _with_warnings(description.body, [LOOP])
+            return _warned(request, description.body, [LOOP])
         if not request.relay or (call is None and not live_sections(description)):
-            return _untouched(description)
+            return _untouched(request, description)
         branch = call.branch_to_answer(request) if call is not None else None
         if call is None or branch is None:
             raise CommandError(UNKNOWN_CALL)
@@ -125,9 +126,10 @@ class Sessions:
                 self._calls.tell("needs-aware-reoffer", call)
             self._calls.record(call)
             raise
-        for warning in rewritten.warnings:
-            if "dial-denied" in warning:
-                self._calls.tell("dial-denied", call, reason=warning)
+        for each in rewritten.denied:
+            self._calls.tell(
+                "dial-denied", call, section=each.section, side=each.side, reason=each.reason
+            )
         return self._reply("answered", call, request, description, rewritten)
 
     def delete(self, request: Delete) -> Reply:
@@ -324,7 +326,7 @@ class Sessions:
             self._scheduler.spawn(self._look_up(call, name))
         if "debug" in request.flags:
             log.info("rewritten", call_id=call.call_id, received=request.sdp, sent=done.body)
-        return _with_warnings(done.body, [*done.warnings, *_passed_by(description)])
+        return _warned(request, done.body, [*done.warned(), *passed_by(description)])
 
     def _look_up_all(self, names: Iterable[restore.Lookup]) -> None:
         for call, name in names:
@@ -377,21 +379,14 @@ def _meant(call: Call, via_branch: str | None) -> list[str | None]:
     return [via_branch] if via_branch in call.branches else list(call.branches)
 
 
-def _untouched(description: Description) -> Reply:
-    return _with_warnings(description.body, _passed_by(description))
+def _untouched(request: SdpRequest, description: Description) -> Reply:
+    return _warned(request, description.body, passed_by(description))
 
 
-def _with_warnings(body: bytes, warnings: list[str]) -> Reply:
-    return {"sdp": body, "warning": "; ".join(warnings)} if warnings else {"sdp": body}
-
-
-def _passed_by(description: Description) -> list[str]:
-    """What is said about MSRP sections that the relay leaves as they are."""
-    said: list[str] = []
-    for section in description.sections:
-        if section.anchor and section.tls:
-            said.append(f"section {section.index}: {section.proto} is not relayed, left untouched")
-        elif section.problems and not section.anchor:
-            problems = ", ".join(section.problems)
-            said.append(f"section {section.index}: {problems}, left untouched")
-    return said
+def _warned(request: SdpRequest, body: bytes, warnings: list[str]) -> Reply:
+    """The reply; few SIP servers tell anybody what it warns of, so the log does."""
+    if not warnings:
+        return {"sdp": body}
+    said = "; ".join(warnings)
+    log.info("warned", call_id=request.call_id, warning=said)
+    return {"sdp": body, "warning": said}

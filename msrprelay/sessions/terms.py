@@ -1,4 +1,4 @@
-"""What a message's options decide about a section: policy, roles, and where each leg listens."""
+"""What a message's options decide about a section: its policy, and where each leg listens."""
 
 from __future__ import annotations
 
@@ -11,18 +11,11 @@ from ..dial import literal
 from ..errors import CommandError
 from ..interfaces import Family, Interface, Interfaces
 from ..offer_answer import Side
-from ..roles import Role, Setup, answer_setup, relay_role_answerer, relay_role_offerer
 from ..sdp import Connection, Description, HeadEdit, MsrpSection, Policy, SectionEdit
 from .legs import Leg, Legs
-from .plan import DIAL, PASSIVE
 
-NEEDS_AWARE = "msrp-path: the answer does not follow the offer's policy, offer again with aware"
-NEEDS_SETUP = "a=setup: missing, but a=msrp-cema needs it (RFC 6714 section 4.2): use aware"
-# Refusals after which only another offer can help.
-NEED_REOFFER = frozenset({NEEDS_AWARE, NEEDS_SETUP})
 BAD_MEDIA_ADDRESS = "media-address: an address or a host name expected"
 NO_SOURCE = "msrp-source: the message names no address to expect connections from"
-BOTH_PASSIVE = "a=setup: both ends are passive, which only msrp-path=aware can join"
 # Combinations of options whose text is at hand.
 REMEMBERED = 64
 _NAME = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.?")
@@ -147,31 +140,3 @@ def _interface(interfaces: Interfaces, name: str | None, family: Family | None) 
         return interfaces.choose(name, family)
     except CommandError:
         return interfaces.choose(name, None)
-
-
-def choose_roles(
-    policy: Policy, offered: MsrpSection, answered: MsrpSection, told: Setup | None
-) -> tuple[Setup, Role, Role]:
-    """The a=setup to answer with, and the relay's roles on the offerer's and the answerer's leg.
-
-    ``told`` is what the SIP side wants written. Raises CommandError where an opaque policy cannot
-    join these two ends: the relay cannot speak for either of them there.
-    """
-    setup = told or answer_setup(offered.setup)
-    roles = relay_role_offerer(offered.setup, setup), relay_role_answerer(answered.setup)
-    if policy != "aware" and roles == (DIAL, DIAL):
-        raise CommandError(BOTH_PASSIVE)
-    if policy == "cema" and any(side.cema and side.setup is None for side in (offered, answered)):
-        # Without it the ends would match c=/m= by other rules than those they dial by.
-        raise CommandError(NEEDS_SETUP)
-    if policy == "cema" and not answered.cema and not _splices(answered, roles[1], setup):
-        raise CommandError(NEEDS_AWARE)
-    return setup, *roles
-
-
-def _splices(answered: MsrpSection, role: Role, setup: Setup) -> bool:
-    """Whether an answerer without CEMA can still be joined unseen (RFC 6714 section 4.2).
-
-    It waits for us at its own path, has no relay in it, and the offerer was told to dial.
-    """
-    return role is DIAL and len(answered.path) == 1 and setup is PASSIVE

@@ -39,8 +39,6 @@ LEG_ROLES = {
 REFUSED = {
     ("passive/passive", "cema"): "both ends are passive",
     ("passive/passive", "sessmatch"): "both ends are passive",
-    # RFC 6714 section 4.2: a=msrp-cema comes with a=setup.
-    ("none/none", "cema"): "a=setup: missing",
 }
 
 

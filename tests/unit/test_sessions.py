@@ -401,15 +401,17 @@ def test_forks_without_a_via_branch_share_their_ports() -> None:
     ]
 
 
-def test_an_answer_with_port_0_closes_the_section_once_no_fork_can_take_it() -> None:
+def test_an_answer_with_port_0_closes_the_section_and_keeps_its_ports_for_forks() -> None:
     lab = Lab()
     send(lab, offer())
     rejected = sdp("203.0.113.9", 0, session_id="bobid")
     assert send(lab, answer(rejected))["sdp"] == rejected
-    lab.clock.pass_time(199.0)
-    assert lab.plane.opened[0].closing is None
-    lab.clock.pass_time(1.0)
     assert lab.plane.opened[0].closing is not None
+    lab.settle()
+    lab.clock.pass_time(199.0)
+    assert lab.pool.leased == 2
+    lab.clock.pass_time(1.0)
+    assert lab.pool.leased == 0
 
 
 # Deletes.

@@ -224,9 +224,14 @@ def test_a_fork_takes_what_another_has_refused_on_the_ports_it_was_offered() -> 
     send(lab, answer(NO_CHAT_BOB, to_tag="bob1"))
     lab.settle()
     send(lab, answer(to_tag="bob2"))
-    (session,) = lab.plane.opened
-    assert session.closing is None
-    assert len(session.answers) == 1
+    refused, taken = lab.plane.opened
+    assert [(leg.port, leg.own_uri) for leg in taken.legs] == [
+        (leg.port, leg.own_uri) for leg in refused.legs
+    ]
+    assert (taken.closing, len(taken.answers)) == (None, 1)
+    lab.join(taken)
+    lab.clock.pass_time(LONG)
+    assert send(lab, listing()) == {"calls": ["call-1"]}
 
 
 # What a delete tells.

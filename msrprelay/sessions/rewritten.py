@@ -1,0 +1,49 @@
+"""What has become of an offer or an answer."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from ..offer_answer import Side
+from ..sdp import Description
+from .plan import Unresolved
+
+
+class Denial(Struct, frozen=True):
+    """A peer that must not be dialled."""
+
+    section: int
+    side: Side
+    reason: str
+
+
+class Rewritten(Struct, frozen=True):
+    """The body to reply with; ``unresolved`` names are still to be looked up.
+
+    ``repeated``: it had been given before, nothing has changed.
+    """
+
+    body: bytes
+    warnings: tuple[str, ...] = ()
+    denied: tuple[Denial, ...] = ()
+    unresolved: tuple[Unresolved, ...] = ()
+    repeated: bool = False
+
+    def warned(self) -> list[str]:
+        """What the reply warns of."""
+        denied = (
+            f"section {d.section}, side {d.side}: dial-denied: {d.reason}" for d in self.denied
+        )
+        return [*denied, *self.warnings]
+
+
+def passed_by(description: Description) -> list[str]:
+    """What is said about MSRP sections that the relay leaves as they are."""
+    said: list[str] = []
+    for section in description.sections:
+        if section.anchor and section.tls:
+            said.append(f"section {section.index}: {section.proto} is not relayed, left untouched")
+        elif section.problems and not section.anchor:
+            problems = ", ".join(section.problems)
+            said.append(f"section {section.index}: {problems}, left untouched")
+    return said
