@@ -9,4 +9,5 @@ cdef class PortPool:
 
     cpdef lease(self, double now)
     cpdef double free(self, port, double now) except? -1
+    cpdef put_back(self, port)
     cpdef _wake(self, double now)

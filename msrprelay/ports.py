@@ -60,6 +60,11 @@ class PortPool:
         self._resting.append((until, port))
         return until
 
+    def put_back(self, port: int) -> None:
+        """End the lease of a port that nobody was told of: no late dialler can come to it."""
+        self._leased.remove(port)
+        self._free.append(port)
+
     def restore(self, leased: Iterable[int], resting: Iterable[tuple[float, int]]) -> None:
         """Go on with another process's leases, and with its quarantine as (until when, port)."""
         self._leased = set(leased)

@@ -110,7 +110,9 @@ class Ports:
                     self.free({side: leased.pop(side)})
                     leased[side] = self._lease(legs[side])
         except CommandError:
-            self.free(leased)
+            # No reply has named them.
+            for leg in leased.values():
+                self._pools[leg.interface].put_back(leg.port)
             raise
 
     def reopen(

@@ -197,6 +197,7 @@ class Lab:
         max_sessions: int = 100,
         descriptors: int = 1000,
         offers_per_second: int = 0,
+        interfaces: tuple[Interface, ...] = (RELAY, RELAY6),
         **rules: Any,
     ) -> None:
         self.clock = Clock()
@@ -207,10 +208,10 @@ class Lab:
         self.boot = "first"
         self.wall = 1e9
         # Those of the next process.
-        self.interfaces: tuple[Interface, ...] = (RELAY, RELAY6)
+        self.interfaces = interfaces
         self._ports = ports
         self._room = Room(max_sessions, descriptors, offers_per_second)
-        self._rules = replace(RULES, **rules)
+        self._rules = rules
         self.inherited: dict[str, int] = {}
         self._held: dict[str, int] = {}
         self._begin(State(link=self, moment=self.moment))
@@ -272,13 +273,13 @@ class Lab:
         }
         for pool in pools.values():
             pool._below = last
-        self.pool = pools[RELAY]
+        self.pool = pools[self.interfaces[0]]
         self.admission = Admission(self._room, self.clock.time, lambda: self.strained)
         feed = Feed()
         feed.listen(self.events.append)
         self.cache = ReplyCache(journal=state.journal)
         self.sessions = Sessions(
-            self._rules,
+            replace(RULES, interfaces=Interfaces(self.interfaces), **self._rules),
             Ports(self.plane, pools, self.clock.time, self.ledger),  # type: ignore[arg-type]
             self.clock,
             self.resolve,

@@ -76,6 +76,11 @@ class Leases(RuleBasedStateMachine):
             self.freed_at[port] = self.now
             self.pool.free(port, self.now)
 
+    @rule(data=st.data())
+    def put_back(self, data: st.DataObject) -> None:
+        if self.held:
+            self.pool.put_back(self.held.pop(data.draw(st.integers(0, len(self.held) - 1))))
+
     @invariant()
     def each_port_once(self) -> None:
         assert len(self.held) == len(set(self.held)) == self.pool.leased
