@@ -7,6 +7,7 @@ cdef class Ports:
 
     cpdef free(self, dict legs)
     cdef _lease(self, leg)
+    cdef _listen_somewhere(self, policy, dict leased, tos, idle_seconds)
     cdef _listen(self, policy, dict legs, tos, idle_seconds)
 
 @cython.locals(uri=str)

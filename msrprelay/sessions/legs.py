@@ -15,18 +15,23 @@ from ..dataplane import DataPlane, LegOpen, OpenError, Session, Sources
 from ..dial import literal
 from ..errors import CommandError
 from ..interfaces import Family, Interface
+from ..log import Log
 from ..offer_answer import Side
-from ..ports import PortPool
+from ..ports import RAN_OUT, PortPool
 from ..sdp import Policy
 from ..strain import PARALLEL_LIMIT
 from .ledger import Ledger
 from .saved import SavedLeg, interface_of
+
+log = Log()
 
 SIDES: tuple[Side, Side] = ("a", "b")
 # RFC 4975 section 14.1 wants 80 random bits in a session-id; this is 96.
 SESSION_ID_BYTES = 12
 # Out of descriptors or kernel memory: a load, not a fault of this port.
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+# Ports that may be found taken for one offer: the calls that there are wait meanwhile.
+ATTEMPTS = 64
 
 
 def new_session_id() -> str:
@@ -92,23 +97,16 @@ class Ports:
     ) -> tuple[Session, Legs]:
         """Lease a port per leg and listen on both.
 
-        A port that cannot be bound goes to quarantine and another is tried, until the pool is
-        empty. Raises CommandError ``Ran out of ports``, or ``Parallel session limit reached``
-        where descriptors are short; nothing stays leased then.
+        A port that somebody else has goes to quarantine and another is tried, a bounded number of
+        times. Raises CommandError ``Ran out of ports``, also where the address cannot be listened
+        on at all (the log says why), or ``Parallel session limit reached`` where descriptors are
+        short; nothing stays leased then.
         """
         leased: Legs = {}
         try:
             for side in SIDES:
                 leased[side] = self._lease(legs[side])
-            while True:
-                try:
-                    return self._listen(policy, leased, tos, idle_seconds), leased
-                except OpenError as refused:
-                    if refused.errno in EXHAUSTED:
-                        raise CommandError(PARALLEL_LIMIT) from refused
-                    side = _side(refused)
-                    self.free({side: leased.pop(side)})
-                    leased[side] = self._lease(legs[side])
+            return self._listen_somewhere(policy, leased, tos, idle_seconds), leased
         except CommandError:
             # No reply has named them.
             for leg in leased.values():
@@ -173,6 +171,23 @@ class Ports:
     def _lease(self, leg: Leg) -> Leg:
         return replace(leg, port=self._pools[leg.interface].lease(self._clock()))
 
+    def _listen_somewhere(
+        self, policy: Policy, leased: Legs, tos: int | None, idle_seconds: float | None
+    ) -> Session:
+        """Listen on the ports of ``leased``, in which others replace those that are taken."""
+        for _ in range(ATTEMPTS):
+            try:
+                return self._listen(policy, leased, tos, idle_seconds)
+            except OpenError as error:
+                refused = error
+            side = _side(refused)
+            if refused.errno != errno.EADDRINUSE:
+                break
+            taken = leased.pop(side)
+            self.free({side: taken})
+            leased[side] = self._lease(taken)
+        raise _refusal(leased[side], refused) from refused
+
     def _listen(
         self, policy: Policy, legs: Legs, tos: int | None, idle_seconds: float | None
     ) -> Session:
@@ -211,6 +226,14 @@ def restored_leg(saved: SavedLeg) -> Leg:
         tuple(uri.decode("utf-8", "surrogateescape") for uri in saved.peer_path),
         saved.sources,
     )
+
+
+def _refusal(leg: Leg, refused: OpenError) -> CommandError:
+    if refused.errno in EXHAUSTED:
+        return CommandError(PARALLEL_LIMIT)
+    # The SIP server is to ask another relay, whatever is wrong with this one's address.
+    log.error("cannot listen", interface=leg.interface.text, reason=refused.strerror)
+    return CommandError(RAN_OUT)
 
 
 def _side(refused: OpenError) -> Side:

@@ -146,14 +146,15 @@ class FakePlane:
         # Nobody has heard of these yet.
         self.untold: list[Notice] = []
         self.taken: set[int] = set()
-        self.errno = errno.EADDRINUSE
+        self.errno: int | None = errno.EADDRINUSE
+        self.strerror = "taken"
 
     def open(
         self, policy: str, a: LegOpen, b: LegOpen, *, tos: int | None, idle_seconds: float | None
     ) -> FakeSession:
         for side, leg in (("a", a), ("b", b)):
             if leg.port in self.taken:
-                error = OpenError(self.errno, "taken")
+                error = OpenError(self.errno, self.strerror)
                 error.side = side
                 raise error
         self.opened.append(FakeSession(self, len(self.opened) + 1, policy, [a, b]))
