@@ -2,7 +2,8 @@
 cimport cython
 
 cdef class Ports:
-    cdef object _dataplane, _clock, _ledger
+    cdef object _dataplane, _new_pool, _clock, _ledger
+    cdef tuple _interfaces
     cdef dict _pools
 
     cpdef free(self, dict legs)

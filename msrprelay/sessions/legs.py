@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address
 
 from msgspec import Struct, field
@@ -77,18 +78,26 @@ Legs = dict[Side, Leg]
 
 
 class Ports:
-    """The port pools of all interfaces, and the opening of listeners on their ports."""
+    """The port pools of all local addresses, and the opening of listeners on their ports.
+
+    A port is an address's: interfaces that differ in name or advertised address share its pool.
+    """
 
     def __init__(
         self,
         dataplane: DataPlane,
-        pools: Mapping[Interface, PortPool],
+        interfaces: Iterable[Interface],
+        new_pool: Callable[[], PortPool],
         clock: Callable[[], float],
         ledger: Ledger | None = None,
     ) -> None:
         """``ledger`` hears of ports that rest."""
         self._dataplane = dataplane
-        self._pools = pools
+        self._interfaces = tuple(interfaces)
+        self._new_pool = new_pool
+        # By local address; also those where only calls of a process before this one listen.
+        addresses = dict.fromkeys(each.host for each in self._interfaces)
+        self._pools = {address: new_pool() for address in addresses}
         self._clock = clock
         self._ledger = ledger or Ledger()
 
@@ -110,7 +119,7 @@ class Ports:
         except CommandError:
             # No reply has named them.
             for leg in leased.values():
-                self._pools[leg.interface].put_back(leg.port)
+                self._pools[leg.interface.host].put_back(leg.port)
             raise
 
     def reopen(
@@ -130,46 +139,50 @@ class Ports:
         now = self._clock()
         until = 0.0
         for leg in legs.values():
-            pool = self._pools.get(leg.interface)
-            # A process before this one may have had other interfaces.
-            if pool is not None:
-                until = pool.free(leg.port, now)
+            until = self._pools[leg.interface.host].free(leg.port, now)
         self._ledger.rest(legs.values(), until)
 
     def restore(
         self, leased: Iterable[Leg], resting: Iterable[tuple[float, Interface, int]]
     ) -> None:
-        """Go on with another process's leases and quarantine, the latter as (until when, ...)."""
-        ports: dict[Interface, list[int]] = {interface: [] for interface in self._pools}
-        rests: dict[Interface, list[tuple[float, int]]] = {each: [] for each in self._pools}
-        for leg in leased:
-            if leg.interface in ports:
-                ports[leg.interface].append(leg.port)
-        for until, interface, port in resting:
-            if interface in rests:
-                rests[interface].append((until, port))
-        for interface, pool in self._pools.items():
-            pool.restore(ports[interface], rests[interface])
+        """Go on with another process's leases and quarantine, the latter as (until when, ...).
 
-    def interface_at(self, address: str) -> Interface | None:
-        """The interface with this address."""
-        return next((each for each in self._pools if each.host == address), None)
+        That process may have listened on other addresses, or have told them otherwise.
+        """
+        ports: defaultdict[str, list[int]] = defaultdict(list)
+        rests: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)
+        for leg in leased:
+            ports[leg.interface.host].append(leg.port)
+        for until, interface, port in resting:
+            rests[interface.host].append((until, port))
+        for address in (*ports, *rests):
+            if address not in self._pools:
+                self._pools[address] = self._new_pool()
+        for address, pool in self._pools.items():
+            pool.restore(ports[address], rests[address])
 
     def figures(self) -> list[dict[str, object]]:
-        """Per interface: how many ports there are, in use and at rest."""
+        """Per address: its interfaces, how many ports there are, in use and at rest.
+
+        An address that is no interface's has no ports to give, and is told of while it has calls.
+        """
         return [
             {
-                "interface": interface.name,
-                "address": interface.host,
-                "ports": pool.size,
+                "interface": ", ".join(names),
+                "address": address,
+                "ports": pool.size if names else 0,
                 "in-use": pool.leased,
                 "quarantined": pool.resting,
             }
-            for interface, pool in self._pools.items()
+            for address, pool in self._pools.items()
+            if (names := self._names(address)) or pool.leased
         ]
 
+    def _names(self, address: str) -> list[str]:
+        return list(dict.fromkeys(each.name for each in self._interfaces if each.host == address))
+
     def _lease(self, leg: Leg) -> Leg:
-        return replace(leg, port=self._pools[leg.interface].lease(self._clock()))
+        return replace(leg, port=self._pools[leg.interface.host].lease(self._clock()))
 
     def _listen_somewhere(
         self, policy: Policy, leased: Legs, tos: int | None, idle_seconds: float | None

@@ -268,20 +268,23 @@ class Lab:
     def _begin(self, state: State) -> None:
         self.state = state
         self.ledger = Ledger(state.journal)
-        pools = {
-            interface: LowestFirst(range(20000, 20000 + self._ports), quarantine=60.0)
-            for interface in self.interfaces
-        }
-        for pool in pools.values():
-            pool._below = last
-        self.pool = pools[self.interfaces[0]]
+        pools: list[PortPool] = []
+
+        def new_pool() -> PortPool:
+            pools.append(LowestFirst(range(20000, 20000 + self._ports), quarantine=60.0))
+            pools[-1]._below = last
+            return pools[-1]
+
+        ports = Ports(self.plane, self.interfaces, new_pool, self.clock.time, self.ledger)  # type: ignore[arg-type]
+        # That of the first interface.
+        self.pool = pools[0]
         self.admission = Admission(self._room, self.clock.time, lambda: self.strained)
         feed = Feed()
         feed.listen(self.events.append)
         self.cache = ReplyCache(journal=state.journal)
         self.sessions = Sessions(
             replace(RULES, interfaces=Interfaces(self.interfaces), **self._rules),
-            Ports(self.plane, pools, self.clock.time, self.ledger),  # type: ignore[arg-type]
+            ports,
             self.clock,
             self.resolve,
             self.admission,
