@@ -9,7 +9,7 @@ refused by the gate, but it would cost that session a connection).
 from __future__ import annotations
 
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable
 
 from . import chance
@@ -19,7 +19,7 @@ RAN_OUT = "Ran out of ports"
 
 
 class PortPool:
-    """The ports of one interface.
+    """The ports of one local address.
 
     ``now`` is in seconds of any monotonic clock, the same in every call.
     """
@@ -36,6 +36,8 @@ class PortPool:
         self._quarantine = quarantine
         self._resting: deque[tuple[float, int]] = deque()
         self._leased: set[int] = set()
+        # What another process has leased more than once, once less.
+        self._again: list[int] = []
         self.size = len(self._free)
 
     def lease(self, now: float) -> int:
@@ -55,15 +57,28 @@ class PortPool:
 
         Also for a port whose bind failed: whoever holds it now may be gone after the quarantine.
         """
-        self._leased.remove(port)
         until = now + self._quarantine
+        if port in self._again:
+            self._again.remove(port)
+            return until
+        self._leased.remove(port)
         self._resting.append((until, port))
         return until
 
+    def put_back(self, port: int) -> None:
+        """End the lease of a port that nobody was told of: no late dialler can come to it."""
+        self._leased.remove(port)
+        self._free.append(port)
+
     def restore(self, leased: Iterable[int], resting: Iterable[tuple[float, int]]) -> None:
-        """Go on with another process's leases, and with its quarantine as (until when, port)."""
-        self._leased = set(leased)
-        known = {port: until for until, port in resting if port not in self._leased}
+        """Go on with another process's leases, and with its quarantine as (until when, port).
+
+        A port may be in two leases of a process that had a pool for each interface.
+        """
+        leases = Counter(leased)
+        self._leased = set(leases)
+        self._again = list((leases - Counter(self._leased)).elements())
+        known = {port: until for until, port in sorted(resting) if port not in self._leased}
         self._resting = deque(sorted((until, port) for port, until in known.items()))
         self._free = [p for p in self._ports if p not in self._leased and p not in known]
 

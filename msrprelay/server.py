@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -115,14 +116,13 @@ class RelayProcess:
         self.strain = Strain(cpu=config.limits.cpu, free_memory=config.limits.free_memory)
         self.admission = Admission(room(config), clock, self.strain.reason, self.strain.taken)
         ports = range(config.port_min, config.port_max + 1)
-        rest = config.timers.port_quarantine
-        pools = {interface: PortPool(ports, quarantine=rest) for interface in config.interface}
+        new_pool = partial(PortPool, ports, quarantine=config.timers.port_quarantine)
         directory = Path(config.state_dir) if config.state_dir else None
         self.state = State(directory, link, adopted=engine is not None)
         ledger = Ledger(self.state.journal)
         self.sessions = Sessions(
             rules(config),
-            Ports(self.dataplane, pools, clock, ledger),
+            Ports(self.dataplane, config.interface, new_pool, clock, ledger),
             self._scheduler,
             resolve,
             self.admission,

@@ -30,6 +30,16 @@ MAY_BE_ZERO = frozenset(
     }
 )
 
+# What the kernel takes of a socket's options (tcp(7)); the rest it would refuse with each offer.
+KERNEL_TAKES = {
+    "limits.leg-buffer": (1, (1 << 32) - 1),
+    "timers.keepalive-count": (1, 127),
+    "timers.keepalive-idle": (1, 32767),
+    "timers.keepalive-interval": (1, 32767),
+    # Milliseconds there.
+    "timers.unacknowledged": (0, ((1 << 31) - 1) // 1000),
+}
+
 
 def broken_rules(config: Config) -> Iterator[tuple[str, str]]:
     """Key and reason of everything that is wrong although each value can be read."""
@@ -52,9 +62,19 @@ def broken_rules(config: Config) -> Iterator[tuple[str, str]]:
             yield key, "is above 100 per cent"
     if config.limits.load > config.limits.load_emergency:
         yield "limits.load", "is above limits.load-emergency"
+    yield from out_of_bounds(config)
+
+
+def out_of_bounds(config: Config) -> Iterator[tuple[str, str]]:
+    """Limits and timers that cannot be obeyed."""
     for option in known():
-        if option.option.unit and option.key not in MAY_BE_ZERO and not option.value(config):
+        value = option.value(config)
+        if option.option.unit and option.key not in MAY_BE_ZERO and not value:
             yield option.key, "must be above 0"
+        elif option.key in KERNEL_TAKES:
+            least, most = KERNEL_TAKES[option.key]
+            if not least <= value <= most:
+                yield option.key, f"the kernel takes {least} to {most}"
 
 
 def shares(limits: Limits) -> Iterator[tuple[str, int]]:

@@ -52,19 +52,13 @@ class Ledger:
             self._journal.drop(DRAINING)
 
     def rest(self, legs: Iterable[Leg], until: float) -> None:
-        """Nobody has these ports; ``until`` (0: now) they must not be leased.
+        """Nobody has these ports; ``until`` they must not be leased.
 
         Seconds of the monotonic clock.
         """
-        if self._journal is None:
-            return
-        ports = _ports(legs)
-        if not ports:
-            return
-        if until:
+        if self._journal is not None:
+            ports = _ports(legs)
             self._journal.put(_key(ports), _encode(SavedPorts(ports)), until)
-        else:
-            self._journal.drop(_key(ports))
 
 
 def _ports(legs: Iterable[Leg]) -> list[tuple[str, int]]:

@@ -2,11 +2,13 @@
 cimport cython
 
 cdef class Ports:
-    cdef object _dataplane, _clock, _ledger
+    cdef object _dataplane, _new_pool, _clock, _ledger
+    cdef tuple _interfaces
     cdef dict _pools
 
     cpdef free(self, dict legs)
     cdef _lease(self, leg)
+    cdef _listen_somewhere(self, policy, dict leased, tos, idle_seconds)
     cdef _listen(self, policy, dict legs, tos, idle_seconds)
 
 @cython.locals(uri=str)

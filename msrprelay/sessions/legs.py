@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address
 
 from msgspec import Struct, field
@@ -15,18 +16,23 @@ from ..dataplane import DataPlane, LegOpen, OpenError, Session, Sources
 from ..dial import literal
 from ..errors import CommandError
 from ..interfaces import Family, Interface
+from ..log import Log
 from ..offer_answer import Side
-from ..ports import PortPool
+from ..ports import RAN_OUT, PortPool
 from ..sdp import Policy
 from ..strain import PARALLEL_LIMIT
 from .ledger import Ledger
 from .saved import SavedLeg, interface_of
+
+log = Log()
 
 SIDES: tuple[Side, Side] = ("a", "b")
 # RFC 4975 section 14.1 wants 80 random bits in a session-id; this is 96.
 SESSION_ID_BYTES = 12
 # Out of descriptors or kernel memory: a load, not a fault of this port.
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+# Ports that may be found taken for one offer: the calls that there are wait meanwhile.
+ATTEMPTS = 64
 
 
 def new_session_id() -> str:
@@ -72,18 +78,26 @@ Legs = dict[Side, Leg]
 
 
 class Ports:
-    """The port pools of all interfaces, and the opening of listeners on their ports."""
+    """The port pools of all local addresses, and the opening of listeners on their ports.
+
+    A port is an address's: interfaces that differ in name or advertised address share its pool.
+    """
 
     def __init__(
         self,
         dataplane: DataPlane,
-        pools: Mapping[Interface, PortPool],
+        interfaces: Iterable[Interface],
+        new_pool: Callable[[], PortPool],
         clock: Callable[[], float],
         ledger: Ledger | None = None,
     ) -> None:
         """``ledger`` hears of ports that rest."""
         self._dataplane = dataplane
-        self._pools = pools
+        self._interfaces = tuple(interfaces)
+        self._new_pool = new_pool
+        # By local address; also those where only calls of a process before this one listen.
+        addresses = dict.fromkeys(each.host for each in self._interfaces)
+        self._pools = {address: new_pool() for address in addresses}
         self._clock = clock
         self._ledger = ledger or Ledger()
 
@@ -92,25 +106,20 @@ class Ports:
     ) -> tuple[Session, Legs]:
         """Lease a port per leg and listen on both.
 
-        A port that cannot be bound goes to quarantine and another is tried, until the pool is
-        empty. Raises CommandError ``Ran out of ports``, or ``Parallel session limit reached``
-        where descriptors are short; nothing stays leased then.
+        A port that somebody else has goes to quarantine and another is tried, a bounded number of
+        times. Raises CommandError ``Ran out of ports``, also where the address cannot be listened
+        on at all (the log says why), or ``Parallel session limit reached`` where descriptors are
+        short; nothing stays leased then.
         """
         leased: Legs = {}
         try:
             for side in SIDES:
                 leased[side] = self._lease(legs[side])
-            while True:
-                try:
-                    return self._listen(policy, leased, tos, idle_seconds), leased
-                except OpenError as refused:
-                    if refused.errno in EXHAUSTED:
-                        raise CommandError(PARALLEL_LIMIT) from refused
-                    side = _side(refused)
-                    self.free({side: leased.pop(side)})
-                    leased[side] = self._lease(legs[side])
+            return self._listen_somewhere(policy, leased, tos, idle_seconds), leased
         except CommandError:
-            self.free(leased)
+            # No reply has named them.
+            for leg in leased.values():
+                self._pools[leg.interface.host].put_back(leg.port)
             raise
 
     def reopen(
@@ -130,46 +139,67 @@ class Ports:
         now = self._clock()
         until = 0.0
         for leg in legs.values():
-            pool = self._pools.get(leg.interface)
-            # A process before this one may have had other interfaces.
-            if pool is not None:
-                until = pool.free(leg.port, now)
+            until = self._pools[leg.interface.host].free(leg.port, now)
         self._ledger.rest(legs.values(), until)
 
     def restore(
         self, leased: Iterable[Leg], resting: Iterable[tuple[float, Interface, int]]
     ) -> None:
-        """Go on with another process's leases and quarantine, the latter as (until when, ...)."""
-        ports: dict[Interface, list[int]] = {interface: [] for interface in self._pools}
-        rests: dict[Interface, list[tuple[float, int]]] = {each: [] for each in self._pools}
-        for leg in leased:
-            if leg.interface in ports:
-                ports[leg.interface].append(leg.port)
-        for until, interface, port in resting:
-            if interface in rests:
-                rests[interface].append((until, port))
-        for interface, pool in self._pools.items():
-            pool.restore(ports[interface], rests[interface])
+        """Go on with another process's leases and quarantine, the latter as (until when, ...).
 
-    def interface_at(self, address: str) -> Interface | None:
-        """The interface with this address."""
-        return next((each for each in self._pools if each.host == address), None)
+        That process may have listened on other addresses, or have told them otherwise.
+        """
+        ports: defaultdict[str, list[int]] = defaultdict(list)
+        rests: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)
+        for leg in leased:
+            ports[leg.interface.host].append(leg.port)
+        for until, interface, port in resting:
+            rests[interface.host].append((until, port))
+        for address in (*ports, *rests):
+            if address not in self._pools:
+                self._pools[address] = self._new_pool()
+        for address, pool in self._pools.items():
+            pool.restore(ports[address], rests[address])
 
     def figures(self) -> list[dict[str, object]]:
-        """Per interface: how many ports there are, in use and at rest."""
+        """Per address: its interfaces, how many ports there are, in use and at rest.
+
+        An address that is no interface's has no ports to give, and is told of while it has calls.
+        """
         return [
             {
-                "interface": interface.name,
-                "address": interface.host,
-                "ports": pool.size,
+                "interface": ", ".join(names),
+                "address": address,
+                "ports": pool.size if names else 0,
                 "in-use": pool.leased,
                 "quarantined": pool.resting,
             }
-            for interface, pool in self._pools.items()
+            for address, pool in self._pools.items()
+            if (names := self._names(address)) or pool.leased
         ]
 
+    def _names(self, address: str) -> list[str]:
+        return list(dict.fromkeys(each.name for each in self._interfaces if each.host == address))
+
     def _lease(self, leg: Leg) -> Leg:
-        return replace(leg, port=self._pools[leg.interface].lease(self._clock()))
+        return replace(leg, port=self._pools[leg.interface.host].lease(self._clock()))
+
+    def _listen_somewhere(
+        self, policy: Policy, leased: Legs, tos: int | None, idle_seconds: float | None
+    ) -> Session:
+        """Listen on the ports of ``leased``, in which others replace those that are taken."""
+        for _ in range(ATTEMPTS):
+            try:
+                return self._listen(policy, leased, tos, idle_seconds)
+            except OpenError as error:
+                refused = error
+            side = _side(refused)
+            if refused.errno != errno.EADDRINUSE:
+                break
+            taken = leased.pop(side)
+            self.free({side: taken})
+            leased[side] = self._lease(taken)
+        raise _refusal(leased[side], refused) from refused
 
     def _listen(
         self, policy: Policy, legs: Legs, tos: int | None, idle_seconds: float | None
@@ -209,6 +239,14 @@ def restored_leg(saved: SavedLeg) -> Leg:
         tuple(uri.decode("utf-8", "surrogateescape") for uri in saved.peer_path),
         saved.sources,
     )
+
+
+def _refusal(leg: Leg, refused: OpenError) -> CommandError:
+    if refused.errno in EXHAUSTED:
+        return CommandError(PARALLEL_LIMIT)
+    # The SIP server is to ask another relay, whatever is wrong with this one's address.
+    log.error("cannot listen", interface=leg.interface.text, reason=refused.strerror)
+    return CommandError(RAN_OUT)
 
 
 def _side(refused: OpenError) -> Side:

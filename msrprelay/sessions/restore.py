@@ -208,7 +208,7 @@ def _end_orphans(alive: set[int], remains: Remains, ports: Ports, engine: Engine
         session = engine.session(number)
         if session is None:
             continue
-        legs = _legs(session, ports)
+        legs = _legs(session)
         session.close("deleted", 0.0)
         # Opened for another offer of a section that is still there, it has that one's ports.
         if held.isdisjoint(_places(legs)):
@@ -217,14 +217,14 @@ def _end_orphans(alive: set[int], remains: Remains, ports: Ports, engine: Engine
             remains.over.append(call)
 
 
-def _places(legs: Legs) -> Iterator[tuple[Interface, int]]:
-    return ((leg.interface, leg.port) for leg in legs.values())
+def _places(legs: Legs) -> Iterator[tuple[str, int]]:
+    return ((leg.interface.host, leg.port) for leg in legs.values())
 
 
-def _legs(session: Session, ports: Ports) -> Legs:
+def _legs(session: Session) -> Legs:
     return {
         side: Leg(
-            ports.interface_at(leg["local-address"]) or Interface.parse(leg["local-address"]),
+            interface_of(leg["local-address"]),
             leg["local-address"],
             leg["local-port"],
         )

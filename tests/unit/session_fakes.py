@@ -146,14 +146,15 @@ class FakePlane:
         # Nobody has heard of these yet.
         self.untold: list[Notice] = []
         self.taken: set[int] = set()
-        self.errno = errno.EADDRINUSE
+        self.errno: int | None = errno.EADDRINUSE
+        self.strerror = "taken"
 
     def open(
         self, policy: str, a: LegOpen, b: LegOpen, *, tos: int | None, idle_seconds: float | None
     ) -> FakeSession:
         for side, leg in (("a", a), ("b", b)):
             if leg.port in self.taken:
-                error = OpenError(self.errno, "taken")
+                error = OpenError(self.errno, self.strerror)
                 error.side = side
                 raise error
         self.opened.append(FakeSession(self, len(self.opened) + 1, policy, [a, b]))
@@ -197,6 +198,7 @@ class Lab:
         max_sessions: int = 100,
         descriptors: int = 1000,
         offers_per_second: int = 0,
+        interfaces: tuple[Interface, ...] = (RELAY, RELAY6),
         **rules: Any,
     ) -> None:
         self.clock = Clock()
@@ -207,10 +209,10 @@ class Lab:
         self.boot = "first"
         self.wall = 1e9
         # Those of the next process.
-        self.interfaces: tuple[Interface, ...] = (RELAY, RELAY6)
+        self.interfaces = interfaces
         self._ports = ports
         self._room = Room(max_sessions, descriptors, offers_per_second)
-        self._rules = replace(RULES, **rules)
+        self._rules = rules
         self.inherited: dict[str, int] = {}
         self._held: dict[str, int] = {}
         self._begin(State(link=self, moment=self.moment))
@@ -266,20 +268,23 @@ class Lab:
     def _begin(self, state: State) -> None:
         self.state = state
         self.ledger = Ledger(state.journal)
-        pools = {
-            interface: LowestFirst(range(20000, 20000 + self._ports), quarantine=60.0)
-            for interface in self.interfaces
-        }
-        for pool in pools.values():
-            pool._below = last
-        self.pool = pools[RELAY]
+        pools: list[PortPool] = []
+
+        def new_pool() -> PortPool:
+            pools.append(LowestFirst(range(20000, 20000 + self._ports), quarantine=60.0))
+            pools[-1]._below = last
+            return pools[-1]
+
+        ports = Ports(self.plane, self.interfaces, new_pool, self.clock.time, self.ledger)  # type: ignore[arg-type]
+        # That of the first interface.
+        self.pool = pools[0]
         self.admission = Admission(self._room, self.clock.time, lambda: self.strained)
         feed = Feed()
         feed.listen(self.events.append)
         self.cache = ReplyCache(journal=state.journal)
         self.sessions = Sessions(
-            self._rules,
-            Ports(self.plane, pools, self.clock.time, self.ledger),  # type: ignore[arg-type]
+            replace(RULES, interfaces=Interfaces(self.interfaces), **self._rules),
+            ports,
             self.clock,
             self.resolve,
             self.admission,

@@ -15,8 +15,11 @@ from hypothesis import strategies as st
 from msrprelay import config as configuration
 from msrprelay.config import Config, changes, limit_rows, load, load_file, reloaded, warnings
 from msrprelay.config.options import known
+from msrprelay.config.rules import KERNEL_TAKES
 from msrprelay.config.units import seconds, show, size
+from msrprelay.dataplane import DataPlane, LegOpen
 from msrprelay.errors import ConfigError
+from msrprelay.settings import engine_config
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "msrprelayd.toml"
 LEAST = 'interface = ["192.0.2.1"]\n'
@@ -182,6 +185,31 @@ def test_the_command_line_wins() -> None:
             "limits.unbound-per-port = 0", "limits.unbound-per-port: must be above 0", id="none"
         ),
         pytest.param(
+            "timers.keepalive-count = 128",
+            "timers.keepalive-count: the kernel takes 1 to 127",
+            id="probes",
+        ),
+        pytest.param(
+            "timers.keepalive-idle = 32768",
+            "timers.keepalive-idle: the kernel takes 1 to 32767",
+            id="idle",
+        ),
+        pytest.param(
+            'timers.keepalive-interval = "400 ms"',
+            "timers.keepalive-interval: the kernel takes 1 to 32767",
+            id="interval",
+        ),
+        pytest.param(
+            'timers.unacknowledged = "30 d"',
+            "timers.unacknowledged: the kernel takes 0 to 2147483",
+            id="unacknowledged",
+        ),
+        pytest.param(
+            'limits.leg-buffer = "4 GiB"',
+            "limits.leg-buffer: the kernel takes 1 to 4294967295",
+            id="buffer",
+        ),
+        pytest.param(
             "limits.sdp = 0.5", "limits.sdp: not a whole number of bytes", id="half-a-byte"
         ),
         pytest.param(
@@ -199,6 +227,21 @@ def test_a_mistake_is_named_with_its_line(line: str, complaint: str) -> None:
     (told,) = mistakes(f"{LEAST}# a comment\n\n{line}\n")
     number = 5 if line.startswith("[") and "timer]" not in line else 4
     assert told.startswith(f"m.toml:{number}: {complaint}")
+
+
+def test_the_most_that_the_kernel_takes_is_taken() -> None:
+    """With each of these at its most the engine can listen."""
+    config = load(
+        LEAST + "".join(f"{key} = {most}\n" for key, (_, most) in sorted(KERNEL_TAKES.items()))
+    )
+    plane = DataPlane(engine_config(config))
+    a, b = (
+        LegOpen("127.0.0.1", 0, b"msrp://127.0.0.1:1/%b;tcp" % side, []) for side in (b"a", b"b")
+    )
+    try:
+        plane.open("aware", a, b)
+    finally:
+        plane.stop()
 
 
 def test_a_wrong_interface_is_named() -> None:

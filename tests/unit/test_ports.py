@@ -35,6 +35,25 @@ def test_a_port_cannot_be_freed_twice() -> None:
         pool.free(port, 0.0)
 
 
+def test_a_port_that_was_leased_twice_rests_when_nobody_has_it_any_more() -> None:
+    pool = PortPool([20000, 20001], quarantine=QUARANTINE)
+    pool.restore([20000, 20000, 20001], [])
+    pool.free(20000, 0.0)
+    assert (pool.leased, pool.resting) == (2, 0)
+    pool.free(20000, 10.0)
+    assert (pool.leased, pool.resting) == (1, 1)
+    with pytest.raises(CommandError):
+        pool.lease(10.0 + QUARANTINE - 0.001)
+
+
+def test_a_port_that_rests_by_two_records_rests_until_the_later_one() -> None:
+    pool = PortPool([20000], quarantine=QUARANTINE)
+    pool.restore([], [(60.0, 20000), (10.0, 20000)])
+    with pytest.raises(CommandError):
+        pool.lease(59.0)
+    assert pool.lease(60.0) == 20000
+
+
 def test_the_order_is_not_the_numbers() -> None:
     ports = range(20000, 20100)
     pool = PortPool(ports, quarantine=QUARANTINE, seed=1)
@@ -75,6 +94,11 @@ class Leases(RuleBasedStateMachine):
             port = self.held.pop(data.draw(st.integers(0, len(self.held) - 1)))
             self.freed_at[port] = self.now
             self.pool.free(port, self.now)
+
+    @rule(data=st.data())
+    def put_back(self, data: st.DataObject) -> None:
+        if self.held:
+            self.pool.put_back(self.held.pop(data.draw(st.integers(0, len(self.held) - 1))))
 
     @invariant()
     def each_port_once(self) -> None:
