@@ -27,6 +27,7 @@ SESSIONS = [
     "legs",
     "plan",
     "report",
+    "rewritten",
     "section",
     "table",
     "terms",

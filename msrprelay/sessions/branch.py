@@ -203,10 +203,8 @@ class Branch:
         self.release(decision.released)
         self._pause(pauses(request, self._pauses))
         self._remember_rule(other(decision.offerer), request)
-        denied = tuple(
-            Denial(section.index, *denial) for section, _, plan in plans for denial in plan.denied
-        )
-        return Rewritten(body, unserved(request), denied, tuple(unresolved))
+        denied = [Denial(s.index, *denial) for s, _, plan in plans for denial in plan.denied]
+        return Rewritten(body, unserved(request), tuple(denied), tuple(unresolved))
 
     def rolled_back(self, decision: RolledBack) -> None:
         """Give up what was opened for the offer that is gone."""
