@@ -13,6 +13,7 @@ from .pages import DOCS, check, masked
 LOG_LINES = {
     "SDP refused": "The SIP side gave no SDP, or one beyond the limits; `reason` says where.",
     "cannot listen": "No port of that address can be bound: offers are refused; see `reason`.",
+    "warned": "What a reply has warned of: a section passed untouched, a peer not dialled.",
     "cannot start": "An address cannot be bound, or the control socket is in use.",
     "command failed": "A mistake in the relay; the reply was `Internal error`. Please report it.",
     "command refused": "A warning for an `answer`: the SIP server has passed the raw SDP on.",
