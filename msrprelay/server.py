@@ -323,7 +323,7 @@ class RelayProcess:
             # The last: whoever waits for an upgrade asks here whether it has succeeded.
             with named(f"control {config.control}"):
                 await self.control.start()
-        self.sockets.close_the_rest()
+        self.sockets.settle()
 
     def _sample(self) -> None:
         self.strain.sample()
