@@ -29,6 +29,15 @@ from .bencode import Value
 from .flags import dashed, expand, word, words
 
 SPACE, UNDERSCORE = " ", "_"
+# Octets of a character in UTF-8, at most.
+WIDEST = 4
+# What calls, their parties and branches are known by: they stay as long as the call does.
+IDENTIFIERS: Mapping[str, str] = {
+    "call-id": "call_id",
+    "from-tag": "from_tag",
+    "to-tag": "to_tag",
+    "via-branch": "via_branch",
+}
 Fields = Mapping[str, Value]
 # The attributes of a request while it is being read.
 Draft = dict[str, Any]
@@ -128,6 +137,19 @@ def parse_terminate(raw: Fields, origin: Origin) -> Terminate:
 def parse_drain(raw: Fields, origin: Origin) -> Drain:
     """Read a ``drain``; ``off`` takes it back."""
     return Drain(origin, bool(whole(normal(raw), "off")))
+
+
+def check_identifiers(request: SdpRequest, longest: int) -> None:
+    """Refuse a request that has one of more than ``longest`` octets."""
+    for key, attribute in IDENTIFIERS.items():
+        said = getattr(request, attribute)
+        if said is not None and len(said) * WIDEST > longest and octets_of(said) > longest:
+            raise CommandError(f"{key}: longer than {longest} bytes")
+
+
+def octets_of(text: str) -> int:
+    """How long it was in the message."""
+    return len(text.encode("utf-8", "surrogateescape"))
 
 
 def normal(raw: Fields) -> Fields:
