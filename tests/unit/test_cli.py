@@ -98,6 +98,31 @@ def test_list_asks_for_many_calls_in_batches(socket: str, commands: FakeCommands
     assert [call["call-id"] for call in json.loads(result.output)["calls"]] == commands.calls
 
 
+def test_list_asks_for_long_names_in_more_batches(socket: str, commands: FakeCommands) -> None:
+    commands.calls = [f"{number:02}" + "x" * 40_000 for number in range(30)]
+    result = operate("list", "--json", "--control", socket)
+    assert result.exit_code == 0
+    assert len(json.loads(result.output)["calls"]) == 30
+
+
+def test_list_tells_why_a_batch_is_refused(socket: str, commands: FakeCommands) -> None:
+    commands.calls = ["x" * (1 << 20)]
+    result = operate("list", "--control", socket)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "a line has at most 1048576 bytes" in result.stderr
+
+
+@pytest.mark.parametrize("typed", ["caf\\xe9", "caf\udce9"], ids=["as-shown", "as-octet"])
+def test_a_call_id_that_is_no_utf_8_is_listed_shown_and_ended(
+    socket: str, commands: FakeCommands, typed: str
+) -> None:
+    commands.calls = ["caf\udce9"]
+    _, line = operate("list", "--control", socket).output.splitlines()
+    assert line.split()[:2] == ["caf\\xe9", "joined"]
+    assert operate("show", typed, "--control", socket).exit_code == 0
+    assert operate("terminate", typed, "--control", socket).output == "1 ended\n"
+
+
 def test_show_has_the_legs(socket: str) -> None:
     result = operate("show", "call-1", "--control", socket)
     assert result.exit_code == 0
