@@ -98,7 +98,7 @@ class Dispatcher:
         longest_identifier: int = 1024,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``longest_identifier``: octets of a Call-ID, tag or branch, where a call may come of it."""
+        """``longest_identifier``: octets of a Call-ID, tag or branch in an SDP's request."""
         self._commands = commands
         self._longest_identifier = longest_identifier
         self.long_identifiers = 0

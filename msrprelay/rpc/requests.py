@@ -25,6 +25,7 @@ from ..commands import (
     Terminate,
 )
 from ..errors import CommandError
+from ..interfaces import advertisable
 from .bencode import Value
 from .flags import dashed, expand, word, words
 
@@ -255,6 +256,16 @@ def word_list(name: str) -> Reader:
     return read
 
 
+def read_media_address(draft: Draft, key: str, value: Value) -> None:
+    """An address or a host name, spelled as the SDP will have it."""
+    # In a string of flags, an address in brackets looks like a list.
+    for found in words(value)[:1]:
+        try:
+            draft["media_address"] = advertisable(found)
+        except ValueError as error:
+            raise CommandError(f"{key}: {error}") from None
+
+
 def read_sdp(draft: Draft, _key: str, value: Value) -> None:
     """The body, as it is."""
     if isinstance(value, bytes) and value:
@@ -303,7 +314,6 @@ STRINGS: Mapping[str, str] = {
     "call-id": "call_id",
     "from-interface": "from_interface",
     "from-tag": "from_tag",
-    "media-address": "media_address",
     "metadata": "metadata",
     "set-label": "label",
     "to-interface": "to_interface",
@@ -319,6 +329,7 @@ READERS: Mapping[str, Reader] = {
     "flags": word_list("flags"),
     "from-label": second_choice("label"),
     "label": second_choice("label"),
+    "media-address": read_media_address,
     "msrp": read_relay,
     "msrp-idle": number("idle"),
     "msrp-path": choice("policy", "aware", "cema", "sessmatch"),

@@ -127,6 +127,16 @@ def test_keys_are_spelled_three_ways(spelling: str) -> None:
         pytest.param("TOS", 256, "tos", 0, id="tos-default"),
         pytest.param("tos", b"184", "tos", 184, id="tos-digits"),
         pytest.param("transport-protocol", b"RTP/AVP", "transport_protocol", None, id="for-audio"),
+        pytest.param(
+            "media-address", b"[2001:DB8::7]", "media_address", "2001:db8::7", id="media-address"
+        ),
+        pytest.param(
+            "rtpp-flags",
+            b"media-address=[2001:db8::7]",
+            "media_address",
+            "2001:db8::7",
+            id="media-address-as-a-flag",
+        ),
         pytest.param("from-interface", b"a", "from_interface", "a", id="from-interface"),
         pytest.param("interface", b"a", "to_interface", "a", id="interface"),
         pytest.param("direction", [b"a"], "to_interface", None, id="half-a-direction"),
@@ -157,6 +167,9 @@ def test_reads_one_key(key: str, value: bencode.Value, field: str, expected: obj
         ("msrp-idle", b"9" * 5000),
         ("msrp-priority", b"low"),
         ("address-family", b"IP5"),
+        ("media-address", b"two words"),
+        ("media-address", b"0.0.0.0"),
+        ("media-address", b"192.0.2.1\r\na=x"),
     ],
 )
 def test_a_wrong_value_of_our_own_key_is_refused_by_its_name(key: str, value: bytes) -> None:
