@@ -68,15 +68,15 @@ OTHER_KEYS = {
 FLAGS = {
     "fatal": "`delete`: an unknown call is an error.",
     "loop-protect": "Mark our sections, and leave those alone that this relay has marked before.",
+    "strict-source": "As `msrp-source` `sdp`, where that says nothing else.",
+    "SIP-source-address": "With `strict-source`: as `sip` instead; alone ignored.",
+    "debug": "Both SDPs, as received and as sent, are logged.",
+    "fast": "`delete`: the reply comes without the call's last `query` reply.",
     "trust-address": "Ignored: the relay never dials by SIP's addresses.",
-    "SIP-source-address": "Answered with a warning: the source of a connection is not checked.",
-    "strict-source": "The same.",
-    "port-latching": "What the relay does anyway: the first valid frame binds a leg.",
+    "port-latching": "Ignored, as it is always so: the first valid frame binds a leg.",
     "reset": "Ignored.",
     "to-tag": "Ignored: a tag that is there counts.",
     "provisional": "Ignored.",
-    "debug": "Ignored.",
-    "fast": "Ignored.",
 }
 
 
@@ -137,7 +137,18 @@ def literals(function: ast.FunctionDef) -> Iterator[str]:
 def flag_table() -> str:
     """The flags that are known; others are ignored and logged."""
     assert set(FLAGS) == flags.KNOWN
+    assert {flag for flag in FLAGS if not FLAGS[flag].startswith("Ignored")} == flags_obeyed()
     return table(("flag", "meaning"), [(f"`{flag}`", text) for flag, text in FLAGS.items()])
+
+
+def flags_obeyed() -> set[str]:
+    """The flags that the sessions ask for."""
+    sources = (PACKAGE / "sessions").glob("*.py")
+    return {
+        flag
+        for source in sources
+        for flag in re.findall(r'"([\w-]+)" in request\.flags', source.read_text("utf-8"))
+    }
 
 
 def load_words() -> str:
