@@ -319,7 +319,8 @@ class RelayProcess:
         if self.http is not None:
             with named("listen-http"):
                 await self.http.start(config.listen_http)
-        await self.ng.start()
+        with named("listen-ng"):
+            await self.ng.start()
         if self.control is not None:
             # The last: whoever waits for an upgrade asks here whether it has succeeded.
             with named(f"control {config.control}"):
