@@ -68,16 +68,20 @@ class Client:
         return [outcome(answers[number]) for number in range(len(batch))]
 
     def events(self, params: Mapping[str, object]) -> Iterator[dict[str, Any]]:
-        """Every notification from now on, as the daemon gives it; ends with the connection."""
+        """Every notification from now on, as the daemon gives it.
+
+        Raises NotReached when the connection ends: what happens from then on is not heard.
+        """
         self.call("subscribe", params)
         assert self._socket is not None
         # Nothing may happen for as long as it likes.
         self._socket.settimeout(None)
-        try:
-            while True:
-                yield msgspec.json.decode(self._line(self._socket))
-        except ConnectionError:
-            return
+        while True:
+            try:
+                line = self._line(self._socket)
+            except OSError as error:
+                raise self._lost(error) from None
+            yield msgspec.json.decode(line)
 
     def _exchange(self, document: object) -> Any:
         try:
@@ -86,8 +90,11 @@ class Client:
             self._socket.sendall(msgspec.json.encode(document) + b"\n")
             return msgspec.json.decode(self._line(self._socket))
         except OSError as error:
-            self.close()
-            raise NotReached(f"{self._path}: {error.strerror or error}") from None
+            raise self._lost(error) from None
+
+    def _lost(self, error: OSError) -> NotReached:
+        self.close()
+        return NotReached(f"{self._path}: {error.strerror or error}")
 
     def _line(self, sock: socket.socket) -> bytes:
         pieces, self._rest = [self._rest], b""

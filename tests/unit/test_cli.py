@@ -184,12 +184,15 @@ def test_events_are_followed_until_the_daemon_ends(tmp_path: Path) -> None:
         notified("event", event="draining", time=3662.0),
     ]
     with scripted(path, script):
-        output = operate("events", "--control", str(path)).output
-    assert output.splitlines() == [
+        result = operate("events", "--control", str(path))
+    assert result.stdout.splitlines() == [
         "01:01:01.250 joined c\\x0a1 section=0",
         "-- 7 events were lost: this terminal is too slow",
         "01:01:02.000 draining -",
     ]
+    # Calls go on without the relay process that told of them: silence would be misread.
+    assert result.exit_code == 3
+    assert "the daemon closed the connection" in result.stderr
 
 
 def test_events_can_be_chosen_and_come_as_json(tmp_path: Path) -> None:
@@ -197,8 +200,9 @@ def test_events_can_be_chosen_and_come_as_json(tmp_path: Path) -> None:
     told = notified("event", event="joined", time=1.0)
     with scripted(path, [{"jsonrpc": "2.0", "id": 1, "result": {}}, told]) as heard:
         arguments = ("events", "joined", "--call-id", "c", "--json", "--control", str(path))
-        output = operate(*arguments).output
-    assert json.loads(output) == told
+        lines = operate(*arguments).stdout.splitlines()
+    assert json.loads(lines[0]) == told
+    assert json.loads(lines[1])["error"]["message"].endswith("the daemon closed the connection")
     assert json.loads(heard[0])["params"] == {"events": ["joined"], "call-id": "c"}
 
 
