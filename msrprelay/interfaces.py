@@ -14,6 +14,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Literal, Self
 
 from .errors import CommandError, ConfigError
+from .printable import printable
 from .uri import REMEMBERED_HOSTS
 
 Family = Literal["IP4", "IP6"]
@@ -111,9 +112,14 @@ class Interfaces:
     def choose(self, name: str | None, family: Family | None) -> Interface:
         """The interface called ``name`` (default: the first), of ``family`` if one is asked for.
 
-        Raises CommandError ``Unknown interface`` where rtpengine would silently take another.
+        Raises CommandError ``Unknown interface: ...`` where rtpengine would silently take another.
         """
         for each in self._all:
             if (name is None or each.name == name) and (family is None or each.family == family):
                 return each
-        raise CommandError("Unknown interface")
+        keys = {
+            "direction, from-interface or to-interface": name and repr(printable(name, 64)),
+            "address-family": family,
+        }
+        asked = ", ".join(f"{key} is {value}" for key, value in keys.items() if value)
+        raise CommandError(f"Unknown interface: {asked}")

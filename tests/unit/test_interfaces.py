@@ -97,10 +97,25 @@ def test_the_fitting_interface_is_chosen(
     assert Interfaces([PUB, PUB6, PRIV]).choose(name, family) is chosen
 
 
-@pytest.mark.parametrize(("name", "family"), [("nope", None), ("priv", "IP6")])
-def test_an_unknown_interface_is_an_error(name: str, family: Family | None) -> None:
-    with pytest.raises(CommandError, match=r"^Unknown interface$"):
-        Interfaces([PUB, PUB6, PRIV]).choose(name, family)
+@pytest.mark.parametrize(
+    ("name", "family", "told"),
+    [
+        ("nope", None, "direction, from-interface or to-interface is 'nope'"),
+        (
+            "priv",
+            "IP6",
+            "direction, from-interface or to-interface is 'priv', address-family is IP6",
+        ),
+        (None, "IP6", "address-family is IP6"),
+    ],
+    ids=["name", "both", "family"],
+)
+def test_an_unknown_interface_is_an_error(
+    name: str | None, family: Family | None, told: str
+) -> None:
+    with pytest.raises(CommandError) as refused:
+        Interfaces([PUB, PRIV]).choose(name, family)
+    assert refused.value.reason == f"Unknown interface: {told}"
 
 
 def test_no_interface_at_all_is_refused() -> None:
