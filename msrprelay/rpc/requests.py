@@ -93,7 +93,7 @@ def parse_delete(raw: Fields, origin: Origin) -> Delete:
         to_tag=text(fields, "to-tag"),
         via_branch=text(fields, "via-branch"),
         flags=word_set(fields.get("flags")),
-        delay=whole(fields, "delete-delay"),
+        delay=whole_or_unsaid(fields, "delete-delay"),
         pending=one_of(fields, "delete-pending", ("rollback", "delete")),
     )
 
@@ -202,6 +202,14 @@ def whole(fields: Fields, key: str) -> int | None:
     if not (value.isascii() and value.isdigit() and len(value) <= 9):
         raise CommandError(f"{key}: a whole number expected")
     return int(value)
+
+
+def whole_or_unsaid(fields: Fields, key: str) -> int | None:
+    """As :func:`whole`, but what is none counts as not said: rtpengine's rule for -1 and words."""
+    try:
+        return whole(fields, key)
+    except CommandError:
+        return None
 
 
 # Readers: each puts what it finds under one key into the draft, or leaves it as it is.

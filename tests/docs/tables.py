@@ -58,7 +58,7 @@ OTHER_KEYS = {
     "to-tag": "The other party's tag, as a further check.",
     "via-branch": "This branch only.",
     "flags": "`fatal`: a `delete` that finds nothing is an error.",
-    "delete-delay": "Seconds for bytes in flight; 0: at once. Default `timers.delete-delay`.",
+    "delete-delay": "Seconds for bytes in flight; 0: at once; -1: as `timers.delete-delay` has it.",
     "delete-pending": "`rollback` or `delete`: what it means while `from-tag` has a re-offer.",
     "msrp-ended": "1: also a call that has ended, as long as it is remembered.",
     "limit": "At most so many; 32.",
@@ -126,7 +126,7 @@ def literals(function: ast.FunctionDef) -> Iterator[str]:
     for call in ast.walk(function):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name | ast.Attribute):
             name = call.func.id if isinstance(call.func, ast.Name) else call.func.attr
-            if name in ("needed", "text", "whole", "one_of", "get"):
+            if name in ("needed", "text", "whole", "whole_or_unsaid", "one_of", "get"):
                 yield from (
                     each.value
                     for each in call.args

@@ -228,6 +228,21 @@ def test_all_calls_end_only_if_that_is_said() -> None:
     assert parse_terminate({"call-id": b"c"}, ORIGIN).call_id == "c"
 
 
+@pytest.mark.parametrize(
+    ("value", "delay"),
+    [
+        pytest.param(0, 0, id="at-once"),
+        pytest.param(b"30", 30, id="digits"),
+        pytest.param(-1, None, id="as-configured"),
+        pytest.param(b"-1", None, id="as-configured-in-digits"),
+        pytest.param(b"5s", None, id="a-unit"),
+        pytest.param(10**12, None, id="beyond-all-bounds"),
+    ],
+)
+def test_no_delete_fails_by_its_delay(value: bencode.Value, delay: int | None) -> None:
+    assert parse_delete({"call-id": b"c", "delete-delay": value}, ORIGIN).delay == delay
+
+
 PARSERS = [*KINDS.values(), parse_query, parse_list, parse_terminate]
 KEYS = (
     "sdp call-id from-tag to-tag flags direction TOS msrp rtpp-flags replace received-from limit "
