@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-import structlog
 from msgspec import Struct
 
 from ._native import OpenError, Session
 from ._native import Relay as Engine
 from ._native import __version__ as VERSION
+from .log import Log
 
 __all__ = [
     "VERSION",
@@ -34,7 +34,7 @@ __all__ = [
     "Target",
 ]
 
-log = structlog.get_logger(__name__)
+log = Log()
 
 Side = Literal["a", "b"]
 Policy = Literal["aware", "cema", "sessmatch"]

@@ -84,6 +84,7 @@ async def resolve(host: str, port: int) -> list[Address]:
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):
+        # The latter: a label that is empty or has over 63 octets, which DNS cannot ask about.
         return []
     return list(dict.fromkeys(ip_address(sockaddr[0]) for *_, sockaddr in found))

@@ -6,14 +6,41 @@ ADDRESS, the SDP names ADVERTISED (an address or a host name), which differs beh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Literal, Self
 
 from .errors import CommandError, ConfigError
+from .printable import printable
+from .uri import REMEMBERED_HOSTS
 
 Family = Literal["IP4", "IP6"]
+LONGEST_NAME = 253
+_LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+# The last label is no number (RFC 1123 section 2.1): 192.0.2.300 is a slip, not a name.
+_NAME = re.compile(rf"({_LABEL}\.)*(?![0-9]+\.?$){_LABEL}\.?")
+
+
+@lru_cache(REMEMBERED_HOSTS)
+def advertisable(text: str) -> str:
+    """Where peers are told to dial, as an SDP has it: a host name, or an address without brackets.
+
+    It goes there as it is. Raises ValueError for what is neither, or can be nobody's address.
+    """
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        address = ip_address(bare)
+    except ValueError:
+        if bare is text and len(text) <= LONGEST_NAME and _NAME.fullmatch(text):
+            return text
+        raise ValueError(f"{text!r} is neither an address nor a host name") from None
+    # A zone is one host's own name of a link.
+    if address.is_unspecified or address.is_multicast or "%" in bare:
+        raise ValueError(f"peers cannot dial {text}")
+    return str(address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +91,11 @@ class Interface:
             raise ConfigError(f"interface {text!r}: peers cannot dial {address}; name one address")
         if bang and not advertised:
             raise ConfigError(f"interface {text!r}: nothing after '!'")
-        return cls(name or "default", parsed, advertised or str(parsed))
+        try:
+            told = advertisable(advertised or str(parsed))
+        except ValueError as error:
+            raise ConfigError(f"interface {text!r}: {error}") from None
+        return cls(name or "default", parsed, told)
 
 
 class Interfaces:
@@ -81,9 +112,14 @@ class Interfaces:
     def choose(self, name: str | None, family: Family | None) -> Interface:
         """The interface called ``name`` (default: the first), of ``family`` if one is asked for.
 
-        Raises CommandError ``Unknown interface`` where rtpengine would silently take another.
+        Raises CommandError ``Unknown interface: ...`` where rtpengine would silently take another.
         """
         for each in self._all:
             if (name is None or each.name == name) and (family is None or each.family == family):
                 return each
-        raise CommandError("Unknown interface")
+        keys = {
+            "direction, from-interface or to-interface": name and repr(printable(name, 64)),
+            "address-family": family,
+        }
+        asked = ", ".join(f"{key} is {value}" for key, value in keys.items() if value)
+        raise CommandError(f"Unknown interface: {asked}")

@@ -130,8 +130,8 @@ class RelayProcess:
             ledger,
         )
         surface = Surface(self.sessions, self.statistics, self.limits, self.upgrade)
-        self.dispatcher = Dispatcher(surface)
         limits = config.limits
+        self.dispatcher = Dispatcher(surface, longest_identifier=limits.identifier)
         self.cache = ReplyCache(
             lifetime=config.timers.reply_cache,
             capacity=limits.reply_cache,
@@ -296,6 +296,7 @@ class RelayProcess:
             **session_refusals(self.sessions.counts, self.dataplane.counters()),
             "limits.control-connections": control.refused_connections if control else 0,
             "limits.jsonrpc-line": control.refused_lines if control else 0,
+            "limits.identifier": self.dispatcher.long_identifiers,
             "limits.ng-connections": self.ng_streams.refused_connections
             + (http.refused_connections if http else 0),
             "limits.ng-datagram": self.responder.counts["too-long"],
@@ -318,12 +319,13 @@ class RelayProcess:
         if self.http is not None:
             with named("listen-http"):
                 await self.http.start(config.listen_http)
-        await self.ng.start()
+        with named("listen-ng"):
+            await self.ng.start()
         if self.control is not None:
             # The last: whoever waits for an upgrade asks here whether it has succeeded.
             with named(f"control {config.control}"):
                 await self.control.start()
-        self.sockets.close_the_rest()
+        self.sockets.settle()
 
     def _sample(self) -> None:
         self.strain.sample()

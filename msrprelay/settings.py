@@ -6,6 +6,7 @@ import hashlib
 import os
 import resource
 from dataclasses import asdict
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import msgspec
 
@@ -43,11 +44,7 @@ def rules(config: Config) -> Rules:
     """What the configuration says about every call."""
     return Rules(
         interfaces=Interfaces(config.interface),
-        dialling=DialPolicy(
-            config.dial_allow,
-            config.dial_deny,
-            frozenset(interface.address for interface in config.interface),
-        ),
+        dialling=DialPolicy(config.dial_allow, config.dial_deny, own_addresses(config)),
         policies=dict(config.msrp_path),
         offer_timeout=config.timers.offer,
         delete_delay=config.timers.delete_delay,
@@ -60,6 +57,13 @@ def rules(config: Config) -> Rules:
         sdp_size=config.limits.sdp,
         sdp_sections=config.limits.sdp_sections,
     )
+
+
+def own_addresses(config: Config) -> frozenset[IPv4Address | IPv6Address]:
+    """Where the relay listens, for legs and for commands: nobody may have it talk to itself."""
+    commands = (*config.listen_ng, *config.listen_ng_tcp, *config.listen_http)
+    legs = (interface.address for interface in config.interface)
+    return frozenset((*legs, *(ip_address(where.host) for where in commands)))
 
 
 def mark(config: Config) -> str:

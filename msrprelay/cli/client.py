@@ -53,24 +53,35 @@ class Client:
     def calls(
         self, method: str, each: Iterable[Mapping[str, object]]
     ) -> list[dict[str, Any] | Refused]:
-        """The results of a batch, in order; a refusal stands in its place."""
+        """The results of a batch, in order; a refusal stands in its place.
+
+        Raises Refused if the daemon takes no such batch.
+        """
         batch = [request(method, params, number) for number, params in enumerate(each)]
         if not batch:
             return []
-        answers = {answer["id"]: answer for answer in self._exchange(batch)}
+        found = self._exchange(batch)
+        if isinstance(found, dict):
+            # One error object for all of them: the batch as a whole was refused.
+            raise Refused(found["error"]["code"], found["error"]["message"])
+        answers = {answer["id"]: answer for answer in found}
         return [outcome(answers[number]) for number in range(len(batch))]
 
     def events(self, params: Mapping[str, object]) -> Iterator[dict[str, Any]]:
-        """Every notification from now on, as the daemon gives it; ends with the connection."""
+        """Every notification from now on, as the daemon gives it.
+
+        Raises NotReached when the connection ends: what happens from then on is not heard.
+        """
         self.call("subscribe", params)
         assert self._socket is not None
         # Nothing may happen for as long as it likes.
         self._socket.settimeout(None)
-        try:
-            while True:
-                yield msgspec.json.decode(self._line(self._socket))
-        except ConnectionError:
-            return
+        while True:
+            try:
+                line = self._line(self._socket)
+            except OSError as error:
+                raise self._lost(error) from None
+            yield msgspec.json.decode(line)
 
     def _exchange(self, document: object) -> Any:
         try:
@@ -79,8 +90,11 @@ class Client:
             self._socket.sendall(msgspec.json.encode(document) + b"\n")
             return msgspec.json.decode(self._line(self._socket))
         except OSError as error:
-            self.close()
-            raise NotReached(f"{self._path}: {error.strerror or error}") from None
+            raise self._lost(error) from None
+
+    def _lost(self, error: OSError) -> NotReached:
+        self.close()
+        return NotReached(f"{self._path}: {error.strerror or error}")
 
     def _line(self, sock: socket.socket) -> bytes:
         pieces, self._rest = [self._rest], b""
@@ -107,7 +121,15 @@ def connected(path: str) -> socket.socket:
 
 def request(method: str, params: Mapping[str, object], number: int) -> dict[str, object]:
     """A request object."""
-    return {"jsonrpc": "2.0", "method": method, "params": params, "id": number}
+    said = {key: writable(value) for key, value in params.items()}
+    return {"jsonrpc": "2.0", "method": method, "params": said, "id": number}
+
+
+def writable(value: object) -> object:
+    r"""A word of the command line that is no UTF-8 with the daemon's escapes (``\xNN``) in it."""
+    if not isinstance(value, str):
+        return value
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def result_of(answer: Mapping[str, Any]) -> dict[str, Any]:

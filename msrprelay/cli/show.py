@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import click
+import msgspec
 
 from ..config.units import show as show_value
 from ..ladder import draw
@@ -15,8 +16,10 @@ from .client import Client
 from .connection import Terminal, calls_at_hand, talks_to_the_daemon
 from .table import amount, cell, table
 
-# Calls asked about in one batch: the daemon answers a batch in one go.
+# Calls asked about in one batch, which the daemon answers in one go; bytes of their names, with
+# which a line stays far below limits.jsonrpc-line.
 BATCH = 100
+BATCH_BYTES = 1 << 16
 
 
 @click.command("list")
@@ -32,12 +35,26 @@ def list_calls(client: Client, terminal: Terminal, limit: int) -> None:
 
 def described(client: Client, names: list[str]) -> Iterator[dict[str, Any]]:
     """Each call with its query reply; one that has ended meanwhile is left out."""
-    for start in range(0, len(names), BATCH):
-        batch = names[start : start + BATCH]
+    for batch in batches(names):
         replies = client.calls("query", ({"call-id": name} for name in batch))
         for name, reply in zip(batch, replies, strict=True):
             if isinstance(reply, dict):
                 yield {"call-id": name, **reply}
+
+
+def batches(names: Iterable[str]) -> Iterator[list[str]]:
+    """The names, as many at a time as fit into a batch."""
+    batch: list[str] = []
+    size = 0
+    for name in names:
+        length = len(msgspec.json.encode(name))
+        if batch and (len(batch) == BATCH or size + length > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(name)
+        size += length
+    if batch:
+        yield batch
 
 
 def rows_of(calls: Iterable[Mapping[str, Any]]) -> Iterator[tuple[object, ...]]:

@@ -89,6 +89,8 @@ class Limits:
     ng_datagram: int = octets(64 << 10, "one ng datagram")
     ng_message: int = octets(1 << 20, "one ng message on a stream")
     jsonrpc_line: int = octets(1 << 20, "one JSON-RPC line")
+    # SIP servers make some dozens; one query asks about each, and each call keeps its own.
+    identifier: int = octets(1 << 10, "a Call-ID, a tag or a via-branch")
     ng_connections: int = count(256, "connections to an ng stream or HTTP socket at a time")
     control_connections: int = count(64, "connections to the control socket at a time")
     event_queue: int = count(1000, "events that wait for a slow subscriber or web hook")

@@ -55,7 +55,7 @@ def load_file(path: Path | None, overrides: Mapping[str, object] | None = None) 
 
 def flat(document: Mapping[str, object]) -> dict[str, object]:
     """Full keys and values; underscores are dashes. ``msrp-path`` is a value that is a table."""
-    tables = {option.table for option in known() if option.table}
+    tables = tables_of(known())
     pairs: dict[str, object] = {}
     for raw, value in document.items():
         key = raw.replace("_", "-")
@@ -69,10 +69,14 @@ def flat(document: Mapping[str, object]) -> dict[str, object]:
 def read(pairs: Mapping[str, object], place: Place) -> tuple[Config, list[str]]:
     """The configuration as far as it can be read, and what is wrong."""
     options = {option.key: option for option in known()}
+    tables = tables_of(options.values())
     mistakes: list[str] = []
     values: list[tuple[Known, object]] = []
     for key, value in pairs.items():
         option = options.get(key)
+        if key in tables:
+            mistakes.append(f"{place(key)}: a table expected, such as [{key}]")
+            continue
         if option is None:
             mistakes.append(f"{place(key)}: unknown key{hint(key, options)}")
             continue
@@ -118,12 +122,23 @@ def from_plain(pairs: Mapping[str, object]) -> Config:
 
 def hint(key: str, options: Mapping[str, Known]) -> str:
     """The option that was probably meant: by its full key, or by its name in another table."""
-    tables = {option.table for option in options.values() if option.table}
-    near = difflib.get_close_matches(key, [*options, *tables], 1, 0.6)
-    if not near:
-        names = {full.rpartition(".")[2]: full for full in options}
-        near = [names[n] for n in difflib.get_close_matches(key.rpartition(".")[2], names, 1, 0.6)]
-    return f"; did you mean {near[0]}?" if near else ""
+    table, _, name = key.rpartition(".")
+    tables = tables_of(options.values())
+    # Within a table only names are compared: with the table before them all are alike.
+    full = {} if table in tables else {each: each for each in (*options, *tables)}
+    # Of equal names the one of that table is the last, and stays.
+    by_table = sorted(options.values(), key=lambda option: option.table == table)
+    short = {option.key.rpartition(".")[2]: option.key for option in by_table}
+    for meant, known_by in ((key, full), (name, short)):
+        near = difflib.get_close_matches(meant, known_by, 1, 0.6)
+        if near:
+            return f"; did you mean {known_by[near[0]]}?"
+    return ""
+
+
+def tables_of(options: Iterable[Known]) -> set[str]:
+    """The names of the file's tables."""
+    return {option.table for option in options if option.table}
 
 
 def changes(old: Config, new: Config) -> tuple[list[str], list[str]]:

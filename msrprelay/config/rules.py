@@ -47,6 +47,8 @@ def broken_rules(config: Config) -> Iterator[tuple[str, str]]:
         yield "interface", "at least one is needed, such as --interface=pub/192.0.2.10"
     if config.port_min > config.port_max:
         yield "port-min", f"{config.port_min} is above port-max, {config.port_max}"
+    if config.port_min == config.port_max and len(config.interface) == 1:
+        yield "port-min", "one port is too few for the two legs of a session"
     names = {interface.name for interface in config.interface}
     for name in sorted(set(config.msrp_path) - names):
         yield "msrp-path", f"no interface is called {name!r}"
@@ -55,6 +57,9 @@ def broken_rules(config: Config) -> Iterator[tuple[str, str]]:
     for key, places in listening(config):
         if len(set(places)) < len(places):
             yield key, "an address is named twice"
+    for where in config.listen_http:
+        if where.port and where in config.listen_ng_tcp:
+            yield "listen-http", f"{where} is an address of listen-ng-tcp"
     if config.listen_ng_unix and config.listen_ng_unix == config.control:
         yield "listen-ng-unix", "is the control socket: ng and JSON-RPC need a socket each"
     for key, share in shares(config.limits):

@@ -56,6 +56,7 @@ class Journal:
         self._tail = self._end = found.end
         self._waiting: list[bytes] = []
         self._places = found.places
+        # Bytes of the records that count.
         self._counting = sum(size for _, size, _ in found.places.values())
         self._expiring = [(until, key) for key, (_, _, until) in found.places.items() if until]
         heapq.heapify(self._expiring)
@@ -82,11 +83,6 @@ class Journal:
     def span(self) -> tuple[int, int]:
         """From where to where records count, or did before others were written behind them."""
         return self._head, self._tail
-
-    @property
-    def counting(self) -> int:
-        """Bytes of the records that count."""
-        return self._counting
 
     def put(self, key: bytes, value: bytes, until: float = 0.0) -> None:
         """Keep ``value`` under ``key``; from ``until`` on (0: never) it need not be kept."""

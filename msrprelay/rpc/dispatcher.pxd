@@ -2,7 +2,10 @@
 
 cdef class Dispatcher:
     cdef object _commands, _unknown_flags
+    cdef Py_ssize_t _longest_identifier
+    cdef public Py_ssize_t long_identifiers
     cdef public object counts
 
     cdef _run(self, str name, command, fields, origin)
+    cdef _read(self, command, fields, origin)
     cdef _note_unknown(self, flags, call_id)

@@ -15,6 +15,7 @@ from ..log import Log, Throttle
 from .flags import KNOWN, word, words
 from .requests import (
     Fields,
+    check_identifiers,
     parse_answer,
     parse_delete,
     parse_drain,
@@ -85,10 +86,22 @@ class Outcome(NamedTuple):
 
 
 class Dispatcher:
-    """Performs commands for the protocols; counts them by (command, result)."""
+    """Performs commands for the protocols; counts them by (command, result).
 
-    def __init__(self, commands: Commands, *, clock: Callable[[], float] = time.monotonic) -> None:
+    ``long_identifiers`` were refused for their length.
+    """
+
+    def __init__(
+        self,
+        commands: Commands,
+        *,
+        longest_identifier: int = 1024,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``longest_identifier``: octets of a Call-ID, tag or branch in an SDP's request."""
         self._commands = commands
+        self._longest_identifier = longest_identifier
+        self.long_identifiers = 0
         self._unknown_flags = Throttle(clock)
         self.counts: Counter[tuple[str, str]] = Counter()
 
@@ -112,7 +125,7 @@ class Dispatcher:
     def _run(self, name: str, command: Command[Any], fields: Fields, origin: Origin) -> Outcome:
         request = None
         try:
-            request = command.parse(fields, origin)
+            request = self._read(command, fields, origin)
             reply = command.call(self._commands, request)
         except CommandError as error:
             # A refused answer reaches the caller all the same, with an SDP that misses the relay.
@@ -133,6 +146,17 @@ class Dispatcher:
             self._note_unknown(request.flags - KNOWN, request.call_id)
         reply.setdefault("result", "ok")
         return Outcome(reply, True)
+
+    def _read(self, command: Command[Any], fields: Fields, origin: Origin) -> Any:
+        request = command.parse(fields, origin)
+        # What only asks about a call leaves nothing behind.
+        if isinstance(request, SdpRequest):
+            try:
+                check_identifiers(request, self._longest_identifier)
+            except CommandError:
+                self.long_identifiers += 1
+                raise
+        return request
 
     def _note_unknown(self, flags: Iterable[str], call_id: str) -> None:
         for flag in flags:

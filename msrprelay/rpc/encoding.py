@@ -6,6 +6,7 @@ way out bytes become strings.
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import msgspec
@@ -15,10 +16,15 @@ from ..errors import CommandError
 from .bencode import BencodeError, Value
 from .bencode import decode as decode_bencode
 from .bencode import encode as encode_bencode
-from .requests import Fields
+from .flags import dashed
+from .requests import IDENTIFIERS, Fields
 
 Encoding = Literal["bencode", "json"]
 MAX_DEPTH = 32
+# What we write into a string: an octet that is no UTF-8, or a backslash that would be read as one.
+# Nothing else is read: a caller's Call-ID may well have a backslash.
+_OCTET = re.compile(rb"\\x([89a-f][0-9a-f]|5c)")
+_LIKE_AN_OCTET = re.compile(r"\\(?=x([89a-f][0-9a-f]|5c))")
 
 
 def encoding_of(body: bytes) -> Encoding:
@@ -48,7 +54,7 @@ def decode(body: bytes) -> Fields:
 def decode_json(body: bytes) -> Fields:
     """The object that ``body`` holds; raises CommandError with rtpengine's words."""
     try:
-        fields = from_json(msgspec.json.decode(body))
+        fields = fields_from_json(msgspec.json.decode(body))
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
@@ -59,6 +65,16 @@ def decode_json(body: bytes) -> Fields:
 def encode(reply: Reply, encoding: Encoding) -> bytes:
     """The reply in the request's encoding; raises TypeError for what neither can hold."""
     return encode_bencode(reply) if encoding == "bencode" else msgspec.json.encode(to_json(reply))
+
+
+def fields_from_json(document: object) -> Value:
+    r"""As :func:`from_json`, for a message: ``\xNN`` in a name is an octet, as in our replies."""
+    fields = from_json(document)
+    if isinstance(fields, dict):
+        for key, value in fields.items():
+            if isinstance(value, bytes) and b"\\x" in value and dashed(key) in IDENTIFIERS:
+                fields[key] = _OCTET.sub(lambda found: bytes.fromhex(found[1].decode()), value)
+    return fields
 
 
 def from_json(value: object, depth: int = 0) -> Value:
@@ -81,10 +97,16 @@ def from_json(value: object, depth: int = 0) -> Value:
 
 
 def to_json(value: object) -> object:
-    """``value`` with what JSON cannot hold written as escapes: bytes that are no UTF-8."""
+    r"""``value`` with what JSON cannot hold written as escapes: bytes that are no UTF-8.
+
+    A string can be told from one that has such escapes of its own: their backslash is ``\x5c``.
+    Bytes, which are bodies, are not read back.
+    """
     if isinstance(value, bytes):
         return value.decode("utf-8", "backslashreplace")
     if isinstance(value, str):
+        if "\\x" in value:
+            value = _LIKE_AN_OCTET.sub(r"\\x5c", value)
         return value if value.isascii() else to_json(value.encode("utf-8", "surrogateescape"))
     if isinstance(value, dict):
         return {to_json(key): to_json(item) for key, item in value.items()}

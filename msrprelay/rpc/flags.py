@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 
 from .bencode import Value
 
-# What the relay acts on. Any other flag is rtpengine's business, or a mistake in a script.
+# What needs no line in the log: the relay acts on it, or does as it says with it and without. Any
+# other flag is rtpengine's business, or a mistake in a script.
 KNOWN = frozenset(
     {
         "SIP-source-address",

@@ -15,7 +15,7 @@ import msgspec
 from ..commands import Origin
 from ..events import NAMES
 from .dispatcher import INTERNAL_ERROR, JSON_RPC, Dispatcher
-from .encoding import from_json, to_json
+from .encoding import fields_from_json, to_json
 from .flags import word, words
 from .requests import Fields, normal
 
@@ -140,7 +140,7 @@ def read(request: object) -> tuple[str, Fields, Id, bool]:
     if not is_id(number):
         raise Fault(INVALID_REQUEST, "Invalid Request: id must be a string or a number")
     try:
-        params = from_json(request.get("params", {}))
+        params = fields_from_json(request.get("params", {}))
     except ValueError as error:
         raise Fault(INVALID_PARAMS, f"Invalid params: {error}") from None
     if not isinstance(params, dict):

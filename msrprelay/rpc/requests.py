@@ -25,10 +25,20 @@ from ..commands import (
     Terminate,
 )
 from ..errors import CommandError
+from ..interfaces import advertisable
 from .bencode import Value
 from .flags import dashed, expand, word, words
 
 SPACE, UNDERSCORE = " ", "_"
+# Octets of a character in UTF-8, at most.
+WIDEST = 4
+# What calls, their parties and branches are known by: they stay as long as the call does.
+IDENTIFIERS: Mapping[str, str] = {
+    "call-id": "call_id",
+    "from-tag": "from_tag",
+    "to-tag": "to_tag",
+    "via-branch": "via_branch",
+}
 Fields = Mapping[str, Value]
 # The attributes of a request while it is being read.
 Draft = dict[str, Any]
@@ -83,7 +93,7 @@ def parse_delete(raw: Fields, origin: Origin) -> Delete:
         to_tag=text(fields, "to-tag"),
         via_branch=text(fields, "via-branch"),
         flags=word_set(fields.get("flags")),
-        delay=whole(fields, "delete-delay"),
+        delay=whole_or_unsaid(fields, "delete-delay"),
         pending=one_of(fields, "delete-pending", ("rollback", "delete")),
     )
 
@@ -128,6 +138,19 @@ def parse_terminate(raw: Fields, origin: Origin) -> Terminate:
 def parse_drain(raw: Fields, origin: Origin) -> Drain:
     """Read a ``drain``; ``off`` takes it back."""
     return Drain(origin, bool(whole(normal(raw), "off")))
+
+
+def check_identifiers(request: SdpRequest, longest: int) -> None:
+    """Refuse a request that has one of more than ``longest`` octets."""
+    for key, attribute in IDENTIFIERS.items():
+        said = getattr(request, attribute)
+        if said is not None and len(said) * WIDEST > longest and octets_of(said) > longest:
+            raise CommandError(f"{key}: longer than {longest} bytes")
+
+
+def octets_of(text: str) -> int:
+    """How long it was in the message."""
+    return len(text.encode("utf-8", "surrogateescape"))
 
 
 def normal(raw: Fields) -> Fields:
@@ -179,6 +202,14 @@ def whole(fields: Fields, key: str) -> int | None:
     if not (value.isascii() and value.isdigit() and len(value) <= 9):
         raise CommandError(f"{key}: a whole number expected")
     return int(value)
+
+
+def whole_or_unsaid(fields: Fields, key: str) -> int | None:
+    """As :func:`whole`, but what is none counts as not said: rtpengine's rule for -1 and words."""
+    try:
+        return whole(fields, key)
+    except CommandError:
+        return None
 
 
 # Readers: each puts what it finds under one key into the draft, or leaves it as it is.
@@ -233,6 +264,16 @@ def word_list(name: str) -> Reader:
     return read
 
 
+def read_media_address(draft: Draft, key: str, value: Value) -> None:
+    """An address or a host name, spelled as the SDP will have it."""
+    # In a string of flags, an address in brackets looks like a list.
+    for found in words(value)[:1]:
+        try:
+            draft["media_address"] = advertisable(found)
+        except ValueError as error:
+            raise CommandError(f"{key}: {error}") from None
+
+
 def read_sdp(draft: Draft, _key: str, value: Value) -> None:
     """The body, as it is."""
     if isinstance(value, bytes) and value:
@@ -281,7 +322,6 @@ STRINGS: Mapping[str, str] = {
     "call-id": "call_id",
     "from-interface": "from_interface",
     "from-tag": "from_tag",
-    "media-address": "media_address",
     "metadata": "metadata",
     "set-label": "label",
     "to-interface": "to_interface",
@@ -297,6 +337,7 @@ READERS: Mapping[str, Reader] = {
     "flags": word_list("flags"),
     "from-label": second_choice("label"),
     "label": second_choice("label"),
+    "media-address": read_media_address,
     "msrp": read_relay,
     "msrp-idle": number("idle"),
     "msrp-path": choice("policy", "aware", "cema", "sessmatch"),

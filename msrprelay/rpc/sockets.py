@@ -35,64 +35,88 @@ class Link(Protocol):
 
 
 class Sockets:
-    """Opens sockets by name; one that is there already, at the right address, is taken."""
+    """Opens sockets; one that is there already, at the right address, is taken.
+
+    A configuration may name addresses in another order, or for another server, than the one
+    before: what is left is known by where it is bound, never by its name.
+    """
 
     def __init__(self, link: Link | None = None) -> None:
         """``link``: to the keeper, if there is one."""
         self._link = link
         inherited = {} if link is None else link.inherited
-        self._left = {
-            name: socket.socket(fileno=descriptor)
-            for name, descriptor in inherited.items()
-            if OURS.fullmatch(name)
-        }
+        self._inherited = frozenset(filter(OURS.fullmatch, inherited))
+        self._left = {name: socket.socket(fileno=inherited[name]) for name in self._inherited}
+        # What is in use, by the name it is to have, with the name it has.
+        self._used: dict[str, tuple[socket.socket, str | None]] = {}
 
     def udp(self, name: str, addresses: Iterable[Address]) -> Iterator[socket.socket]:
         """A bound socket for each address, in turn; raises OSError with the address in it."""
-        for number, address in enumerate(addresses):
-            make = partial(bound, socket.SOCK_DGRAM, address)
-            yield self._open(f"{name}/{number}", address, make)
+        return self._several(name, socket.SOCK_DGRAM, tuple(addresses))
 
     def tcp(self, name: str, addresses: Iterable[Address]) -> Iterator[socket.socket]:
         """The same with a listening stream socket."""
-        for number, address in enumerate(addresses):
-            make = partial(bound, socket.SOCK_STREAM, address)
-            yield self._open(f"{name}/{number}", address, make)
+        return self._several(name, socket.SOCK_STREAM, tuple(addresses))
 
     def unix(self, name: str, path: Path) -> socket.socket:
         """A listening socket at the path; raises OSError as :func:`unix.listener` does."""
-        return self._open(name, os.fspath(path), partial(unix.listener, path))
+        # One whose path was unlinked can be reached by nobody.
+        left = self._left_at(socket.SOCK_STREAM, os.fspath(path)) if path.exists() else None
+        return self._open(name, left, partial(unix.listener, path))
 
-    def close_the_rest(self) -> None:
-        """Close what the process before has left and nobody wants."""
-        for name in tuple(self._left):
-            self._close(name)
+    def settle(self) -> None:
+        """Have held what is in use now, and nothing else; close what nobody wants.
+
+        Not before everything is open: what fails must leave the next process all that there was.
+        """
+        if self._link is None:
+            return
+        for name, (sock, held_as) in self._used.items():
+            if name != held_as:
+                self._link.hold(name, sock.fileno())
+        for name in self._inherited - self._used.keys():
+            self._link.drop(name)
+        for sock in self._left.values():
+            sock.close()
+        self._left.clear()
+
+    def _several(
+        self, name: str, kind: socket.SocketKind, addresses: tuple[Address, ...]
+    ) -> Iterator[socket.socket]:
+        for number, address in enumerate(addresses):
+            if address[1]:
+                left = self._left_at(kind, address)
+            else:
+                left = self._any_left(name, address[0], addresses)
+            yield self._open(f"{name}/{number}", left, partial(bound, kind, address))
+
+    def _left_at(self, kind: socket.SocketKind, where: Address | str) -> str | None:
+        """The name of what is left there."""
+        for name, sock in self._left.items():
+            if sock.type == kind and place_of(sock) == where:
+                return name
+        return None
+
+    def _any_left(self, kind: str, host: str, wanted: tuple[Address, ...]) -> str | None:
+        """The name of what is left of a kind at any port that is not wanted by its number."""
+        for name, sock in self._left.items():
+            where = place_of(sock)
+            if name.startswith(f"{kind}/") and where[0] == host and where not in wanted:
+                return name
+        return None
 
     def _open(
-        self, name: str, address: Address | str, make: Callable[[], socket.socket]
+        self, name: str, left: str | None, make: Callable[[], socket.socket]
     ) -> socket.socket:
-        left = self._left.get(name)
-        if left is not None and is_at(left, address):
-            return self._left.pop(name)
-        if left is not None:
-            self._close(name)
-        made = make()
-        if self._link is not None:
-            self._link.hold(name, made.fileno())
-        return made
-
-    def _close(self, name: str) -> None:
-        assert self._link is not None
-        self._link.drop(name)
-        self._left.pop(name).close()
+        sock = make() if left is None else self._left.pop(left)
+        self._used[name] = sock, left
+        return sock
 
 
-def is_at(sock: socket.socket, address: Address | str) -> bool:
-    """Whether the socket can be reached there; port 0 is any."""
+def place_of(sock: socket.socket) -> Address | str:
+    """Where a socket is bound: address and port, or a path."""
     name = sock.getsockname()
-    if isinstance(address, str):
-        return bool(name == address) and os.path.exists(address)
-    return isinstance(name, tuple) and name[0] == address[0] and address[1] in (0, name[1])
+    return (name[0], name[1]) if isinstance(name, tuple) else str(name)
 
 
 def bound(kind: socket.SocketKind, address: Address) -> socket.socket:

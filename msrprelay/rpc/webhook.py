@@ -102,7 +102,8 @@ def terminate_dialog() -> Body:
     def body(event: Event) -> bytes | None:
         if event.event != "call-ended" or event.to_tag is None or event.reason in ITS_OWN:
             return None
-        params = to_json([event.call_id, event.from_tag, event.to_tag])
+        # Kamailio reads no escapes of ours, so these are what JSON can hold of the names.
+        params = [as_it_is(name) for name in (event.call_id, event.from_tag, event.to_tag)]
         return msgspec.json.encode(
             {
                 "jsonrpc": "2.0",
@@ -113,6 +114,11 @@ def terminate_dialog() -> Body:
         )
 
     return body
+
+
+def as_it_is(name: str | None) -> object:
+    """A name as JSON can hold it, without escapes for what looks like an escape."""
+    return None if name is None else to_json(name.encode("utf-8", "surrogateescape"))
 
 
 def webhooks(posts: EventPosts, feed: Feed, *, most: int) -> list[Webhook]:

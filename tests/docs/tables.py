@@ -58,7 +58,7 @@ OTHER_KEYS = {
     "to-tag": "The other party's tag, as a further check.",
     "via-branch": "This branch only.",
     "flags": "`fatal`: a `delete` that finds nothing is an error.",
-    "delete-delay": "Seconds for bytes in flight; 0: at once. Default `timers.delete-delay`.",
+    "delete-delay": "Seconds for bytes in flight; 0: at once; -1: as `timers.delete-delay` has it.",
     "delete-pending": "`rollback` or `delete`: what it means while `from-tag` has a re-offer.",
     "msrp-ended": "1: also a call that has ended, as long as it is remembered.",
     "limit": "At most so many; 32.",
@@ -68,15 +68,15 @@ OTHER_KEYS = {
 FLAGS = {
     "fatal": "`delete`: an unknown call is an error.",
     "loop-protect": "Mark our sections, and leave those alone that this relay has marked before.",
+    "strict-source": "As `msrp-source` `sdp`, where that says nothing else.",
+    "SIP-source-address": "With `strict-source`: as `sip` instead; alone ignored.",
+    "debug": "Both SDPs, as received and as sent, are logged.",
+    "fast": "`delete`: the reply comes without the call's last `query` reply.",
     "trust-address": "Ignored: the relay never dials by SIP's addresses.",
-    "SIP-source-address": "Answered with a warning: the source of a connection is not checked.",
-    "strict-source": "The same.",
-    "port-latching": "What the relay does anyway: the first valid frame binds a leg.",
+    "port-latching": "Ignored, as it is always so: the first valid frame binds a leg.",
     "reset": "Ignored.",
     "to-tag": "Ignored: a tag that is there counts.",
     "provisional": "Ignored.",
-    "debug": "Ignored.",
-    "fast": "Ignored.",
 }
 
 
@@ -126,7 +126,7 @@ def literals(function: ast.FunctionDef) -> Iterator[str]:
     for call in ast.walk(function):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name | ast.Attribute):
             name = call.func.id if isinstance(call.func, ast.Name) else call.func.attr
-            if name in ("needed", "text", "whole", "one_of", "get"):
+            if name in ("needed", "text", "whole", "whole_or_unsaid", "one_of", "get"):
                 yield from (
                     each.value
                     for each in call.args
@@ -137,7 +137,18 @@ def literals(function: ast.FunctionDef) -> Iterator[str]:
 def flag_table() -> str:
     """The flags that are known; others are ignored and logged."""
     assert set(FLAGS) == flags.KNOWN
+    assert {flag for flag in FLAGS if not FLAGS[flag].startswith("Ignored")} == flags_obeyed()
     return table(("flag", "meaning"), [(f"`{flag}`", text) for flag, text in FLAGS.items()])
+
+
+def flags_obeyed() -> set[str]:
+    """The flags that the sessions ask for."""
+    sources = (PACKAGE / "sessions").glob("*.py")
+    return {
+        flag
+        for source in sources
+        for flag in re.findall(r'"([\w-]+)" in request\.flags', source.read_text("utf-8"))
+    }
 
 
 def load_words() -> str:

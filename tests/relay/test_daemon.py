@@ -230,6 +230,7 @@ def test_a_port_that_is_taken_is_a_named_failure(daemon: Daemon, tmp_path: Path)
     done = subprocess.run([*second, *options], capture_output=True, timeout=20.0, check=False)
     assert done.returncode == 1
     assert b"cannot start" in done.stderr
+    assert b"listen-ng: " in done.stderr
     assert str(port).encode() in done.stderr
 
 

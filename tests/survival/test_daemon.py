@@ -194,6 +194,23 @@ def test_an_upgrade_takes_over_calls_and_sockets(daemon: KeptDaemon) -> None:
         goes_on(a, b)
 
 
+def test_an_upgrade_finds_sockets_whose_addresses_are_listed_otherwise(
+    daemon: KeptDaemon,
+) -> None:
+    one, other = (free_range(1) for _ in range(2))
+    for ports in ([one, other], [other, one], [one]):
+        places = ", ".join(f'"{HOST}:{port}"' for port in ports)
+        daemon.file.write_text(f"listen-ng-tcp = [{places}]\n")
+        done = daemon.ctl("upgrade")
+        assert (done.returncode, done.stderr) == (0, "")
+        for port in ports:
+            with socket.create_connection((HOST, port), PATIENCE_SECONDS) as client:
+                client.sendall(PING)
+                assert client.recv(1000) == PONG
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((HOST, other), PATIENCE_SECONDS)
+
+
 def test_an_upgrade_applies_what_a_reload_cannot(daemon: KeptDaemon) -> None:
     other = free_range(1)
     daemon.file.write_text(f'listen-http = ["{HOST}:{other}"]\n[timers]\ngate = 3\n')

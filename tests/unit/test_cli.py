@@ -98,6 +98,31 @@ def test_list_asks_for_many_calls_in_batches(socket: str, commands: FakeCommands
     assert [call["call-id"] for call in json.loads(result.output)["calls"]] == commands.calls
 
 
+def test_list_asks_for_long_names_in_more_batches(socket: str, commands: FakeCommands) -> None:
+    commands.calls = [f"{number:02}" + "x" * 40_000 for number in range(30)]
+    result = operate("list", "--json", "--control", socket)
+    assert result.exit_code == 0
+    assert len(json.loads(result.output)["calls"]) == 30
+
+
+def test_list_tells_why_a_batch_is_refused(socket: str, commands: FakeCommands) -> None:
+    commands.calls = ["x" * (1 << 20)]
+    result = operate("list", "--control", socket)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "a line has at most 1048576 bytes" in result.stderr
+
+
+@pytest.mark.parametrize("typed", ["caf\\xe9", "caf\udce9"], ids=["as-shown", "as-octet"])
+def test_a_call_id_that_is_no_utf_8_is_listed_shown_and_ended(
+    socket: str, commands: FakeCommands, typed: str
+) -> None:
+    commands.calls = ["caf\udce9"]
+    _, line = operate("list", "--control", socket).output.splitlines()
+    assert line.split()[:2] == ["caf\\xe9", "joined"]
+    assert operate("show", typed, "--control", socket).exit_code == 0
+    assert operate("terminate", typed, "--control", socket).output == "1 ended\n"
+
+
 def test_show_has_the_legs(socket: str) -> None:
     result = operate("show", "call-1", "--control", socket)
     assert result.exit_code == 0
@@ -159,12 +184,15 @@ def test_events_are_followed_until_the_daemon_ends(tmp_path: Path) -> None:
         notified("event", event="draining", time=3662.0),
     ]
     with scripted(path, script):
-        output = operate("events", "--control", str(path)).output
-    assert output.splitlines() == [
+        result = operate("events", "--control", str(path))
+    assert result.stdout.splitlines() == [
         "01:01:01.250 joined c\\x0a1 section=0",
         "-- 7 events were lost: this terminal is too slow",
         "01:01:02.000 draining -",
     ]
+    # Calls go on without the relay process that told of them: silence would be misread.
+    assert result.exit_code == 3
+    assert "the daemon closed the connection" in result.stderr
 
 
 def test_events_can_be_chosen_and_come_as_json(tmp_path: Path) -> None:
@@ -172,8 +200,9 @@ def test_events_can_be_chosen_and_come_as_json(tmp_path: Path) -> None:
     told = notified("event", event="joined", time=1.0)
     with scripted(path, [{"jsonrpc": "2.0", "id": 1, "result": {}}, told]) as heard:
         arguments = ("events", "joined", "--call-id", "c", "--json", "--control", str(path))
-        output = operate(*arguments).output
-    assert json.loads(output) == told
+        lines = operate(*arguments).stdout.splitlines()
+    assert json.loads(lines[0]) == told
+    assert json.loads(lines[1])["error"]["message"].endswith("the daemon closed the connection")
     assert json.loads(heard[0])["params"] == {"events": ["joined"], "call-id": "c"}
 
 

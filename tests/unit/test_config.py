@@ -220,12 +220,20 @@ def test_the_command_line_wins() -> None:
             "limits.header-line: is above limits.header-block",
             id="line-above-block",
         ),
-        pytest.param("limits = 3", "limits: unknown key", id="no-table"),
+        pytest.param("limits = 3", "limits: a table expected, such as [limits]", id="no-table"),
+        pytest.param(
+            "port-min = 29999", "port-min: one port is too few for the two legs", id="one-port"
+        ),
+        pytest.param(
+            'listen-ng-tcp = "127.0.0.1:1"\nlisten-http = "127.0.0.1:1"',
+            "listen-http: 127.0.0.1:1 is an address of listen-ng-tcp",
+            id="one-address-for-two-servers",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_line(line: str, complaint: str) -> None:
     (told,) = mistakes(f"{LEAST}# a comment\n\n{line}\n")
-    number = 5 if line.startswith("[") and "timer]" not in line else 4
+    number = 5 if "\n" in line and "timer]" not in line else 4
     assert told.startswith(f"m.toml:{number}: {complaint}")
 
 
@@ -242,6 +250,29 @@ def test_the_most_that_the_kernel_takes_is_taken() -> None:
         plane.open("aware", a, b)
     finally:
         plane.stop()
+
+
+def test_nothing_is_said_to_be_meant_where_nothing_is_near() -> None:
+    assert mistakes(f"{LEAST}timers.quux = 5") == ["m.toml:2: timers.quux: unknown key"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(
+            'interface = ["a/192.0.2.1", "b/10.0.0.1"]\nport-min = 29999', id="a-port-on-each-side"
+        ),
+        pytest.param(f"{LEAST}port-min = 29998", id="two-ports"),
+        pytest.param(
+            f'{LEAST}listen-ng = "127.0.0.1:1"\nlisten-http = "127.0.0.1:1"', id="udp-beside-tcp"
+        ),
+        pytest.param(
+            f'{LEAST}listen-ng-tcp = "127.0.0.1:0"\nlisten-http = "127.0.0.1:0"', id="any-port"
+        ),
+    ],
+)
+def test_what_can_work_is_not_refused(text: str) -> None:
+    load(text)
 
 
 def test_a_wrong_interface_is_named() -> None:

@@ -63,3 +63,15 @@ def test_a_literal_is_told_from_a_name(host: str, expected: str | None) -> None:
 async def test_localhost_resolves_and_invalid_never_does() -> None:
     assert ip_address("127.0.0.1") in await resolve("localhost", 2855)
     assert await resolve("alice.invalid", 2855) == []
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        pytest.param("alice..example", id="empty-label"),
+        pytest.param("a" * 64 + ".example", id="label-over-63-octets"),
+        pytest.param("..", id="nothing-but-dots"),
+    ],
+)
+async def test_a_name_that_dns_cannot_hold_has_no_address(host: str) -> None:
+    assert await resolve(host, 2855) == []

@@ -77,6 +77,11 @@ def test_the_native_module_has_few_doors() -> None:
     assert importers == NATIVE_DOORS
 
 
+def test_the_log_has_one_door() -> None:
+    importers = {path.name for path in FILES if "import structlog" in path.read_text("utf-8")}
+    assert importers == {"log.py"}
+
+
 def test_unsafe_code_is_under_sys_only() -> None:
     rust = [path for path in (ROOT / "native").rglob("*.rs") if "target" not in path.parts]
     unsafe = {path for path in rust if re.search(r"\bunsafe\b\s*[{fie]", path.read_text("utf-8"))}

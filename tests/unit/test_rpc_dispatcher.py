@@ -157,3 +157,28 @@ def test_an_unknown_flag_is_logged_once_in_a_while(dispatcher: Dispatcher, clock
         ("symmetric", 0),
         ("symmetric", 2),
     ]
+
+
+LONG = b"\xc3\xa9" * 512
+IDENTIFIERS = ["call-id", "from-tag", "to-tag", "via-branch"]
+
+
+@pytest.mark.parametrize("key", IDENTIFIERS)
+@pytest.mark.parametrize("name", ["offer", "answer"])
+def test_a_name_has_a_bound(dispatcher: Dispatcher, name: str, key: str) -> None:
+    fields = {**OFFER, "to-tag": b"t", key: LONG}
+    assert "error-reason" not in dispatcher.perform("offer", fields, ORIGIN).reply
+    outcome = dispatcher.perform(name, {**fields, key: LONG + b"x"}, ORIGIN)
+    assert outcome.reply == {"result": "error", "error-reason": f"{key}: longer than 1024 bytes"}
+    assert dispatcher.long_identifiers == 1
+
+
+@pytest.mark.parametrize("name", ["query", "terminate", "delete", "rollback"])
+def test_a_long_name_may_be_asked_for(
+    dispatcher: Dispatcher, commands: FakeCommands, name: str
+) -> None:
+    # Calls of a process that had another bound.
+    commands.calls = [(LONG + b"x").decode()]
+    fields = {"call-id": LONG + b"x", "from-tag": b"f"}
+    reply = dispatcher.perform(name, fields, ORIGIN, JSON_RPC).reply
+    assert reply["result"] == "ok"

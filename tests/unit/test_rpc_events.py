@@ -243,6 +243,13 @@ async def test_no_more_events_wait_than_they_may(site: Site) -> None:
     assert hook.counts["dropped"] == 3
 
 
+def test_kamailio_is_told_a_call_id_as_it_is() -> None:
+    ended = event("call-ended", call_id="a\\xe9", reason="hangup", from_tag="f", to_tag="t")
+    body = terminate_dialog()(ended)
+    assert body is not None
+    assert json.loads(body)["params"] == ["a\\xe9", "f", "t"]
+
+
 async def test_kamailio_is_told_to_end_the_dialog_of_a_call_that_ended_by_itself(
     site: Site,
 ) -> None:

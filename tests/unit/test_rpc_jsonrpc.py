@@ -21,6 +21,7 @@ from structlog.testing import capture_logs
 from msrprelay.commands import Origin
 from msrprelay.errors import CommandError
 from msrprelay.rpc.dispatcher import Dispatcher
+from msrprelay.rpc.encoding import fields_from_json, to_json
 from msrprelay.rpc.jsonrpc import JsonRpcResponder
 from msrprelay.rpc.jsonrpc_server import JsonRpcServer
 
@@ -169,6 +170,37 @@ def test_what_json_cannot_hold_is_shown_escaped(
 ) -> None:
     commands.calls = ["caf\udce9", "è", "\x1b[2J"]
     assert answer(responder, call("list"))["result"]["calls"] == ["caf\\xe9", "è", "\x1b[2J"]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        pytest.param("caf\udce9", "caf\\xe9", id="no-utf-8"),
+        pytest.param("caf\\xe9", "caf\\x5cxe9", id="what-looks-like-an-octet"),
+        pytest.param("a\\b", "a\\b", id="another-backslash"),
+        pytest.param("a\\x41", "a\\x41", id="an-escape-that-is-not-ours"),
+        pytest.param("\\x5c\udcffxff", "\\x5cx5c\\xffxff", id="mixed"),
+    ],
+)
+def test_a_call_is_asked_for_as_it_is_shown(
+    responder: JsonRpcResponder, commands: FakeCommands, name: str, shown: str
+) -> None:
+    commands.calls = [name]
+    assert answer(responder, call("list"))["result"]["calls"] == [shown]
+    assert "result" in answer(responder, call("query", call_id=shown))
+    assert answer(responder, call("terminate", call_id=shown))["result"]["terminated"] == 1
+
+
+@given(name=st.binary(max_size=20) | st.text("\\x5ce9\xe9").map(str.encode))
+def test_every_name_comes_back_from_json(name: bytes) -> None:
+    shown = to_json(name.decode("utf-8", "surrogateescape"))
+    assert fields_from_json(json.loads(json.dumps({"call_id": shown}))) == {"call_id": name}
+
+
+def test_a_body_is_never_read_as_escapes(responder: JsonRpcResponder) -> None:
+    body = "v=0\r\ns=\\xe9\r\n"
+    asked = call("offer", call_id="c", from_tag="f", sdp=body)
+    assert answer(responder, asked)["result"]["sdp"] == body
 
 
 json_values = st.recursive(

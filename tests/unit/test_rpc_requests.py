@@ -127,6 +127,16 @@ def test_keys_are_spelled_three_ways(spelling: str) -> None:
         pytest.param("TOS", 256, "tos", 0, id="tos-default"),
         pytest.param("tos", b"184", "tos", 184, id="tos-digits"),
         pytest.param("transport-protocol", b"RTP/AVP", "transport_protocol", None, id="for-audio"),
+        pytest.param(
+            "media-address", b"[2001:DB8::7]", "media_address", "2001:db8::7", id="media-address"
+        ),
+        pytest.param(
+            "rtpp-flags",
+            b"media-address=[2001:db8::7]",
+            "media_address",
+            "2001:db8::7",
+            id="media-address-as-a-flag",
+        ),
         pytest.param("from-interface", b"a", "from_interface", "a", id="from-interface"),
         pytest.param("interface", b"a", "to_interface", "a", id="interface"),
         pytest.param("direction", [b"a"], "to_interface", None, id="half-a-direction"),
@@ -157,6 +167,9 @@ def test_reads_one_key(key: str, value: bencode.Value, field: str, expected: obj
         ("msrp-idle", b"9" * 5000),
         ("msrp-priority", b"low"),
         ("address-family", b"IP5"),
+        ("media-address", b"two words"),
+        ("media-address", b"0.0.0.0"),
+        ("media-address", b"192.0.2.1\r\na=x"),
     ],
 )
 def test_a_wrong_value_of_our_own_key_is_refused_by_its_name(key: str, value: bytes) -> None:
@@ -213,6 +226,21 @@ def test_a_list_has_rtpengines_limit(limit: bencode.Value | None, expected: int)
 def test_all_calls_end_only_if_that_is_said() -> None:
     assert parse_terminate({"all": 1}, ORIGIN).call_id is None
     assert parse_terminate({"call-id": b"c"}, ORIGIN).call_id == "c"
+
+
+@pytest.mark.parametrize(
+    ("value", "delay"),
+    [
+        pytest.param(0, 0, id="at-once"),
+        pytest.param(b"30", 30, id="digits"),
+        pytest.param(-1, None, id="as-configured"),
+        pytest.param(b"-1", None, id="as-configured-in-digits"),
+        pytest.param(b"5s", None, id="a-unit"),
+        pytest.param(10**12, None, id="beyond-all-bounds"),
+    ],
+)
+def test_no_delete_fails_by_its_delay(value: bencode.Value, delay: int | None) -> None:
+    assert parse_delete({"call-id": b"c", "delete-delay": value}, ORIGIN).delay == delay
 
 
 PARSERS = [*KINDS.values(), parse_query, parse_list, parse_terminate]

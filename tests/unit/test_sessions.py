@@ -246,7 +246,9 @@ def test_the_sections_of_a_call_are_bounded() -> None:
 
 
 def test_an_unknown_interface_is_refused() -> None:
-    assert refusal(Lab(), offer(to_interface="nope")) == "Unknown interface"
+    reason = refusal(Lab(), offer(to_interface="nope"))
+    assert reason.startswith("Unknown interface: ")
+    assert "'nope'" in reason
 
 
 @pytest.mark.parametrize("policy", ["cema", "sessmatch"])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from ipaddress import ip_address
 
 import pytest
 
 from msrprelay.config import load
-from msrprelay.settings import buffer_budget
+from msrprelay.settings import buffer_budget, rules
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 MEMORY = os.sysconf("SC_PHYS_PAGES") * PAGE
@@ -24,3 +25,28 @@ MEMORY = os.sysconf("SC_PHYS_PAGES") * PAGE
 def test_the_budget_of_stalled_legs(configured: str, tcp_mem: str, budget: int) -> None:
     config = load(f'interface = ["192.0.2.1"]\nlimits.buffer-budget = "{configured}"\n')
     assert abs(buffer_budget(config, lambda _: tcp_mem) - budget) <= PAGE
+
+
+LISTENING = """
+interface = ["pub/192.0.2.1!203.0.113.1"]
+listen-ng = ["10.0.0.1:2224", "[2001:db8::1]:2224"]
+listen-ng-tcp = ["10.0.0.2:2224"]
+listen-http = ["10.0.0.3:8080"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("address", "denied"),
+    [
+        pytest.param("192.0.2.1", True, id="interface"),
+        pytest.param("10.0.0.1", True, id="listen-ng"),
+        pytest.param("2001:db8::1", True, id="listen-ng-ipv6"),
+        pytest.param("10.0.0.2", True, id="listen-ng-tcp"),
+        pytest.param("10.0.0.3", True, id="listen-http"),
+        pytest.param("10.0.0.4", False, id="another-host"),
+    ],
+)
+def test_the_relay_does_not_dial_where_it_listens(address: str, denied: bool) -> None:
+    for more, expected in (("", denied), (f'dial-allow = ["{address}"]\n', False)):
+        dialling = rules(load(more + LISTENING)).dialling
+        assert (dialling.denial(ip_address(address), 2224) is not None) is expected
