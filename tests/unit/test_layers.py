@@ -31,7 +31,7 @@ FLOORS: list[set[str]] = [
     {"dial", "interfaces", "journal", "log", "ports", "strain"},
     {"config", "dataplane"},
     {"sessions"},
-    {"figures", "rpc", "settings", "surface"},
+    {"figures", "metrics", "rpc", "settings", "surface"},
     {"state"},
     {"server"},
     {"client", "endpoint", "ladder"},
