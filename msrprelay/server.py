@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import importlib
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import uvloop
 
@@ -28,6 +26,7 @@ from .keeping import Link
 from .log import Log
 from .metrics.snapshot import Snapshot
 from .notify import Notifier
+from .optional import http_server, webhooks
 from .ports import PortPool
 from .rpc.dispatcher import Dispatcher
 from .rpc.jsonrpc import JsonRpcResponder
@@ -42,11 +41,6 @@ from .settings import buffer_budget, engine_config, remembrance, room, rules
 from .state import State
 from .strain import Strain
 from .surface import Surface
-
-if TYPE_CHECKING:
-    from .metrics.exposition import Exposition
-    from .rpc.http import HttpServer
-    from .rpc.webhook import Webhook
 
 log = Log()
 
@@ -373,33 +367,3 @@ def control_server(
         event_queue=config.limits.event_queue,
         sockets=sockets,
     )
-
-
-# aiohttp takes a third of a second and 15 MB: it is loaded where it is used, at the start.
-
-
-def http_server(
-    responder: NgResponder, config: Config, snapshot: Callable[[], Snapshot], sockets: Sockets
-) -> HttpServer | None:
-    """The HTTP socket, if there is to be one."""
-    if not config.listen_http:
-        return None
-    exposition: type[Exposition]
-    exposition = importlib.import_module("msrprelay.metrics.exposition").Exposition
-    http: type[HttpServer] = importlib.import_module("msrprelay.rpc.http").HttpServer
-    return http(
-        responder,
-        longest=config.limits.ng_message,
-        most_connections=config.limits.ng_connections,
-        metrics=exposition(snapshot).write,
-        sockets=sockets,
-    )
-
-
-def webhooks(feed: Feed, config: Config) -> list[Webhook]:
-    """The web servers that hear of events, if there are any."""
-    if not (config.events.webhook or config.events.kamailio):
-        return []
-    module = importlib.import_module("msrprelay.rpc.webhook")
-    hooks: list[Webhook] = module.webhooks(config.events, feed, most=config.limits.event_queue)
-    return hooks

@@ -32,7 +32,7 @@ FLOORS: list[set[str]] = [
     {"config", "dataplane"},
     {"sessions"},
     {"figures", "metrics", "rpc", "settings", "surface"},
-    {"state"},
+    {"optional", "state"},
     {"server"},
     {"client", "endpoint", "ladder"},
     {"demo", "doctor", "sippy"},
