@@ -20,6 +20,17 @@ if TYPE_CHECKING:
     from .rpc.http import HttpServer
     from .rpc.webhook import Webhook
 
+HTTP = ("msrprelay.metrics.exposition", "msrprelay.rpc.http")
+WEBHOOK = "msrprelay.rpc.webhook"
+
+
+def load(config: Config) -> None:
+    """Import what this configuration needs. Raises ImportError."""
+    for module in HTTP if config.listen_http else ():
+        importlib.import_module(module)
+    if config.events.webhook or config.events.kamailio:
+        importlib.import_module(WEBHOOK)
+
 
 def http_server(
     responder: NgResponder, config: Config, snapshot: Callable[[], Snapshot], sockets: Sockets
@@ -27,10 +38,10 @@ def http_server(
     """The HTTP socket, if there is to be one."""
     if not config.listen_http:
         return None
-    exposition: type[Exposition]
-    exposition = importlib.import_module("msrprelay.metrics.exposition").Exposition
-    http: type[HttpServer] = importlib.import_module("msrprelay.rpc.http").HttpServer
-    return http(
+    metrics, http = map(importlib.import_module, HTTP)
+    exposition: type[Exposition] = metrics.Exposition
+    server: type[HttpServer] = http.HttpServer
+    return server(
         responder,
         longest=config.limits.ng_message,
         most_connections=config.limits.ng_connections,
@@ -43,6 +54,6 @@ def webhooks(feed: Feed, config: Config) -> list[Webhook]:
     """The web servers that hear of events, if there are any."""
     if not (config.events.webhook or config.events.kamailio):
         return []
-    module = importlib.import_module("msrprelay.rpc.webhook")
+    module = importlib.import_module(WEBHOOK)
     hooks: list[Webhook] = module.webhooks(config.events, feed, most=config.limits.event_queue)
     return hooks
