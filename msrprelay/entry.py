@@ -63,11 +63,16 @@ def take_over(link: Link, reread: Callable[[], Config]) -> int:
     """Be the successor of one that works, with the configuration as it is now."""
     import_packages()
     from msrprelay.errors import ConfigError
+    from msrprelay.optional import load
 
     try:
         config = reread()
+        load(config)
     except ConfigError as error:
         link.refuse(f"configuration refused: {error}")
+        return 1
+    except ImportError as error:
+        link.refuse(f"cannot be loaded: {error}")
         return 1
     link.prepared()
     link.take()

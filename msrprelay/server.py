@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import importlib
 import os
 import signal
 import time
@@ -12,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import uvloop
 
@@ -20,14 +18,16 @@ from . import config as configuration
 from . import log as logging
 from .commands import Reply
 from .config import Config
-from .dataplane import DataPlane, Engine, Kept
+from .dataplane import VERSION, DataPlane, Engine, Kept
 from .dial import resolve
 from .errors import CommandError, ConfigError
 from .events import Feed
 from .figures import rtpengine_statistics, session_refusals
 from .keeping import Link
 from .log import Log
+from .metrics.snapshot import Snapshot
 from .notify import Notifier
+from .optional import http_server, webhooks
 from .ports import PortPool
 from .rpc.dispatcher import Dispatcher
 from .rpc.jsonrpc import JsonRpcResponder
@@ -42,10 +42,6 @@ from .settings import buffer_budget, engine_config, remembrance, room, rules
 from .state import State
 from .strain import Strain
 from .surface import Surface
-
-if TYPE_CHECKING:
-    from .rpc.http import HttpServer
-    from .rpc.webhook import Webhook
 
 log = Log()
 
@@ -151,7 +147,7 @@ class RelayProcess:
         )
         self.jsonrpc = JsonRpcResponder(self.dispatcher, flush=self.state.flush)
         self.control = control_server(self.jsonrpc, self.feed, config, self.sockets)
-        self.http = http_server(self.responder, config, self.sockets)
+        self.http = http_server(self.responder, config, self.snapshot, self.sockets)
         self.webhooks = webhooks(self.feed, config)
 
     async def start(self) -> None:
@@ -291,8 +287,28 @@ class RelayProcess:
 
     def limits(self) -> Reply:
         """Every limit and timer with its value and how often it refused something."""
+        effective = {
+            "limits.buffer-budget": float(buffer_budget(self.config)),
+            "limits.sessions": float(self.admission.room.most_sessions),
+        }
+        return {"limits": list(configuration.limit_rows(self.config, effective, self._refusals()))}
+
+    def snapshot(self) -> Snapshot:
+        """What the metrics are made of."""
+        posts = self.config.events
+        hooks = {"webhook": posts.webhook, "kamailio": posts.kamailio}
+        return Snapshot(
+            version=VERSION,
+            started=self._started,
+            statistics=self.statistics(),
+            refusals=self._refusals(),
+            load=self.sessions.load(),
+            webhooks=[name for name, url in hooks.items() if url],
+        )
+
+    def _refusals(self) -> dict[str, int]:
         control, http = self.control, self.http
-        refusals = {
+        return {
             **session_refusals(self.sessions.counts, self.dataplane.counters()),
             "limits.control-connections": control.refused_connections if control else 0,
             "limits.jsonrpc-line": control.refused_lines if control else 0,
@@ -303,11 +319,6 @@ class RelayProcess:
             "limits.ng-message": self.responder.counts["message-too-long"],
             "limits.reply-cache": self.cache.dropped_early,
         }
-        effective = {
-            "limits.buffer-budget": float(buffer_budget(self.config)),
-            "limits.sessions": float(self.admission.room.most_sessions),
-        }
-        return {"limits": list(configuration.limit_rows(self.config, effective, refusals))}
 
     async def _listen(self) -> None:
         config = self.config
@@ -358,28 +369,3 @@ def control_server(
         event_queue=config.limits.event_queue,
         sockets=sockets,
     )
-
-
-# aiohttp takes a third of a second and 15 MB: it is loaded where it is used, at the start.
-
-
-def http_server(responder: NgResponder, config: Config, sockets: Sockets) -> HttpServer | None:
-    """The HTTP socket, if there is to be one."""
-    if not config.listen_http:
-        return None
-    http: type[HttpServer] = importlib.import_module("msrprelay.rpc.http").HttpServer
-    return http(
-        responder,
-        longest=config.limits.ng_message,
-        most_connections=config.limits.ng_connections,
-        sockets=sockets,
-    )
-
-
-def webhooks(feed: Feed, config: Config) -> list[Webhook]:
-    """The web servers that hear of events, if there are any."""
-    if not (config.events.webhook or config.events.kamailio):
-        return []
-    module = importlib.import_module("msrprelay.rpc.webhook")
-    hooks: list[Webhook] = module.webhooks(config.events, feed, most=config.limits.event_queue)
-    return hooks

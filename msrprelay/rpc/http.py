@@ -1,9 +1,12 @@
-"""ng over HTTP: ``POST /ng`` with a cookie, ``POST /ng-plain`` without, ``GET /ping``."""
+"""ng over HTTP: ``POST /ng`` with a cookie, ``POST /ng-plain`` without, ``GET /ping``.
+
+And ``GET /metrics``, for Prometheus.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from aiohttp import web
 
@@ -15,6 +18,8 @@ NG_TYPE = "application/x-rtpengine-ng"
 JSON_TYPE = "application/json"
 # Seconds an idle client may keep its connection.
 KEEPALIVE = 75.0
+# From the header Accept to a text and its media type.
+Metrics = Callable[[str], tuple[bytes, str]]
 
 
 class HttpServer:
@@ -26,10 +31,12 @@ class HttpServer:
         *,
         longest: int,
         most_connections: int,
+        metrics: Metrics,
         sockets: Sockets | None = None,
     ) -> None:
         """``longest``: bytes of one message; above it the answer is 413."""
         self._responder = responder
+        self._metrics = metrics
         self._sockets = sockets or Sockets()
         self._most = most_connections
         application = web.Application(client_max_size=longest)
@@ -38,6 +45,7 @@ class HttpServer:
                 web.post("/ng", self._ng),
                 web.post("/ng-plain", self._ng_plain),
                 web.get("/ping", self._ping),
+                web.get("/metrics", self._scrape),
             ]
         )
         self._runner = web.AppRunner(
@@ -89,6 +97,10 @@ class HttpServer:
 
     async def _ping(self, _request: web.Request) -> web.Response:
         return web.Response(text="pong")
+
+    async def _scrape(self, request: web.Request) -> web.Response:
+        text, kind = self._metrics(",".join(request.headers.getall("Accept", ())))
+        return web.Response(body=text, headers={"Content-Type": kind})
 
 
 class _Refused(asyncio.Protocol):

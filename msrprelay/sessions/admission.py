@@ -77,6 +77,13 @@ class Admission:
         if self.room.offers_per_second and not self._take_token():
             self._refuse("offers-per-second", LOAD_LIMIT)
 
+    def shares(self, sessions: int, joined: int) -> dict[str, float]:
+        """Which share of each thing is taken, by what :meth:`admit` would judge; 1 is all of it."""
+        found: dict[str, float] = {}
+        for what, taken, most, _ in self._all_taken(sessions, joined):
+            found[what] = max(found.get(what, 0.0), taken / most if most else 1.0)
+        return found
+
     def _weigh(self, sessions: int, joined: int, *, emergency: bool) -> None:
         """Refuse what is beyond its share of the room."""
         bound = self.room.load_emergency if emergency else self.room.load

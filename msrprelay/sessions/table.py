@@ -289,6 +289,10 @@ class Sessions:
             **self.counts,
         }
 
+    def load(self) -> dict[str, float]:
+        """Which share of sessions, descriptors and memory is taken, 0 to 1."""
+        return self._admission.shares(self._calls.sessions, self._calls.joined)
+
     def _admit(self, request: Offer) -> None:
         self._admission.admit(self._calls.sessions, self._calls.joined, emergency=request.emergency)
 

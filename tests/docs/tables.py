@@ -12,6 +12,7 @@ from pathlib import Path
 import msrprelay
 from msrprelay import commands, config, events
 from msrprelay.config.options import known
+from msrprelay.metrics.catalogue import CATALOGUE
 from msrprelay.rpc import dispatcher, flags, requests
 from msrprelay.rpc.dispatcher import JSON_RPC, NG
 
@@ -187,6 +188,15 @@ def option_table(*, limits: bool) -> str:
             live = "reload" if each.option.live else "restart"
             rows.append((f"`{each.key}`", value, each.option.what, live))
     return table(("key", "default", "what", "changed by"), rows)
+
+
+def metric_table() -> str:
+    """Every metric, under the name that queries use."""
+    rows = [
+        (f"`{each.sample}`", each.kind, ", ".join(f"`{label}`" for label in each.labels), each.what)
+        for each in CATALOGUE
+    ]
+    return table(("metric", "type", "labels", "what"), rows)
 
 
 def slow_reader_table() -> str:

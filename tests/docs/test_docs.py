@@ -75,6 +75,10 @@ def test_operations() -> None:
     check("operations.md", parts)
 
 
+def test_metrics() -> None:
+    check("metrics.md", {"metrics": tables.metric_table()})
+
+
 def test_reliability() -> None:
     parts = {
         "promises": promises.promise_table(),
@@ -109,6 +113,7 @@ def test_every_missed_bar_is_explained() -> None:
 PAGES = [
     "your-own-b2bua.md",
     "control-protocol.md",
+    "metrics.md",
     "operations.md",
     "performance.md",
     "reliability.md",

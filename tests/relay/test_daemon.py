@@ -241,6 +241,7 @@ import asyncio, os, signal, sys
 from msrprelay import config, log, server
 log.configure("error")
 from msrprelay.commands import Answer, Delete, Offer, Origin, Query
+from msrprelay.metrics.exposition import Exposition
 from msrprelay.rpc.requests import parse_answer, parse_delete, parse_offer, parse_query
 
 OFFER = sys.argv[2].encode()
@@ -259,6 +260,8 @@ async def main():
     process.sessions.answer(parse_answer({**FIELDS, "sdp": answer}, ORIGIN))
     process.sessions.query(parse_query(FIELDS, ORIGIN))
     process.statistics(), process.limits()
+    for accept in ("*/*", "application/openmetrics-text"):
+        Exposition(process.snapshot).write(accept)
     await asyncio.sleep(0.1)
     process.reload()
     process.sessions.delete(parse_delete({**first, "delete-delay": b"0"}, ORIGIN))

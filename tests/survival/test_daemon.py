@@ -235,6 +235,22 @@ def test_a_configuration_with_a_mistake_changes_nothing(daemon: KeptDaemon) -> N
     assert (after["relay"], after["upgrades"], after["failed-upgrades"]) == (before["relay"], 0, 1)
 
 
+def test_a_library_that_is_missing_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found before the old process is gone: what only the new configuration needs is loaded too."""
+    (tmp_path / "prometheus_client.py").write_text("raise ImportError('not here')\n")
+    before = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(tmp_path), before])))
+    with KeptDaemon(tmp_path) as daemon:
+        relay = daemon.relay
+        daemon.file.write_text(f'listen-http = ["{HOST}:{free_range(1)}"]\n')
+        done = daemon.ctl("upgrade")
+        assert (done.returncode, "not here" in done.stderr) == (1, True)
+        after = daemon.processes()
+        assert (after["relay"], after["restarts"], after["failed-upgrades"]) == (relay, 0, 1)
+
+
 def test_an_address_that_is_taken_leaves_the_old_configuration(daemon: KeptDaemon) -> None:
     """The old process is gone when the new one listens: another one follows with the old file."""
     with socket.create_server((HOST, 0)) as taken:

@@ -51,6 +51,18 @@ def test_sessions_and_descriptors_bound_the_calls(
     assert refused(judge, sessions, joined) == expected
 
 
+def test_the_shares_told_are_those_that_are_judged() -> None:
+    taken = [Taken("memory", 30, 100, "Load limit exceeded"), Taken("memory", 9, 10, "the same")]
+    judge = Admission(Room(10, 100), lambda: 0.0, lambda: None, lambda: taken)
+    assert judge.shares(8, 6) == {"sessions": 0.8, "descriptors": 0.2, "memory": 0.9}
+    assert refused(judge, 8, 6) == "Parallel session limit reached"
+
+
+def test_where_there_is_nothing_all_of_it_is_taken() -> None:
+    judge, _ = admission(Room(0, 0))
+    assert judge.shares(0, 0) == {"descriptors": 1.0}
+
+
 @pytest.mark.parametrize(
     ("room", "most"), [(Room(0, 100), 50), (Room(7, 100), 7), (Room(700, 100), 50), (Room(0, 1), 1)]
 )

@@ -1,4 +1,4 @@
-"""What deploy/ ships for systemd: units that systemd accepts, of a daemon with few rights."""
+"""What deploy/ ships: units that systemd accepts, rules about metrics that there are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from msrprelay.metrics.catalogue import CATALOGUE
+
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+RULES = DEPLOY / "prometheus" / "msrprelay.rules.yml"
+METRICS_PAGE = DEPLOY.parent / "docs" / "metrics.md"
+LABELS = {each.sample: {*each.labels, "job", "instance"} for each in CATALOGUE}
 UNIT = DEPLOY / "msrprelayd.service"
 # systemd's own judgement: 0 is nothing to fear, 10 is everything; below 2 it says OK.
 EXPOSURE = 15  # tenths
@@ -49,3 +54,39 @@ def test_names_are_those_of_the_documents() -> None:
     assert said["ExecReload"] == "/usr/bin/msrprelay-ctl upgrade"
     assert said["RuntimeDirectory"] == said["StateDirectory"] == said["User"] == "msrprelayd"
     assert "u msrprelayd " in (DEPLOY / "msrprelayd.sysusers").read_text()
+
+
+def selectors(text: str) -> list[tuple[str, str]]:
+    """Metrics that a text names, each with what it says of their labels."""
+    return re.findall(r"\b((?:msrprelay|process)_[a-z_]+)\b(?:\{(.*?)\})?", text)
+
+
+@pytest.mark.parametrize("path", [RULES, METRICS_PAGE], ids=lambda path: path.name)
+def test_queries_name_metrics_that_there_are(path: Path) -> None:
+    named = selectors(path.read_text())
+    assert named
+    for metric, matchers in named:
+        assert set(re.findall(r"(\w+)\s*(?:=|!=|=~|!~)\s*\"", matchers)) <= LABELS[metric], metric
+
+
+def test_reasons_in_the_rules_are_reasons() -> None:
+    (reasons,) = re.findall(r'reason=~"(.*?)"', RULES.read_text())
+    states = (DEPLOY.parent / "docs" / "states.md").read_text()
+    assert [each for each in reasons.split("|") if f"\n| `{each}` |" not in states] == []
+
+
+def test_the_rules_are_what_prometheus_reads() -> None:
+    yaml = pytest.importorskip("yaml")
+    (group,) = yaml.safe_load(RULES.read_text())["groups"]
+    assert set(group) == {"name", "rules"}
+    for rule in group["rules"]:
+        assert set(rule) <= {"alert", "expr", "for", "labels", "annotations"}
+        assert {"alert", "expr", "labels", "annotations"} <= set(rule)
+        assert re.fullmatch(r"Msrprelay[A-Za-z]+", rule["alert"])
+        assert re.fullmatch(r"\d+m", rule.get("for", "1m"))
+        assert rule["labels"]["severity"] in ("warning", "critical")
+        assert rule["annotations"]["summary"].startswith("{{ $labels.instance }}")
+    scrape = yaml.safe_load((RULES.parent / "scrape.yml").read_text())
+    (job,) = scrape["scrape_configs"]
+    assert f'job="{job["job_name"]}"' in RULES.read_text()
+    assert [Path(name).name for name in scrape["rule_files"]] == [RULES.name]

@@ -155,9 +155,13 @@ async def test_a_socket_in_use_is_not_taken(unix: str, responder: NgResponder) -
 # HTTP.
 
 
+def metrics(accept: str) -> tuple[bytes, str]:
+    return f"asked for {accept}".encode(), "text/plain; version=0.0.4"
+
+
 @pytest.fixture
 async def http(responder: NgResponder) -> AsyncIterator[HttpServer]:
-    server = HttpServer(responder, longest=1000, most_connections=2)
+    server = HttpServer(responder, longest=1000, most_connections=2, metrics=metrics)
     await server.start([("127.0.0.1", 0)])
     yield server
     await server.close()
@@ -212,10 +216,24 @@ async def test_get_ping(url: str) -> None:
         assert (response.status, await response.text()) == (200, "pong")
 
 
+async def test_get_metrics(url: str) -> None:
+    async with aiohttp.ClientSession(headers={"Accept": "this"}) as client:
+        async with client.get(f"{url}/metrics") as response:
+            assert (response.status, await response.text()) == (200, "asked for this")
+            assert response.headers["Content-Type"] == "text/plain; version=0.0.4"
+        async with client.head(f"{url}/metrics") as response:
+            assert (response.status, response.content_length) == (200, 14)
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status"),
-    [("/ng", b"1 " + bytes(2000), 413), ("/ping", b"", 405), ("/else", b"", 404)],
-    ids=["too-long", "post-ping", "no-such-path"],
+    [
+        ("/ng", b"1 " + bytes(2000), 413),
+        ("/ping", b"", 405),
+        ("/metrics", b"", 405),
+        ("/else", b"", 404),
+    ],
+    ids=["too-long", "post-ping", "post-metrics", "no-such-path"],
 )
 async def test_other_posts_are_refused(url: str, path: str, body: bytes, status: int) -> None:
     assert (await posted(url + path, body))[0] == status
