@@ -116,6 +116,15 @@ def analyse(path: str | Path, progress: Progress | None = None) -> Analysis:
     return result
 
 
+def attempt(path: str | Path, progress: Progress | None = None) -> Analysis:
+    """As :func:`analyse`, where other files follow: a fault of our own costs this file only."""
+    try:
+        return analyse(path, progress)
+    except Exception as error:
+        fault = f"{path}: the doctor failed on it: {type(error).__name__}: {error}"
+        return Analysis(str(path), damage=fault, unreadable=True)
+
+
 def _sweep(tracker: Tracker, result: Analysis) -> None:
     """Judge and drop the calls that are over; if that is not enough, the oldest ones too."""
     cases = build_cases(tracker)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from .analysis import Analysis, analyse
+from .analysis import Analysis, attempt
 from .calls import Outcome
 
 SUFFIXES = (".pcap", ".pcapng", ".cap", ".pcap.gz", ".pcapng.gz", ".cap.gz")
@@ -144,7 +144,7 @@ def run(folder: Path, done: Callable[[Analysis, int, int], None] | None = None) 
     batch = Batch()
     paths = captures(folder)
     for path in paths:
-        analysis = analyse(path)
+        analysis = attempt(path)
         batch.add(analysis)
         if done is not None:
             done(analysis, batch.files, len(paths))

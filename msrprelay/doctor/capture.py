@@ -11,8 +11,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from . import linktypes
 from .errors import CaptureError
 
 try:
@@ -96,7 +97,13 @@ class Capture:
             raise CaptureError(f"{path}: {_reason(error)}") from error
         if self._feed is not None:
             self._feed.release()
-        self.linktype = int(self._pcap.datalink().value)
+        self.linktype = _number(self._pcap.datalink())
+        if self.linktype not in linktypes.READ:
+            name = _linktype_name(self.linktype)
+            self._pcap.close()
+            if self._feed is not None:
+                self._feed.finish()
+            raise CaptureError(f"{path}: {name} cannot be read here")
 
     def __iter__(self) -> Iterator[Frame]:
         """Frames in file order; stops at the first one that cannot be read."""
@@ -159,6 +166,16 @@ class _Gunzip:
 def _is_gzip(name: str) -> bool:
     with open(name, "rb") as file:
         return file.read(2) == GZIP_MAGIC
+
+
+def _number(linktype: Any) -> int:
+    """cypcap gives a member of an enum for the link types it knows, a bare number for others."""
+    return int(getattr(linktype, "value", linktype))
+
+
+def _linktype_name(number: int) -> str:
+    known = {kind.value: kind.name for kind in cypcap.DatalinkType}
+    return f"link type {number} ({known[number]})" if number in known else f"link type {number}"
 
 
 def _reason(error: Exception) -> str:

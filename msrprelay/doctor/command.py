@@ -77,10 +77,10 @@ def status(analyses: list[Analysis]) -> int:
 
 
 def _analyse(path: Path, quiet: bool) -> Analysis:
-    from .analysis import analyse
+    from .analysis import attempt
 
     with _progress(path, quiet) as progress:
-        return analyse(path, progress)
+        return attempt(path, progress)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""TCP, UDP and ICMP out of captured frames: Ethernet, VLAN, SLL, raw IP; IPv4, IPv6, fragments.
+"""TCP, UDP and ICMP out of captured frames: IPv4, IPv6, fragments put together.
 
 Peers' and files' bytes may be anything: what cannot be decoded is None, never an exception.
 """
@@ -11,12 +11,8 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from .capture import Frame
+from .linktypes import IPV4, IPV6, network
 
-ETHERNET, RAW_BSD, RAW, SLL, SLL2, NULL, LOOP = 1, 12, 101, 113, 276, 0, 108
-RAW_V4, RAW_V6 = 228, 229
-IPV4, IPV6 = 0x0800, 0x86DD
-VLAN_TYPES = frozenset({0x8100, 0x88A8, 0x9100})
-MAX_VLANS = 4
 TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
 EXTENSIONS = frozenset({0, 43, 60, 135})
 """IPv6 extension headers that may stand before the payload (RFC 8200 section 4)."""
@@ -101,7 +97,7 @@ class Decoder:
             return None
 
     def _network(self, frame: Frame) -> _Ip | None:
-        kind, offset = _link(frame.linktype, frame.data)
+        kind, offset = network(frame.linktype, frame.data)
         if kind == IPV4:
             return self._ipv4(frame.data, offset)
         if kind == IPV6:
@@ -181,35 +177,6 @@ class _Pieces:
                 return None
             whole = whole[:start] + self._parts[start]
         return whole if len(whole) == self._end else None
-
-
-def _link(linktype: int, data: bytes) -> tuple[int, int]:
-    """(EtherType, offset of the network header); (0, 0) if it is none we read."""
-    if linktype == ETHERNET:
-        return _vlan(data, 12)
-    if linktype == SLL:
-        return _vlan(data, 14)
-    if linktype == SLL2:
-        return struct.unpack_from("!H", data, 0)[0], 20
-    if linktype in (NULL, LOOP):
-        return _by_version(data, 4)
-    if linktype in (RAW, RAW_BSD, RAW_V4, RAW_V6, 14):
-        return _by_version(data, 0)
-    return 0, 0
-
-
-def _vlan(data: bytes, at: int) -> tuple[int, int]:
-    kind: int = struct.unpack_from("!H", data, at)[0]
-    for _ in range(MAX_VLANS):
-        if kind not in VLAN_TYPES:
-            break
-        at += 4
-        kind = struct.unpack_from("!H", data, at)[0]
-    return kind, at + 2
-
-
-def _by_version(data: bytes, at: int) -> tuple[int, int]:
-    return {4: IPV4, 6: IPV6}.get(data[at] >> 4, 0), at
 
 
 def _transport(frame: Frame, ip: _Ip) -> Packet | None:

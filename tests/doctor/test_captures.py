@@ -35,6 +35,8 @@ FOLLOWS = {
     "s05_port_changed.pcap": {"S05b"},
 }
 HEALTHY = [
+    "any_sll.pcapng",
+    "any_sll2.pcapng",
     "blink_acm_healthy_relay.pcapng",
     "blink_acm_healthy_splice.pcapng",
     "e11_translate.pcapng",

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from msrprelay.doctor import analysis
 from msrprelay.doctor.command import check_host, doctor, lint
 
 from .test_captures import CAPTURES, HEALTHY, ROOTS
-from .wire import ANSWER, OFFER, PATH_B, B, sdp
+from .wire import ANSWER, OFFER, PATH_B, B, pcap, sdp
 
 SEED = str(CAPTURES / "blink_acm_seed.pcapng")
 FINE = str(CAPTURES / "m00_healthy.pcap")
@@ -38,6 +39,35 @@ def test_unreadable_is_2(tmp_path: Path) -> None:
     result = ran(str(bad))
     assert result.exit_code == 2
     assert "bad.pcap" in result.output
+
+
+def test_a_link_type_that_is_not_read_is_2(tmp_path: Path) -> None:
+    radio = tmp_path / "radio.pcap"
+    radio.write_bytes(pcap([], linktype=9))
+    result = ran(str(radio))
+    assert result.exit_code == 2
+    assert "link type 9 (PPP) cannot be read here" in result.output
+
+
+@pytest.mark.parametrize("batch", [False, True], ids=["list", "batch"])
+def test_a_file_the_doctor_fails_on_does_not_end_the_run(
+    batch: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tmp_path / "a.pcap", tmp_path / "b.pcap"]
+    for path in paths:
+        path.write_bytes(Path(FINE).read_bytes())
+    analyse = analysis.analyse
+
+    def faulty(path: Path, progress: object = None) -> analysis.Analysis:
+        if path == paths[0]:
+            raise AttributeError("no such thing")
+        return analyse(path)
+
+    monkeypatch.setattr(analysis, "analyse", faulty)
+    result = ran("--batch", str(tmp_path)) if batch else ran(*map(str, paths))
+    assert result.exit_code == 2
+    assert "a.pcap: the doctor failed on it: AttributeError: no such thing" in result.output
+    assert ("2 files, 1 SIP dialogs" if batch else "b.pcap: 28 packets") in result.output
 
 
 def test_cut_without_a_fault_is_2_and_tells_what_was_read(tmp_path: Path) -> None:
@@ -102,15 +132,15 @@ def test_batch_of_the_captures(tmp_path: Path) -> None:
     picture = tmp_path / "h.svg"
     result = ran("--batch", str(CAPTURES), "--histogram", str(picture))
     assert result.exit_code == 1
-    assert "18 files" in result.output
+    assert "20 files" in result.output
     assert "cut by timer (median 396 s)" in result.output
     assert picture.exists()
 
 
 def test_batch_json_ends_with_the_sum() -> None:
     lines = ran("--batch", str(CAPTURES), "--json").output.splitlines()
-    assert len(lines) == 19
-    assert json.loads(lines[-1])["files"] == 18
+    assert len(lines) == 21
+    assert json.loads(lines[-1])["files"] == 20
 
 
 def test_lint_exit_status(tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ def frame(data: bytes, linktype: int = ETHERNET) -> Frame:
         pytest.param(113, SLL + b"\x86\xdd" + V6, id="sll-ipv6"),
         pytest.param(113, SLL + b"\x81\0\0\7\x08\0" + V4, id="sll-vlan"),
         pytest.param(276, b"\x08\0" + SLL2 + V4, id="sll2"),
+        pytest.param(276, b"\x81\0" + SLL2 + b"\0\7\x08\0" + V4, id="sll2-vlan"),
         pytest.param(101, V4, id="raw"),
         pytest.param(12, V6, id="raw-bsd"),
         pytest.param(0, b"\2\0\0\0" + V4, id="null"),
@@ -220,6 +221,21 @@ class TestFiles:
         path = tmp_path / "a.pcap"
         path.write_bytes(data)
         with pytest.raises(CaptureError, match=r"a\.pcap"):
+            Capture(path)
+
+    @pytest.mark.parametrize(
+        ("linktype", "name"),
+        [
+            pytest.param(9, r"9 \(PPP\)", id="named"),
+            pytest.param(105, "105", id="bare-number"),
+        ],
+    )
+    def test_a_link_type_that_is_not_read_is_named(
+        self, tmp_path: Path, linktype: int, name: str
+    ) -> None:
+        path = tmp_path / "a.pcap"
+        path.write_bytes(pcap(self.wire().frames, linktype))
+        with pytest.raises(CaptureError, match=rf"a\.pcap: link type {name} cannot"):
             Capture(path)
 
     def test_a_missing_file_is_refused(self, tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ DOCS = ROOT / "docs"
 LADDER_SVG, HISTOGRAM_SVG = "first-seed-ladder.svg", "second-seed-histogram.svg"
 
 WHAT = {
+    "any_sll.pcapng": "a healthy call through msrprelay, taken with `-i any` (SLL)",
+    "any_sll2.pcapng": "a healthy call, taken with `-i any` (SLL2)",
     "blink_acm_seed.pcapng": "the first seed: both phones dial, the SBC splices packets",
     "blink_acm_repro.pcap": "the same fault with real Linux stacks",
     "blink_acm_healthy_relay.pcapng": "the same call through a relay with two sockets",
