@@ -42,6 +42,7 @@ HEALTHY = [
     "e11_translate.pcapng",
     "m00_healthy.pcap",
     "reinvite_healthy.pcap",
+    "relay_dials_callee.pcapng",
 ]
 
 

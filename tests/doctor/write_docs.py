@@ -46,6 +46,7 @@ WHAT = {
     "m07_endline_in_body.pcap": "an end-line inside a message",
     "reinvite_healthy.pcap": "keep-alive re-INVITEs, answered statefully",
     "reinvite_lost_final.pcap": "the second seed: a final answer lost and not repeated",
+    "relay_dials_callee.pcapng": "a healthy call through msrprelay, which dials the callee",
     "s05_port_changed.pcap": "a re-INVITE that moves the port for nothing",
     "s07_path_vs_cm_no_cema.pcap": "media anchored in c=/m= only",
     "t12_syn_held.pcap": "a SYN that the SBC holds for ever",
