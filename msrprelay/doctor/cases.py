@@ -53,12 +53,24 @@ class Case:
         relays = {leg.relay_end.host for pair in self.pairs for leg in (pair.a, pair.b)}
         if len(self.dialogs) > 1:
             relays |= {dialog.callee.host for dialog in self.dialogs[:-1]}
-        return frozenset(relays)
+        return frozenset(relays | (self.proxies & self._media_hosts))
+
+    @cached_property
+    def proxies(self) -> frozenset[str]:
+        """Hosts that pass the signalling on; one that has a hand in the chat is a relay too."""
+        return frozenset().union(*(dialog.proxies for dialog in self.dialogs))
+
+    @property
+    def _media_hosts(self) -> set[str]:
+        named = {media.address.host for media in self.media if media.address is not None}
+        return named | {end.host for link in self.links for end in link.tcp.ends}
 
     @cached_property
     def roles(self) -> dict[str, str]:
         """Host → what it is in this call."""
         found = {host: "relay" for host in self.middle}
+        for host in self.proxies:
+            found.setdefault(host, "proxy")
         if self.dialogs:
             found.setdefault(self.dialogs[-1].callee.host, "callee")
             found.setdefault(self.dialogs[0].caller.host, "caller")
@@ -66,8 +78,7 @@ class Case:
 
     def name(self, host: str) -> str:
         """``host`` with its role in this call, for a sentence."""
-        role = self.roles.get(host)
-        return f"{role} {host}" if role else host
+        return f"{self.roles.get(host, 'host')} {host}"
 
     def party(self, link: Link, side: int) -> str:
         """One end of a connection, for a sentence; by its port where both ends are one host."""
@@ -161,7 +172,7 @@ def _join_dialogs(dialogs: list[Dialog], groups: _Groups) -> None:
 
 
 def _hosts(dialog: Dialog) -> set[str]:
-    return {dialog.caller.host, dialog.callee.host}
+    return {dialog.caller.host, dialog.callee.host} | dialog.proxies
 
 
 def _overlap(one: Dialog, other: Dialog) -> bool:
