@@ -5,17 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from ..errors import UriError
 from ..uri import Uri
 from .legs import Leg, Pair, pair_legs, pair_silent
 from .media import Media
+from .msrp import Transaction
 from .sip import Dialog
 from .tcp import Endpoint
 from .tracker import MSRP_PORTS, Link, Protocol, Tracker
 
 BEFORE_SECONDS, AFTER_SECONDS = 5.0, 40.0
 """How long before a call's first and after its last message a connection may still be its own."""
+
+
+class Said(NamedTuple):
+    """A request, and the connection it was seen on."""
+
+    link: Link
+    request: Transaction
+
+    def earlier(self, than: Transaction) -> bool:
+        """Whether it was seen before ``than``: towards the sender."""
+        return self.request.begin.number < than.begin.number
 
 
 @dataclass(frozen=True)
@@ -111,6 +124,28 @@ class Case:
         """The leg on the far side of the middlebox."""
         ways = (way for pair in self.pairs for way in pair.ways)
         return next((other for one, other in ways if one.link is link), None)
+
+    def twin(self, link: Link, request: Transaction) -> Said | None:
+        """The same request on the other leg: as it came to the middlebox, or as it was passed on.
+
+        None where there is no other leg, or the request was not seen there.
+        """
+        leg, other = self.leg(link), self.other_leg(link)
+        if leg is None or other is None:
+            return None
+        side = 1 - other.outer if request.side == leg.outer else other.outer
+        found = self._requests.get((id(other.link), side, request.tid))
+        return None if found is None else Said(other.link, found)
+
+    def copied(self, link: Link, side: int) -> tuple[Link, int] | None:
+        """Where the middlebox has the words of ``side`` from: (link, side); None if from nobody."""
+        leg, other = self.leg(link), self.other_leg(link)
+        passes_on = leg is not None and other is not None and side != leg.outer
+        return (other.link, other.outer) if passes_on and other is not None else None
+
+    @cached_property
+    def _requests(self) -> dict[tuple[int, int, str], Transaction]:
+        return {(id(k), t.side, t.tid): t for k in self.links for t in k.msrp.transactions}
 
 
 def build_cases(tracker: Tracker) -> list[Case]:
