@@ -187,6 +187,16 @@ class Dialog:
         return [t.exchange for t in self.transactions.values() if t.exchange is not None]
 
     @property
+    def agreements(self) -> list[Exchange]:
+        """The first offer with its answer on every hop; the first one known of a call joined late.
+
+        A branch of a forked call that was refused in the end has agreed on nothing.
+        """
+        made = [t.exchange for t in self.hops if t.accepted or not t.finals]
+        found = [each for each in made if each is not None and each.answer is not None]
+        return found or self.exchanges[:1]
+
+    @property
     def media(self) -> list[Media]:
         """Every description seen, in order of packets."""
         found = [m for e in self.exchanges for m in (e.offer, e.answer) if m is not None]
