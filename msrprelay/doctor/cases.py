@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from ..errors import UriError
 from ..uri import Uri
 from .legs import Leg, Pair, pair_legs, pair_silent
 from .media import Media
-from .msrp import Transaction
+from .msrp import At, Transaction
 from .sip import Dialog
 from .tcp import Endpoint
 from .tracker import MSRP_PORTS, Link, Protocol, Tracker
@@ -45,6 +45,7 @@ class Case:
     end: float
     tcp_captured: bool = True
     too_big_to: frozenset[str] = field(default_factory=frozenset)
+    unreachable: Mapping[tuple[Endpoint, Endpoint], list[At]] = field(default_factory=dict)
 
     @property
     def over(self) -> bool:
@@ -178,6 +179,7 @@ def _case(members: list[Dialog | Link], pairs: dict[int, Pair], tracker: Tracker
         tracker.last,
         tracker.tcp_packets > 0,
         frozenset(tracker.too_big_hosts),
+        tracker.unreachable,
     )
 
 

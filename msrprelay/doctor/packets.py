@@ -14,6 +14,7 @@ from .capture import Frame
 from .linktypes import IPV4, IPV6, network
 
 TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
+ICMP_HEAD, IPV6_HEAD = 8, 40
 EXTENSIONS = frozenset({0, 43, 60, 135})
 """IPv6 extension headers that may stand before the payload (RFC 8200 section 4)."""
 
@@ -69,7 +70,18 @@ class TooBig(NamedTuple):
     to: bytes
 
 
-Packet = TcpPacket | Datagram | TooBig
+class Unreachable(NamedTuple):
+    """ICMP "unreachable" about a UDP datagram: its own source and destination."""
+
+    number: int
+    time: float
+    src: bytes
+    dst: bytes
+    sport: int
+    dport: int
+
+
+Packet = TcpPacket | Datagram | TooBig | Unreachable
 
 
 class _Ip(NamedTuple):
@@ -89,7 +101,7 @@ class Decoder:
         self._waiting: dict[tuple[bytes, bytes, int, int], _Pieces] = {}
 
     def decode(self, frame: Frame) -> Packet | None:
-        """The packet in ``frame``; None for anything that is not TCP, UDP or a size complaint."""
+        """The packet in ``frame``; None for anything that is not TCP, UDP or an ICMP complaint."""
         try:
             ip = self._network(frame)
             return None if ip is None else _transport(frame, ip)
@@ -187,11 +199,32 @@ def _transport(frame: Frame, ip: _Ip) -> Packet | None:
         return Datagram(
             frame.number, frame.time, ip.src, ip.dst, sport, dport, bytes(ip.payload[8:])
         )
-    if ip.protocol == ICMP and ip.payload[:2] == b"\x03\x04":
-        return TooBig(frame.number, frame.time, ip.payload[24:28])
-    if ip.protocol == ICMP6 and ip.payload[:1] == b"\x02":
-        return TooBig(frame.number, frame.time, ip.payload[32:48])
+    if ip.protocol == ICMP and ip.payload[:1] == b"\x03":
+        return _icmp(frame, ip.payload)
+    if ip.protocol == ICMP6 and ip.payload[:1] in (b"\x01", b"\x02"):
+        return _icmp6(frame, ip.payload)
     return None
+
+
+def _icmp(frame: Frame, data: bytes) -> TooBig | Unreachable | None:
+    src, dst = data[20:24], data[24:28]
+    if data[1] == 4:
+        return TooBig(frame.number, frame.time, dst)
+    head = (data[ICMP_HEAD] & 15) * 4
+    if data[17] != UDP:
+        return None
+    ports = struct.unpack_from("!HH", data, ICMP_HEAD + head)
+    return Unreachable(frame.number, frame.time, src, dst, *ports)
+
+
+def _icmp6(frame: Frame, data: bytes) -> TooBig | Unreachable | None:
+    src, dst = data[16:32], data[32:48]
+    if data[0] == 2:
+        return TooBig(frame.number, frame.time, dst)
+    if data[14] != UDP:
+        return None
+    ports = struct.unpack_from("!HH", data, ICMP_HEAD + IPV6_HEAD)
+    return Unreachable(frame.number, frame.time, src, dst, *ports)
 
 
 def _tcp(frame: Frame, ip: _Ip) -> TcpPacket | None:

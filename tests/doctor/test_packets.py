@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from msrprelay.doctor.capture import Capture, Frame
 from msrprelay.doctor.errors import CaptureError
-from msrprelay.doctor.packets import Datagram, Decoder, TcpPacket, TooBig, address
+from msrprelay.doctor.packets import Datagram, Decoder, TcpPacket, TooBig, Unreachable, address
 from msrprelay.doctor.streams import Reassembler
 from msrprelay.doctor.tcp_options import parse_options
 
@@ -126,6 +126,24 @@ def test_fragments_that_never_end_take_bounded_memory() -> None:
         head[4:6] = struct.pack("!H", identity)
         assert decoder.decode(frame(ethernet(bytes(head)))) is None
     assert len(decoder._waiting) <= 64
+
+
+@pytest.mark.parametrize(
+    ("src", "dst", "protocol", "head"),
+    [
+        pytest.param("192.0.2.1", "192.0.2.2", 1, b"\x03\x03", id="ipv4-port"),
+        pytest.param("192.0.2.1", "192.0.2.2", 1, b"\x03\x01", id="ipv4-host"),
+        pytest.param("2001:db8::1", "2001:db8::2", 58, b"\x01\x04", id="ipv6-port"),
+    ],
+)
+def test_icmp_unreachable_names_both_ends(src: str, dst: str, protocol: int, head: bytes) -> None:
+    about = udp_datagram((src, 5060), (dst, 5062), b"INVITE")
+    packet = Decoder().decode(
+        frame(ethernet(ip_packet(dst, src, protocol, head + b"\0" * 6 + about)))
+    )
+    assert isinstance(packet, Unreachable)
+    assert (address(packet.src), packet.sport) == (src, 5060)
+    assert (address(packet.dst), packet.dport) == (dst, 5062)
 
 
 def test_icmp_too_big_names_the_destination() -> None:
