@@ -74,8 +74,8 @@ class Batch:
         self.outcomes += analysis.outcomes
         self.findings.update(sorted({found.rule for found in analysis.findings}))
         self.faulty += analysis.faulty
-        if analysis.damage is not None:
-            self.unreadable.append(analysis.damage)
+        if (doubt := analysis.doubt) is not None:
+            self.unreadable.append(doubt if analysis.unreadable else f"{analysis.file}: {doubt}")
 
     @property
     def interrupted(self) -> list[float]:

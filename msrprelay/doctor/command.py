@@ -42,7 +42,7 @@ def doctor(
 ) -> None:
     """Explain captures (pcap, pcapng, gz; SIP, SDP, MSRP and TCP of both legs).
 
-    Exit status: 0 healthy, 1 errors found, 2 unreadable.
+    Exit status: 0 healthy, 1 errors found, 2 not to be judged: unreadable, cut, or no SIP or MSRP.
     """
     if bool(files) == (batch is not None):
         raise click.UsageError("name capture files, or a directory with --batch")
@@ -70,8 +70,8 @@ def doctor(
 
 
 def status(analyses: list[Analysis]) -> int:
-    """2 if a file could not be read (and no error was found in it), 1 with errors, else 0."""
-    if any(a.damage is not None and not a.faulty for a in analyses):
+    """2 if a file could not be judged whole (and shows no error), 1 with errors, else 0."""
+    if any(a.doubt is not None and not a.faulty for a in analyses):
         return UNREADABLE
     return ERRORS if any(a.faulty for a in analyses) else HEALTHY
 

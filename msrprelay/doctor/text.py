@@ -22,14 +22,14 @@ NARROW, WIDE = 60, 110
 
 
 def as_json(analysis: Analysis) -> str:
-    """One line: file, findings, healthy; and ``error`` where the file could not be read whole."""
+    """One line: file, findings, healthy; and ``error`` where the file cannot be judged whole."""
     row: dict[str, Any] = {
         "file": analysis.file,
         "findings": [_as_row(found) for found in analysis.findings],
         "healthy": analysis.healthy,
     }
-    if analysis.damage is not None:
-        row["error"] = printable(analysis.damage, LONGEST)
+    if analysis.doubt is not None:
+        row["error"] = printable(analysis.doubt, LONGEST)
     return json.dumps(row)
 
 
@@ -55,13 +55,21 @@ def summary(analysis: Analysis) -> str:
         return f"{printable(analysis.damage or '', LONGEST)}"
     errors = sum(f.severity is Severity.ERROR for f in analysis.findings)
     notes = len(analysis.findings) - errors
-    cases = analysis.calls
-    state = "healthy" if analysis.healthy else f"{errors} error{'s' * (errors != 1)}"
-    if analysis.damage is not None and not errors:
-        state = "nothing wrong in what could be read"
-    extra = f", {notes} note{'s' * (notes != 1)}" if notes else ""
-    calls = f"{cases} call{'s' * (cases != 1)}"
-    return f"{name}: {analysis.packets} packets, {calls}: {state}{extra}"
+    extra = f", {_counted(notes, 'note')}" if notes else ""
+    size = f"{_counted(analysis.packets, 'packet')}, {_counted(analysis.calls, 'call')}"
+    return f"{name}: {size}: {_state(analysis, errors)}{extra}"
+
+
+def _state(analysis: Analysis, errors: int) -> str:
+    if errors:
+        return _counted(errors, "error")
+    if analysis.healthy:
+        return "healthy"
+    return "nothing wrong in what could be read" if analysis.calls else "no SIP or MSRP found"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def as_text(analysis: Analysis, ladder: bool = False) -> str:
@@ -70,6 +78,9 @@ def as_text(analysis: Analysis, ladder: bool = False) -> str:
     if analysis.damage is not None and not analysis.unreadable:
         damage = printable(analysis.damage, LONGEST)
         lines.append(click.style(f"  The file is damaged: {damage}.", fg="red"))
+    elif analysis.cut:
+        many = _counted(analysis.cut, "packet")
+        lines.append(click.style(f"  {many} cut by snaplen: capture again with -s 0.", fg="red"))
     if analysis.rushed:
         lines.append(
             f"  {analysis.rushed} calls were too many to keep and judged before their end."

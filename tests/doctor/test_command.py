@@ -9,10 +9,22 @@ import pytest
 from click.testing import CliRunner, Result
 
 from msrprelay.doctor import analysis
+from msrprelay.doctor.capture import Capture
 from msrprelay.doctor.command import check_host, doctor, lint
 
 from .test_captures import CAPTURES, HEALTHY, ROOTS
-from .wire import ANSWER, OFFER, PATH_B, B, pcap, sdp
+from .wire import (
+    ANSWER,
+    OFFER,
+    PATH_B,
+    START,
+    A,
+    B,
+    ethernet,
+    pcap,
+    sdp,
+    udp_datagram,
+)
 
 SEED = str(CAPTURES / "blink_acm_seed.pcapng")
 FINE = str(CAPTURES / "m00_healthy.pcap")
@@ -77,6 +89,42 @@ def test_cut_without_a_fault_is_2_and_tells_what_was_read(tmp_path: Path) -> Non
     assert result.exit_code == 2
     assert "packet 28 cannot be read" in result.output
     assert "27 packets" in result.output
+
+
+def snapped(name: str, size: int, path: Path) -> Path:
+    """The capture as a snap length of ``size`` would have left it."""
+    wire = [(f.time - START, f.data, f.wire_length) for f in Capture(CAPTURES / name)]
+    path.write_bytes(
+        pcap([(time, data[:size]) for time, data, _ in wire], sizes=[w[2] for w in wire])
+    )
+    return path
+
+
+def test_cut_by_snaplen_is_not_healthy(tmp_path: Path) -> None:
+    path = str(snapped("m00_healthy.pcap", 96, tmp_path / "snap.pcap"))
+    result = ran(path)
+    assert result.exit_code == 2
+    assert "14 packets cut by snaplen" in result.output
+    row = json.loads(ran("--json", path).output)
+    assert row["healthy"] is False
+    assert "cut by snaplen" in row["error"]
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        pytest.param([], id="no-packet"),
+        pytest.param([(0.0, ethernet(udp_datagram((A, 53), (B, 53), b"\0" * 20)))], id="dns"),
+    ],
+)
+def test_no_sip_and_no_msrp_is_2(frames: list[tuple[float, bytes]], tmp_path: Path) -> None:
+    path = tmp_path / "other.pcap"
+    path.write_bytes(pcap(frames))
+    result = ran(str(path))
+    assert result.exit_code == 2
+    assert f"{len(frames)} packet{'s' * (len(frames) != 1)}, 0 calls: no SIP or MSRP found" in (
+        result.output
+    )
 
 
 def test_cut_with_a_fault_is_1(tmp_path: Path) -> None:

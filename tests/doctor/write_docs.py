@@ -82,9 +82,10 @@ msrprelay-ctl lint OFFER.sdp [ANSWER.sdp]              # what each side means, w
 msrprelay-ctl check-host                               # this host's limits
 ```
 
-Exit status: 0 healthy, 1 errors found, 2 unreadable. `--json` gives
+Exit status: 0 healthy, 1 errors found, 2 not to be judged. `--json` gives
 `{"file", "findings": [{"rule", "severity", "packets", "verdict", "remedy"}], "healthy"}`; a file
-that could not be read to its end is not healthy and has `"error"` too. A finding that only follows
+that could not be read to its end, that has packets cut by the snap length, or in which there is no
+SIP or MSRP is not healthy and has `"error"` too. A finding that only follows
 from another one says so first; what a transport fault keeps from arriving (M01b, M08) is told with
 that fault.
 
