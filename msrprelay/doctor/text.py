@@ -77,7 +77,7 @@ def as_text(analysis: Analysis, ladder: bool = False) -> str:
     lines = [click.style(summary(analysis), bold=True)]
     if analysis.damage is not None and not analysis.unreadable:
         damage = printable(analysis.damage, LONGEST)
-        lines.append(click.style(f"  The file is damaged: {damage}.", fg="red"))
+        lines.append(click.style(f"  Not read to its end: {damage}.", fg="red"))
     elif analysis.cut:
         many = _counted(analysis.cut, "packet")
         lines.append(click.style(f"  {many} cut by snaplen: capture again with -s 0.", fg="red"))

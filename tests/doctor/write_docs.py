@@ -92,6 +92,7 @@ that fault.
 One capture on the SBC, with both legs, is enough for every TCP rule. A capture of one side cannot
 tell *lost before me* from *never sent*: S01 and S03 are the two views of one fault.
 libpcap reads files whose interfaces have one link type; others can be split with `editcap`.
+Their snap lengths may differ, as after `mergecap`.
 """
 
 SEED = """## Example 1: both phones connect, and the chat fails
@@ -151,7 +152,8 @@ generator: talk times of 300 s in the mean, {loss:.0%} of the final answers lost
 LIMITS = """## What bad input gets
 
 A truncated or corrupt file is judged up to the packet that cannot be read, and the error names that
-packet; a file that is no capture is refused. Text from packets is escaped in the terminal, in HTML,
+packet; a file that is no capture is refused. A gzip file is read up to 50 times its size (64 MB if
+that is more). Text from packets is escaped in the terminal, in HTML,
 in Markdown and in SVG. Memory is bounded: calls that are over are judged and dropped while the file
 is read. Measured by `python bench/doctor.py` (`bench/doctor.json`):
 """
