@@ -13,6 +13,7 @@ from ..printable import printable
 from .analysis import Analysis, Diagnosis
 from .finding import Finding, Severity
 from .ladder import build_ladder, draw_text
+from .tcp import Connection
 
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 LONGEST = 2_000
@@ -104,7 +105,8 @@ def title(diagnosis: Diagnosis) -> str:
 def _case(diagnosis: Diagnosis, ladder: bool) -> list[str]:
     lines = ["", "  " + click.style(printable(title(diagnosis), 300), underline=True)]
     if holes := _lacks(diagnosis):
-        lines.append(f"  The capture lacks bytes in {holes} places: packets were not captured.")
+        places = _counted(holes, "place")
+        lines.append(f"  The capture lacks bytes in {places}: packets were not captured.")
     if ladder:
         lines += ["", draw_text(build_ladder(diagnosis.case))]
     for found in diagnosis.findings:
@@ -114,7 +116,13 @@ def _case(diagnosis: Diagnosis, ladder: bool) -> list[str]:
 
 def _lacks(diagnosis: Diagnosis) -> int:
     """Holes in the streams of its connections, left by whoever captured."""
-    return sum(d.stream.holes for link in diagnosis.case.links for d in link.tcp.directions)
+    return sum(_uncaptured(link.tcp, side) for link in diagnosis.case.links for side in (0, 1))
+
+
+def _uncaptured(tcp: Connection, side: int) -> int:
+    ours, theirs = tcp.directions[side], tcp.directions[1 - side]
+    # With nothing of the receiver in the capture there is no telling: one side was captured.
+    return ours.stream.holes_before(ours.acked) if theirs.sent else ours.stream.holes
 
 
 def _finding(found: Finding) -> list[str]:

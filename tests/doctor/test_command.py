@@ -20,9 +20,13 @@ from .wire import (
     START,
     A,
     B,
+    Talk,
+    Wire,
     ethernet,
+    ok,
     pcap,
     sdp,
+    send,
     udp_datagram,
 )
 
@@ -108,6 +112,21 @@ def test_cut_by_snaplen_is_not_healthy(tmp_path: Path) -> None:
     row = json.loads(ran("--json", path).output)
     assert row["healthy"] is False
     assert "cut by snaplen" in row["error"]
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["the-fault-itself", "not-captured"])
+def test_holes_are_the_captures_only_if_the_bytes_arrived(lost: bool, tmp_path: Path) -> None:
+    path = CAPTURES / "f02_seqoff.pcapng"
+    if lost:
+        wire = Wire()
+        talk = Talk(wire).open()
+        for tid in ("t-1", "t-2", "t-3"):
+            talk.send(0, send(tid))
+            talk.send(1, ok(tid))
+        del wire.frames[7]
+        path = wire.save(tmp_path / "lossy.pcap")
+    said = "The capture lacks bytes in 1 place: packets were not captured." in ran(str(path)).output
+    assert said is lost
 
 
 @pytest.mark.parametrize(
