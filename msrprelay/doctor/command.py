@@ -18,9 +18,10 @@ HEALTHY, ERRORS, UNREADABLE = 0, 1, 2
 LONG_FILE = 8 << 20
 """Bytes from which a progress bar is worth its line."""
 
+STANDARD_INPUT = Path("-")
 CAPTURE = click.Path(path_type=Path, allow_dash=True)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-SDP = click.Path(exists=True, dir_okay=False, path_type=Path)
+SDP = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 
 
 @click.command()
@@ -160,18 +161,26 @@ def _batch(folder: Path, as_json: bool, histogram: Path | None) -> int:
 def lint(offer: Path, answer: Path | None, as_json: bool) -> None:
     """Judge an SDP offer, or an offer and its answer, and show what the relay would write.
 
+    One of them may be - for standard input.
+
     Exit status: 0 it can work, 1 it cannot, 2 not an SDP.
     """
     from ..errors import SdpError
     from . import lint as linting
 
+    if offer == answer == STANDARD_INPUT:
+        raise click.UsageError("only one of offer and answer can be standard input")
     try:
-        result = linting.lint(offer.read_bytes(), answer.read_bytes() if answer else None)
+        result = linting.lint(_content(offer), _content(answer) if answer else None)
     except SdpError as error:
-        click.echo(f"line {error.line}: {error.rule}", err=True)
+        click.echo(linting.refusal(error), err=True)
         sys.exit(UNREADABLE)
     click.echo(linting.as_json(result) if as_json else linting.as_text(result), nl=as_json)
     sys.exit(ERRORS if result.faulty else HEALTHY)
+
+
+def _content(path: Path) -> bytes:
+    return sys.stdin.buffer.read() if path == STANDARD_INPUT else path.read_bytes()
 
 
 @click.command("check-host")

@@ -220,6 +220,23 @@ def test_lint_exit_status(tmp_path: Path) -> None:
     assert statuses == {"o": 0, "o a": 0, "o bad": 1, "none": 2}
 
 
+@pytest.mark.parametrize(
+    ("args", "given", "status"),
+    [
+        pytest.param(["-"], OFFER, 0, id="offer"),
+        pytest.param(["FILE", "-"], ANSWER, 0, id="answer"),
+        pytest.param(["-"], b"x", 2, id="no-sdp"),
+        pytest.param(["-", "-"], OFFER, 2, id="both"),
+    ],
+)
+def test_lint_reads_standard_input(
+    args: list[str], given: bytes, status: int, tmp_path: Path
+) -> None:
+    (tmp_path / "offer").write_bytes(OFFER)
+    named = [str(tmp_path / "offer") if arg == "FILE" else arg for arg in args]
+    assert CliRunner().invoke(lint, named, input=given).exit_code == status
+
+
 def test_lint_json(tmp_path: Path) -> None:
     (tmp_path / "o").write_bytes(OFFER)
     row = json.loads(CliRunner().invoke(lint, ["--json", str(tmp_path / "o")]).output)

@@ -89,6 +89,9 @@ SIP or MSRP is not healthy and has `"error"` too. A finding that only follows
 from another one says so first; what a transport fault keeps from arriving (M01b, M08) is told with
 that fault.
 
+`lint` judges what works through this relay, which settles a conflict of roles and leaves TLS
+untouched; `-` is standard input.
+
 One capture on the SBC, with both legs, is enough for every TCP rule. A capture of one side cannot
 tell *lost before me* from *never sent*: S01 and S03 are the two views of one fault.
 libpcap reads files whose interfaces have one link type; others can be split with `editcap`.
