@@ -219,7 +219,10 @@ class TestRoles:
         assert "private address 10.1.1.1:7654" in only(wire, "S06d").verdict
 
     def test_s06e_is_a_note(self) -> None:
-        assert "S06e" in notes(chat(sdp(A, 2855, PATH_A, "active"), ANSWER))
+        found = only(chat(sdp(A, 2855, PATH_A, "active"), ANSWER), "S06e")
+        assert found.severity == "note"
+        assert "says a=setup:active and names port 2855" in found.verdict
+        assert found.title == "No a=setup, or an active end with a port"
         assert "S06e" not in notes(chat(OFFER, ANSWER))
 
 
