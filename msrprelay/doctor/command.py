@@ -24,14 +24,33 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 SDP = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 
 
+def _named(*suffixes: str) -> Callable[[click.Context, click.Parameter, Path | None], Path | None]:
+    """Refuses a file name that does not say in which of the formats to write."""
+
+    def check(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+        if path is not None and path.suffix.lower() not in suffixes:
+            raise click.BadParameter(f"{path} does not end in {' or '.join(suffixes)}")
+        return path
+
+    return check
+
+
+REPORT, PICTURE = _named(".html", ".htm", ".md"), _named(".svg", ".png")
+
+
 @click.command()
 @click.argument("files", nargs=-1, type=CAPTURE)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per file, one per line.")
 @click.option("--ladder", is_flag=True, help="Draw the ladder of each call.")
 @click.option("--svg", type=Path, help="Write the ladder of the first faulty call as SVG.")
-@click.option("--report", type=Path, help="Write a report: FILE.html or FILE.md.")
+@click.option("--report", type=Path, callback=REPORT, help="Write a report: FILE.html or FILE.md.")
 @click.option("--batch", type=FOLDER, help="Judge every capture in a directory together.")
-@click.option("--histogram", type=Path, help="With --batch: interrupted calls, FILE.svg or .png.")
+@click.option(
+    "--histogram",
+    type=Path,
+    callback=PICTURE,
+    help="With --batch: interrupted calls, FILE.svg or .png.",
+)
 def doctor(
     files: tuple[Path, ...],
     as_json: bool,

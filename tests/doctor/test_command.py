@@ -180,6 +180,25 @@ def test_writes_report_and_ladder(tmp_path: Path) -> None:
     assert svg.read_text("utf-8").startswith("<svg xmlns=")
 
 
+@pytest.mark.parametrize(
+    ("option", "name", "formats"),
+    [
+        ("--report", "r.txt", ".html or .htm or .md"),
+        ("--report", "r", ".html or .htm or .md"),
+        ("--histogram", "h.gif", ".svg or .png"),
+    ],
+)
+def test_a_format_that_is_not_written_is_refused(
+    option: str, name: str, formats: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    what = ["--batch", str(tmp_path)] if option == "--histogram" else [SEED]
+    result = ran(*what, option, str(path))
+    assert result.exit_code == 2
+    assert f"does not end in {formats}" in " ".join(result.output.replace("│", "").split())
+    assert not path.exists()
+
+
 def test_a_report_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     result = ran(SEED, "--report", str(tmp_path / "none" / "r.html"))
     assert result.exit_code == 1
