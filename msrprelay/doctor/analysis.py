@@ -47,6 +47,7 @@ class Diagnosis:
 class Analysis:
     """What one file holds. ``damage`` says where reading it broke off, if it did.
 
+    ``cut`` counts packets of which the capture has the beginning only (its snap length).
     ``calls`` counts all calls; in a very large capture not all have a diagnosis here. ``rushed``
     counts calls that had to be judged before their end.
     """
@@ -56,6 +57,7 @@ class Analysis:
     outcomes: list[Outcome] = field(default_factory=list)
     damage: str | None = None
     packets: int = 0
+    cut: int = 0
     calls: int = 0
     rushed: int = 0
     faulty_calls: int = 0
@@ -73,8 +75,18 @@ class Analysis:
 
     @property
     def healthy(self) -> bool:
-        """No finding of severity error, and the file was read to its end."""
-        return not self.faulty and self.damage is None
+        """No finding of severity error, in a file that was read whole and has calls."""
+        return not self.faulty and self.doubt is None
+
+    @property
+    def doubt(self) -> str | None:
+        """Why finding nothing in this file means nothing; None if it does mean something."""
+        if self.damage is not None:
+            return self.damage
+        if self.cut:
+            many = "s" * (self.cut != 1)
+            return f"{self.cut} packet{many} cut by snaplen, what they carried is unknown"
+        return None if self.calls else "no SIP or MSRP found"
 
     def judge(self, case: Case) -> None:
         """Diagnose a case and keep of it what there is room for."""
@@ -105,6 +117,7 @@ def analyse(path: str | Path, progress: Progress | None = None) -> Analysis:
     decode, take = Decoder().decode, tracker.take
     for frame in capture:
         packet = decode(frame)
+        result.cut += len(frame.data) < frame.wire_length
         if packet is not None:
             take(packet)
         if frame.number % SWEEP_EVERY == 0 and tracker.crowded:
@@ -114,6 +127,15 @@ def analyse(path: str | Path, progress: Progress | None = None) -> Analysis:
         result.judge(case)
     result.packets, result.damage = capture.frames, capture.damage
     return result
+
+
+def attempt(path: str | Path, progress: Progress | None = None) -> Analysis:
+    """As :func:`analyse`, where other files follow: a fault of our own costs this file only."""
+    try:
+        return analyse(path, progress)
+    except Exception as error:
+        fault = f"{path}: the doctor failed on it: {type(error).__name__}: {error}"
+        return Analysis(str(path), damage=fault, unreadable=True)
 
 
 def _sweep(tracker: Tracker, result: Analysis) -> None:

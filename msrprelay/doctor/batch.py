@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from .analysis import Analysis, analyse
+from .analysis import Analysis, attempt
 from .calls import Outcome
 
 SUFFIXES = (".pcap", ".pcapng", ".cap", ".pcap.gz", ".pcapng.gz", ".cap.gz")
@@ -74,8 +74,8 @@ class Batch:
         self.outcomes += analysis.outcomes
         self.findings.update(sorted({found.rule for found in analysis.findings}))
         self.faulty += analysis.faulty
-        if analysis.damage is not None:
-            self.unreadable.append(analysis.damage)
+        if (doubt := analysis.doubt) is not None:
+            self.unreadable.append(doubt if analysis.unreadable else f"{analysis.file}: {doubt}")
 
     @property
     def interrupted(self) -> list[float]:
@@ -144,7 +144,7 @@ def run(folder: Path, done: Callable[[Analysis, int, int], None] | None = None) 
     batch = Batch()
     paths = captures(folder)
     for path in paths:
-        analysis = analyse(path)
+        analysis = attempt(path)
         batch.add(analysis)
         if done is not None:
             done(analysis, batch.files, len(paths))

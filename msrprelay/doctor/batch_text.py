@@ -49,7 +49,7 @@ def as_text(batch: Batch) -> str:
         ranked = sorted(batch.findings.items(), key=lambda row: (-row[1], row[0]))
         lines += [f"  {count:>7} {rule}" for rule, count in ranked]
     for damage in batch.unreadable[:SHOWN_DAMAGE]:
-        lines.append(f"not read to the end: {printable(damage)}")
+        lines.append(f"not judged whole: {printable(damage)}")
     if batch.interrupted:
         lines += ["", "interrupted calls by duration:", histogram.as_text(batch)]
     if batch.pattern is not None:

@@ -11,8 +11,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from . import linktypes, unpack
 from .errors import CaptureError
 
 try:
@@ -21,34 +22,6 @@ except ImportError:  # lint and check-host do without it
     cypcap = None
 
 GZIP_MAGIC = b"\x1f\x8b"
-GUNZIP = """
-import os, sys, zlib
-source, sink = sys.stdin.buffer, sys.stdout.buffer
-try:
-    plain, open_member = zlib.decompressobj(31), False
-    while block := source.read1(1 << 18):
-        while block:
-            open_member = True
-            sink.write(plain.decompress(block))
-            block = plain.unused_data
-            if plain.eof:
-                plain, open_member = zlib.decompressobj(31), False
-    sink.flush()
-    if open_member:
-        raise ValueError("the file ends in the middle")
-except BrokenPipeError:
-    os._exit(0)
-except Exception as error:
-    try:
-        sink.flush()
-    except OSError:
-        pass
-    sys.stderr.write(str(error))
-    sys.stderr.flush()
-    os._exit(1)
-"""
-"""Run by the child process: what could be decompressed goes out before the complaint."""
-
 PROGRESS_EVERY = 4096
 """Frames between two progress calls."""
 
@@ -81,12 +54,13 @@ class Capture:
         self.damage: str | None = None
         self.frames = 0
         self._progress = progress
-        self._feed: _Gunzip | None = None
+        self._feed: _Feed | None = None
         name = str(path)
         try:
             self._size = 0 if name == "-" else os.stat(name).st_size
-            if name != "-" and _is_gzip(name):
-                self._feed = _Gunzip(name)
+            packed = _unpacked_size(name)
+            if packed is not None:
+                self._feed = _Feed(name, packed)
                 name = self._feed.path
             self._pcap = cypcap.open_offline(name)
         except (OSError, cypcap.Error) as error:
@@ -96,7 +70,13 @@ class Capture:
             raise CaptureError(f"{path}: {_reason(error)}") from error
         if self._feed is not None:
             self._feed.release()
-        self.linktype = int(self._pcap.datalink().value)
+        self.linktype = _number(self._pcap.datalink())
+        if self.linktype not in linktypes.READ:
+            name = _linktype_name(self.linktype)
+            self._pcap.close()
+            if self._feed is not None:
+                self._feed.finish()
+            raise CaptureError(f"{path}: {name} cannot be read here")
 
     def __iter__(self) -> Iterator[Frame]:
         """Frames in file order; stops at the first one that cannot be read."""
@@ -118,31 +98,32 @@ class Capture:
                 self._progress(self._position(read), self._size)
         self._pcap.close()
         if self._feed is not None and (fault := self._feed.finish()):
-            self.damage = f"after packet {number} the compressed data is damaged: {fault}"
+            self.damage = f"after packet {number} the compressed data {fault}"
 
     def _position(self, read: int) -> int:
         return self._feed.position if self._feed is not None else min(read, self._size)
 
 
-class _Gunzip:
-    """Decompresses a file into a pipe that libpcap reads.
+class _Feed:
+    """Unpacks a file into a pipe that libpcap reads (``size`` as :mod:`.unpack` wants it).
 
     A process of its own, not a thread: libpcap's reads hold the interpreter, so a thread that
     has to fill the pipe would never run.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, size: int) -> None:
         self._raw = os.open(name, os.O_RDONLY)
         self._reader, writer = os.pipe()
+        command = [sys.executable, "-I", unpack.__file__, str(size)]
         self._child = subprocess.Popen(
-            [sys.executable, "-Ic", GUNZIP], stdin=self._raw, stdout=writer, stderr=subprocess.PIPE
+            command, stdin=self._raw, stdout=writer, stderr=subprocess.PIPE
         )
         os.close(writer)
         self.path = f"/dev/fd/{self._reader}"
 
     @property
     def position(self) -> int:
-        """Compressed bytes read; the child shares our file offset."""
+        """Bytes of the file read; the child shares our file offset."""
         return os.lseek(self._raw, 0, os.SEEK_CUR)
 
     def release(self) -> None:
@@ -156,9 +137,25 @@ class _Gunzip:
         return complaint.decode("utf-8", "replace").strip() or None
 
 
-def _is_gzip(name: str) -> bool:
+def _unpacked_size(name: str) -> int | None:
+    """What a feed is to be told, if the file needs one: its size if it is gzip, 0 if not."""
+    if name == "-":
+        return None
     with open(name, "rb") as file:
-        return file.read(2) == GZIP_MAGIC
+        head = file.read(unpack.HEAD)
+        if head.startswith(GZIP_MAGIC):
+            return os.fstat(file.fileno()).st_size
+    return 0 if unpack.differing_snap_lengths(head) else None
+
+
+def _number(linktype: Any) -> int:
+    """cypcap gives a member of an enum for the link types it knows, a bare number for others."""
+    return int(getattr(linktype, "value", linktype))
+
+
+def _linktype_name(number: int) -> str:
+    known = {kind.value: kind.name for kind in cypcap.DatalinkType}
+    return f"link type {number} ({known[number]})" if number in known else f"link type {number}"
 
 
 def _reason(error: Exception) -> str:

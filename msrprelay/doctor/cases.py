@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from ..errors import UriError
 from ..uri import Uri
 from .legs import Leg, Pair, pair_legs, pair_silent
 from .media import Media
+from .msrp import At, Transaction
 from .sip import Dialog
 from .tcp import Endpoint
 from .tracker import MSRP_PORTS, Link, Protocol, Tracker
 
 BEFORE_SECONDS, AFTER_SECONDS = 5.0, 40.0
 """How long before a call's first and after its last message a connection may still be its own."""
+
+
+class Said(NamedTuple):
+    """A request, and the connection it was seen on."""
+
+    link: Link
+    request: Transaction
+
+    def earlier(self, than: Transaction) -> bool:
+        """Whether it was seen before ``than``: towards the sender."""
+        return self.request.begin.number < than.begin.number
 
 
 @dataclass(frozen=True)
@@ -32,6 +45,7 @@ class Case:
     end: float
     tcp_captured: bool = True
     too_big_to: frozenset[str] = field(default_factory=frozenset)
+    unreachable: Mapping[tuple[Endpoint, Endpoint], list[At]] = field(default_factory=dict)
 
     @property
     def over(self) -> bool:
@@ -53,12 +67,24 @@ class Case:
         relays = {leg.relay_end.host for pair in self.pairs for leg in (pair.a, pair.b)}
         if len(self.dialogs) > 1:
             relays |= {dialog.callee.host for dialog in self.dialogs[:-1]}
-        return frozenset(relays)
+        return frozenset(relays | (self.proxies & self._media_hosts))
+
+    @cached_property
+    def proxies(self) -> frozenset[str]:
+        """Hosts that pass the signalling on; one that has a hand in the chat is a relay too."""
+        return frozenset().union(*(dialog.proxies for dialog in self.dialogs))
+
+    @property
+    def _media_hosts(self) -> set[str]:
+        named = {media.address.host for media in self.media if media.address is not None}
+        return named | {end.host for link in self.links for end in link.tcp.ends}
 
     @cached_property
     def roles(self) -> dict[str, str]:
         """Host → what it is in this call."""
         found = {host: "relay" for host in self.middle}
+        for host in self.proxies:
+            found.setdefault(host, "proxy")
         if self.dialogs:
             found.setdefault(self.dialogs[-1].callee.host, "callee")
             found.setdefault(self.dialogs[0].caller.host, "caller")
@@ -66,8 +92,7 @@ class Case:
 
     def name(self, host: str) -> str:
         """``host`` with its role in this call, for a sentence."""
-        role = self.roles.get(host)
-        return f"{role} {host}" if role else host
+        return f"{self.roles.get(host, 'host')} {host}"
 
     def party(self, link: Link, side: int) -> str:
         """One end of a connection, for a sentence; by its port where both ends are one host."""
@@ -101,6 +126,28 @@ class Case:
         ways = (way for pair in self.pairs for way in pair.ways)
         return next((other for one, other in ways if one.link is link), None)
 
+    def twin(self, link: Link, request: Transaction) -> Said | None:
+        """The same request on the other leg: as it came to the middlebox, or as it was passed on.
+
+        None where there is no other leg, or the request was not seen there.
+        """
+        leg, other = self.leg(link), self.other_leg(link)
+        if leg is None or other is None:
+            return None
+        side = 1 - other.outer if request.side == leg.outer else other.outer
+        found = self._requests.get((id(other.link), side, request.tid))
+        return None if found is None else Said(other.link, found)
+
+    def copied(self, link: Link, side: int) -> tuple[Link, int] | None:
+        """Where the middlebox has the words of ``side`` from: (link, side); None if from nobody."""
+        leg, other = self.leg(link), self.other_leg(link)
+        passes_on = leg is not None and other is not None and side != leg.outer
+        return (other.link, other.outer) if passes_on and other is not None else None
+
+    @cached_property
+    def _requests(self) -> dict[tuple[int, int, str], Transaction]:
+        return {(id(k), t.side, t.tid): t for k in self.links for t in k.msrp.transactions}
+
 
 def build_cases(tracker: Tracker) -> list[Case]:
     """Sort everything seen into cases, in order of their first packet."""
@@ -132,6 +179,7 @@ def _case(members: list[Dialog | Link], pairs: dict[int, Pair], tracker: Tracker
         tracker.last,
         tracker.tcp_packets > 0,
         frozenset(tracker.too_big_hosts),
+        tracker.unreachable,
     )
 
 
@@ -161,7 +209,7 @@ def _join_dialogs(dialogs: list[Dialog], groups: _Groups) -> None:
 
 
 def _hosts(dialog: Dialog) -> set[str]:
-    return {dialog.caller.host, dialog.callee.host}
+    return {dialog.caller.host, dialog.callee.host} | dialog.proxies
 
 
 def _overlap(one: Dialog, other: Dialog) -> bool:

@@ -18,9 +18,24 @@ HEALTHY, ERRORS, UNREADABLE = 0, 1, 2
 LONG_FILE = 8 << 20
 """Bytes from which a progress bar is worth its line."""
 
+STANDARD_INPUT = Path("-")
 CAPTURE = click.Path(path_type=Path, allow_dash=True)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-SDP = click.Path(exists=True, dir_okay=False, path_type=Path)
+SDP = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
+
+
+def _named(*suffixes: str) -> Callable[[click.Context, click.Parameter, Path | None], Path | None]:
+    """Refuses a file name that does not say in which of the formats to write."""
+
+    def check(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+        if path is not None and path.suffix.lower() not in suffixes:
+            raise click.BadParameter(f"{path} does not end in {' or '.join(suffixes)}")
+        return path
+
+    return check
+
+
+REPORT, PICTURE = _named(".html", ".htm", ".md"), _named(".svg", ".png")
 
 
 @click.command()
@@ -28,9 +43,14 @@ SDP = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per file, one per line.")
 @click.option("--ladder", is_flag=True, help="Draw the ladder of each call.")
 @click.option("--svg", type=Path, help="Write the ladder of the first faulty call as SVG.")
-@click.option("--report", type=Path, help="Write a report: FILE.html or FILE.md.")
+@click.option("--report", type=Path, callback=REPORT, help="Write a report: FILE.html or FILE.md.")
 @click.option("--batch", type=FOLDER, help="Judge every capture in a directory together.")
-@click.option("--histogram", type=Path, help="With --batch: interrupted calls, FILE.svg or .png.")
+@click.option(
+    "--histogram",
+    type=Path,
+    callback=PICTURE,
+    help="With --batch: interrupted calls, FILE.svg or .png.",
+)
 def doctor(
     files: tuple[Path, ...],
     as_json: bool,
@@ -42,7 +62,7 @@ def doctor(
 ) -> None:
     """Explain captures (pcap, pcapng, gz; SIP, SDP, MSRP and TCP of both legs).
 
-    Exit status: 0 healthy, 1 errors found, 2 unreadable.
+    Exit status: 0 healthy, 1 errors found, 2 not to be judged: unreadable, cut, or no SIP or MSRP.
     """
     if bool(files) == (batch is not None):
         raise click.UsageError("name capture files, or a directory with --batch")
@@ -70,17 +90,17 @@ def doctor(
 
 
 def status(analyses: list[Analysis]) -> int:
-    """2 if a file could not be read (and no error was found in it), 1 with errors, else 0."""
-    if any(a.damage is not None and not a.faulty for a in analyses):
+    """2 if a file could not be judged whole (and shows no error), 1 with errors, else 0."""
+    if any(a.doubt is not None and not a.faulty for a in analyses):
         return UNREADABLE
     return ERRORS if any(a.faulty for a in analyses) else HEALTHY
 
 
 def _analyse(path: Path, quiet: bool) -> Analysis:
-    from .analysis import analyse
+    from .analysis import attempt
 
     with _progress(path, quiet) as progress:
-        return analyse(path, progress)
+        return attempt(path, progress)
 
 
 @contextmanager
@@ -160,18 +180,26 @@ def _batch(folder: Path, as_json: bool, histogram: Path | None) -> int:
 def lint(offer: Path, answer: Path | None, as_json: bool) -> None:
     """Judge an SDP offer, or an offer and its answer, and show what the relay would write.
 
+    One of them may be - for standard input.
+
     Exit status: 0 it can work, 1 it cannot, 2 not an SDP.
     """
     from ..errors import SdpError
     from . import lint as linting
 
+    if offer == answer == STANDARD_INPUT:
+        raise click.UsageError("only one of offer and answer can be standard input")
     try:
-        result = linting.lint(offer.read_bytes(), answer.read_bytes() if answer else None)
+        result = linting.lint(_content(offer), _content(answer) if answer else None)
     except SdpError as error:
-        click.echo(f"line {error.line}: {error.rule}", err=True)
+        click.echo(linting.refusal(error), err=True)
         sys.exit(UNREADABLE)
     click.echo(linting.as_json(result) if as_json else linting.as_text(result), nl=as_json)
     sys.exit(ERRORS if result.faulty else HEALTHY)
+
+
+def _content(path: Path) -> bytes:
+    return sys.stdin.buffer.read() if path == STANDARD_INPUT else path.read_bytes()
 
 
 @click.command("check-host")

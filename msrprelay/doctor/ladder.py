@@ -68,10 +68,10 @@ def _columns(case: Case) -> list[Column]:
     """Caller, what stands between (signalling first), callee, anybody else."""
     hosts: list[str] = []
     for dialog in case.dialogs:
-        hosts += [dialog.caller.host, dialog.callee.host]
+        hosts += [dialog.caller.host, *sorted(dialog.proxies), dialog.callee.host]
     for link in case.links:
         hosts += [_place(case, link, side) for side in (0, 1)]
-    order = {"caller": 0, "relay": 1, "": 2, "callee": 3}
+    order = {"caller": 0, "proxy": 1, "relay": 1, "": 2, "callee": 3}
     seen = list(dict.fromkeys(hosts))
     ranked = sorted(seen, key=lambda host: order[case.roles.get(host, "")])
     if len(case.roles) <= 1:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
+from ..errors import SdpError
 from ..printable import printable
 from ..roles import Setup, answer_setup, dials, relay_role_answerer, relay_role_offerer
 from ..sdp import Description, MsrpSection, Policy, SectionEdit, parse
@@ -43,7 +44,7 @@ class Lint:
 
     @property
     def faulty(self) -> bool:
-        """Whether anything would keep the chat from working."""
+        """Whether anything would keep the chat from working, the relay standing between."""
         return any(problem.severity == "error" for problem in self.problems)
 
 
@@ -61,8 +62,21 @@ def lint(offer: bytes, answer: bytes | None) -> Lint:
     return Lint(meaning, problems, _rewrites(offered, answered))
 
 
-def _live(description: Description) -> list[MsrpSection]:
-    return [section for section in description.sections if section.port]
+REFUSALS = {
+    "not_sdp": "this is no session description: it does not begin with v= (RFC 8866)",
+    "sdp_too_large": "the session description is larger than the relay reads",
+    "too_many_sections": "more m= lines than the relay reads",
+}
+
+
+def refusal(error: SdpError) -> str:
+    """Why there is nothing to judge, in words."""
+    return f"line {error.line}: {REFUSALS.get(error.rule, error.rule.replace('_', ' '))}"
+
+
+def _relayed(section: MsrpSection) -> bool:
+    """Whether the relay stands in for it; all others it returns as they are, with a warning."""
+    return section.anchor and not section.tls
 
 
 def _meaning(description: Description, side: Side) -> Iterator[str]:
@@ -85,20 +99,31 @@ def _meaning(description: Description, side: Side) -> Iterator[str]:
 
 
 def _who_dials(offered: Description, answered: Description | None) -> Iterator[str]:
-    for i, section in enumerate(_live(offered)):
-        others = _live(answered) if answered is not None else []
-        role = relay_role_offerer(section.setup)
+    others = {s.index: s for s in answered.sections if s.port} if answered is not None else {}
+    for section in offered.sections:
+        other = others.get(section.index)
+        if not section.port:
+            continue
+        if _relayed(section):
+            yield from _with_relay(section, other)
+        else:
+            yield f"with the relay: m= line {section.index + 1} passes unchanged"
+        if other is not None:
+            yield f"without a relay: {_direct(section.setup, other.setup)}"
+
+
+def _with_relay(section: MsrpSection, other: MsrpSection | None) -> Iterator[str]:
+    role = relay_role_offerer(section.setup)
+    yield (
+        f"with the relay: the offerer is told {answer_setup(section.setup)}, "
+        f"the relay {'dials it' if role.value == 'dial' else 'accepts its connection'}"
+    )
+    if other is not None:
+        answerer = relay_role_answerer(other.setup)
         yield (
-            f"with the relay: the offerer is told {answer_setup(section.setup)}, "
-            f"the relay {'dials it' if role.value == 'dial' else 'accepts its connection'}"
+            "with the relay: the answerer is offered actpass and "
+            f"{'is dialled' if answerer.value == 'dial' else 'dials'}"
         )
-        if i < len(others):
-            answerer = relay_role_answerer(others[i].setup)
-            yield (
-                "with the relay: the answerer is offered actpass and "
-                f"{'is dialled' if answerer.value == 'dial' else 'dials'}"
-            )
-            yield f"without a relay: {_direct(section.setup, others[i].setup)}"
 
 
 def _direct(offered: Setup | None, answered: Setup | None) -> str:
@@ -130,6 +155,16 @@ def _of_description(description: Description, side: Side) -> Iterator[Problem]:
             if code in SENTENCES:
                 severity, text = SENTENCES[code]
                 yield Problem(severity, side, code, text, "Correct the SDP.")
+        if section.anchor and section.tls:
+            yield Problem(
+                "note",
+                side,
+                "not_relayed",
+                f"{section.proto} is not relayed: the relay leaves m= line {section.index + 1} "
+                "untouched and warns",
+                "Offer TCP/MSRP where the relay is to carry the chat; else the endpoints must "
+                "reach each other.",
+            )
         yield from _addresses(section, side)
         yield from _setup(section, side)
 
@@ -193,13 +228,17 @@ def _of_pair(offered: Description, answered: Description) -> Iterator[Problem]:
 def _of_sections(offer: MsrpSection, answer: MsrpSection) -> Iterator[Problem]:
     one, other = dials(offer.setup, answer.setup)
     if one == other:
-        rule = "S06a" if one else "S06b"
+        # This is what the relay is for; where it stands aside nothing can come of it.
+        helped = _relayed(offer) and _relayed(answer)
         yield Problem(
-            "error",
+            "note" if helped else "error",
             "both",
-            rule,
-            f"role conflict: {_direct(offer.setup, answer.setup)}",
-            "Put the relay between them: it accepts both, or dials both.",
+            "S06a" if one else "S06b",
+            f"role conflict without the relay: {_direct(offer.setup, answer.setup)}",
+            f"The relay {'accepts' if one else 'dials'} both: nothing to do where it carries the "
+            "chat."
+            if helped
+            else "Let one side be active and the other one passive.",
         )
     elif answer.setup is Setup.ACTPASS:
         yield Problem(
@@ -244,7 +283,7 @@ def _rewrites(offered: Description, answered: Description | None) -> dict[str, l
             continue
         lines = _diff(offered, policy, Setup.ACTPASS, OFFER_PORT, "offer to the answerer")
         if answered is not None:
-            offers = _live(offered)
+            offers = [section for section in offered.sections if _relayed(section)]
             setup = answer_setup(offers[0].setup) if offers else Setup.PASSIVE
             lines += _diff(answered, policy, setup, ANSWER_PORT, "answer to the offerer")
         found[policy] = lines
@@ -252,10 +291,10 @@ def _rewrites(offered: Description, answered: Description | None) -> dict[str, l
 
 
 def _refused(policy: Policy, offered: Description) -> str | None:
-    live = _live(offered)
-    if not live:
-        return "no live MSRP section: returned unchanged"
-    if policy == "cema" and not all(section.cema for section in live):
+    relayed = [section for section in offered.sections if _relayed(section)]
+    if not relayed:
+        return "no MSRP section that is relayed: returned unchanged"
+    if policy == "cema" and not all(section.cema for section in relayed):
         return "not possible: the offer carries no a=msrp-cema"
     return None
 
@@ -272,7 +311,7 @@ def _diff(
             session_id=SESSION_ID if policy == "aware" else "",
             setup=setup,
         )
-        for i, section in enumerate(s for s in description.sections if s.anchor)
+        for i, section in enumerate(s for s in description.sections if _relayed(s))
     }
     if not edits:
         return [f"{name}: unchanged"]
@@ -294,7 +333,8 @@ def as_text(result: Lint) -> str:
     lines.append("")
     for problem in result.problems:
         text = printable(problem.text, LONGEST)
-        lines.append(f"{problem.severity:<6} {problem.rule} ({problem.side}): {text}")
+        rule = f"{problem.rule} " if problem.rule[:1] == "S" else ""  # the others are mere codes
+        lines.append(f"{problem.severity:<6} {rule}({problem.side}): {text}")
         lines.append(f"       {problem.remedy}")
     if not result.problems:
         lines.append("nothing wrong")

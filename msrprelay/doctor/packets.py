@@ -1,4 +1,4 @@
-"""TCP, UDP and ICMP out of captured frames: Ethernet, VLAN, SLL, raw IP; IPv4, IPv6, fragments.
+"""TCP, UDP and ICMP out of captured frames: IPv4, IPv6, fragments put together.
 
 Peers' and files' bytes may be anything: what cannot be decoded is None, never an exception.
 """
@@ -11,13 +11,10 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from .capture import Frame
+from .linktypes import IPV4, IPV6, network
 
-ETHERNET, RAW_BSD, RAW, SLL, SLL2, NULL, LOOP = 1, 12, 101, 113, 276, 0, 108
-RAW_V4, RAW_V6 = 228, 229
-IPV4, IPV6 = 0x0800, 0x86DD
-VLAN_TYPES = frozenset({0x8100, 0x88A8, 0x9100})
-MAX_VLANS = 4
 TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
+ICMP_HEAD, IPV6_HEAD = 8, 40
 EXTENSIONS = frozenset({0, 43, 60, 135})
 """IPv6 extension headers that may stand before the payload (RFC 8200 section 4)."""
 
@@ -73,7 +70,18 @@ class TooBig(NamedTuple):
     to: bytes
 
 
-Packet = TcpPacket | Datagram | TooBig
+class Unreachable(NamedTuple):
+    """ICMP "unreachable" about a UDP datagram: its own source and destination."""
+
+    number: int
+    time: float
+    src: bytes
+    dst: bytes
+    sport: int
+    dport: int
+
+
+Packet = TcpPacket | Datagram | TooBig | Unreachable
 
 
 class _Ip(NamedTuple):
@@ -93,7 +101,7 @@ class Decoder:
         self._waiting: dict[tuple[bytes, bytes, int, int], _Pieces] = {}
 
     def decode(self, frame: Frame) -> Packet | None:
-        """The packet in ``frame``; None for anything that is not TCP, UDP or a size complaint."""
+        """The packet in ``frame``; None for anything that is not TCP, UDP or an ICMP complaint."""
         try:
             ip = self._network(frame)
             return None if ip is None else _transport(frame, ip)
@@ -101,7 +109,7 @@ class Decoder:
             return None
 
     def _network(self, frame: Frame) -> _Ip | None:
-        kind, offset = _link(frame.linktype, frame.data)
+        kind, offset = network(frame.linktype, frame.data)
         if kind == IPV4:
             return self._ipv4(frame.data, offset)
         if kind == IPV6:
@@ -183,35 +191,6 @@ class _Pieces:
         return whole if len(whole) == self._end else None
 
 
-def _link(linktype: int, data: bytes) -> tuple[int, int]:
-    """(EtherType, offset of the network header); (0, 0) if it is none we read."""
-    if linktype == ETHERNET:
-        return _vlan(data, 12)
-    if linktype == SLL:
-        return _vlan(data, 14)
-    if linktype == SLL2:
-        return struct.unpack_from("!H", data, 0)[0], 20
-    if linktype in (NULL, LOOP):
-        return _by_version(data, 4)
-    if linktype in (RAW, RAW_BSD, RAW_V4, RAW_V6, 14):
-        return _by_version(data, 0)
-    return 0, 0
-
-
-def _vlan(data: bytes, at: int) -> tuple[int, int]:
-    kind: int = struct.unpack_from("!H", data, at)[0]
-    for _ in range(MAX_VLANS):
-        if kind not in VLAN_TYPES:
-            break
-        at += 4
-        kind = struct.unpack_from("!H", data, at)[0]
-    return kind, at + 2
-
-
-def _by_version(data: bytes, at: int) -> tuple[int, int]:
-    return {4: IPV4, 6: IPV6}.get(data[at] >> 4, 0), at
-
-
 def _transport(frame: Frame, ip: _Ip) -> Packet | None:
     if ip.protocol == TCP:
         return _tcp(frame, ip)
@@ -220,11 +199,32 @@ def _transport(frame: Frame, ip: _Ip) -> Packet | None:
         return Datagram(
             frame.number, frame.time, ip.src, ip.dst, sport, dport, bytes(ip.payload[8:])
         )
-    if ip.protocol == ICMP and ip.payload[:2] == b"\x03\x04":
-        return TooBig(frame.number, frame.time, ip.payload[24:28])
-    if ip.protocol == ICMP6 and ip.payload[:1] == b"\x02":
-        return TooBig(frame.number, frame.time, ip.payload[32:48])
+    if ip.protocol == ICMP and ip.payload[:1] == b"\x03":
+        return _icmp(frame, ip.payload)
+    if ip.protocol == ICMP6 and ip.payload[:1] in (b"\x01", b"\x02"):
+        return _icmp6(frame, ip.payload)
     return None
+
+
+def _icmp(frame: Frame, data: bytes) -> TooBig | Unreachable | None:
+    src, dst = data[20:24], data[24:28]
+    if data[1] == 4:
+        return TooBig(frame.number, frame.time, dst)
+    head = (data[ICMP_HEAD] & 15) * 4
+    if data[17] != UDP:
+        return None
+    ports = struct.unpack_from("!HH", data, ICMP_HEAD + head)
+    return Unreachable(frame.number, frame.time, src, dst, *ports)
+
+
+def _icmp6(frame: Frame, data: bytes) -> TooBig | Unreachable | None:
+    src, dst = data[16:32], data[32:48]
+    if data[0] == 2:
+        return TooBig(frame.number, frame.time, dst)
+    if data[14] != UDP:
+        return None
+    ports = struct.unpack_from("!HH", data, ICMP_HEAD + IPV6_HEAD)
+    return Unreachable(frame.number, frame.time, src, dst, *ports)
 
 
 def _tcp(frame: Frame, ip: _Ip) -> TcpPacket | None:

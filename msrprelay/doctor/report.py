@@ -72,18 +72,21 @@ def _html(text: str) -> str:
 
 
 def _html_file(analysis: Analysis) -> str:
-    good = analysis.healthy
-    state = (
-        f'<span class="state {"good" if good else "bad"}">{"healthy" if good else "faulty"}</span>'
-    )
+    state = f'<span class="state {"good" if analysis.healthy else "bad"}">{_state(analysis)}</span>'
     parts = [
         f"<h1>{_html(Path(analysis.file).name)}</h1>",
         f'<p class="muted">{_html(summary(analysis))}</p><p>{state}</p>',
     ]
-    if analysis.damage is not None:
-        parts.append(f'<p class="state bad">{_html(analysis.damage)}</p>')
+    if analysis.doubt is not None:
+        parts.append(f'<p class="state bad">{_html(analysis.doubt)}</p>')
     parts += [_html_case(diagnosis) for diagnosis in _shown(analysis)]
     return "".join(parts)
+
+
+def _state(analysis: Analysis) -> str:
+    if analysis.healthy:
+        return "healthy"
+    return "faulty" if analysis.faulty else "not judged whole"
 
 
 def _shown(analysis: Analysis) -> list[Diagnosis]:
@@ -181,11 +184,11 @@ def _markdown_file(analysis: Analysis) -> str:
         "",
         _markdown(summary(analysis)),
         "",
-        "**healthy**" if analysis.healthy else "**faulty**",
+        f"**{_state(analysis)}**",
         "",
     ]
-    if analysis.damage is not None:
-        lines += [f"**{_markdown(analysis.damage)}**", ""]
+    if analysis.doubt is not None:
+        lines += [f"**{_markdown(analysis.doubt)}**", ""]
     for diagnosis in _shown(analysis):
         lines += _markdown_case(diagnosis)
     return "\n".join(lines)

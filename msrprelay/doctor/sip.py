@@ -116,7 +116,7 @@ class Dialog:
         self.call_id = message.call_id
         self.caller_uri, self.callee_uri = message.from_uri, message.to_uri
         self.start = self.last = message.time
-        self.caller, self.callee = (
+        self.caller, self._asked = (
             (message.src, message.dst) if message.request else (message.dst, message.src)
         )
         self.agents: dict[str, str] = {}
@@ -133,9 +133,29 @@ class Dialog:
         return [found for found in self.transactions.values() if found.method == "INVITE"]
 
     @property
+    def hops(self) -> list[Transaction]:
+        """The INVITE that made the call on each of its hops; again where it had to be repeated."""
+        return [t for t in self.invites if not t.to_tag and t.requests]
+
+    @property
+    def proxies(self) -> frozenset[str]:
+        """Hosts that passed the call on without a dialog of their own."""
+        hops = self.hops
+        got, gave = {t.dst.host for t in hops}, {t.src.host for t in hops}
+        return frozenset((got & gave) - {self.caller.host})
+
+    @property
+    def callee(self) -> Endpoint:
+        """Where the INVITE came to rest: behind all proxies, and answered if any was."""
+        proxies = self.proxies
+        last = [t for t in self.hops if t.dst.host not in proxies]
+        answered = [t for t in last if t.accepted]
+        return (answered or last)[-1].dst if last else self._asked
+
+    @property
     def initial(self) -> Transaction | None:
         """The INVITE that made the call, first hop captured; None if it was not captured."""
-        return next((t for t in self.invites if not t.to_tag and t.requests), None)
+        return next(iter(self.hops), None)
 
     @property
     def bye(self) -> Transaction | None:
@@ -165,6 +185,16 @@ class Dialog:
     def exchanges(self) -> list[Exchange]:
         """Its offers with their answers, in order."""
         return [t.exchange for t in self.transactions.values() if t.exchange is not None]
+
+    @property
+    def agreements(self) -> list[Exchange]:
+        """The first offer with its answer on every hop; the first one known of a call joined late.
+
+        A branch of a forked call that was refused in the end has agreed on nothing.
+        """
+        made = [t.exchange for t in self.hops if t.accepted or not t.finals]
+        found = [each for each in made if each is not None and each.answer is not None]
+        return found or self.exchanges[:1]
 
     @property
     def media(self) -> list[Media]:

@@ -7,6 +7,9 @@ from typing import NamedTuple
 PENDING_BYTES = 1 << 18
 """Bytes held per direction behind a hole before the hole is given up as not captured."""
 
+KEPT_HOLES = 1_000
+"""Holes whose place is remembered per direction."""
+
 
 class Piece(NamedTuple):
     """Bytes of packet ``number`` that continue the stream at ``offset``.
@@ -24,11 +27,12 @@ class Piece(NamedTuple):
 class Reassembler:
     """Puts segments in order; offsets count from the first byte after the SYN."""
 
-    __slots__ = ("_pending", "_pending_bytes", "holes", "next")
+    __slots__ = ("_at", "_pending", "_pending_bytes", "holes", "next")
 
     def __init__(self) -> None:
         self.next = 0
         self.holes = 0
+        self._at: list[int] = []
         self._pending: dict[int, tuple[bytes, int, float]] = {}
         self._pending_bytes = 0
 
@@ -55,6 +59,13 @@ class Reassembler:
         while self._pending:
             pieces += self._skip_hole()
         return pieces
+
+    def holes_before(self, acked: int) -> int:
+        """Holes of which the receiver had the bytes: they were sent, and not captured.
+
+        One that was never acknowledged may be just what is wrong with the connection.
+        """
+        return sum(start < acked for start in self._at)
 
     def _hold(self, offset: int, data: bytes, number: int, time: float) -> None:
         known = self._pending.get(offset)
@@ -88,5 +99,7 @@ class Reassembler:
         self._pending_bytes -= len(data)
         hole = offset > self.next
         self.holes += hole
+        if hole and len(self._at) < KEPT_HOLES:
+            self._at.append(self.next)
         self.next = max(self.next, offset)
         return self._take(offset, data, number, time, hole=hole) + self._drain()

@@ -276,7 +276,8 @@ def _note_events(
         _note_data(ours, segment)
     elif not flags & (SYN | FIN | RST):
         _note_pure_ack(ours, packet, segment)
-    ours.next = max(ours.next, segment.seq + segment.length)
+    if segment.length or not ours.fins:  # what follows a FIN counts it, and it is no byte
+        ours.next = max(ours.next, segment.seq + segment.length)
     if flags & FIN and len(ours.fins) < KEPT_NUMBERS:
         ours.fins.append((packet.number, packet.time))
     if flags & RST and len(ours.rsts) < KEPT_NUMBERS:

@@ -13,6 +13,7 @@ from ..printable import printable
 from .analysis import Analysis, Diagnosis
 from .finding import Finding, Severity
 from .ladder import build_ladder, draw_text
+from .tcp import Connection
 
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 LONGEST = 2_000
@@ -22,14 +23,14 @@ NARROW, WIDE = 60, 110
 
 
 def as_json(analysis: Analysis) -> str:
-    """One line: file, findings, healthy; and ``error`` where the file could not be read whole."""
+    """One line: file, findings, healthy; and ``error`` where the file cannot be judged whole."""
     row: dict[str, Any] = {
         "file": analysis.file,
         "findings": [_as_row(found) for found in analysis.findings],
         "healthy": analysis.healthy,
     }
-    if analysis.damage is not None:
-        row["error"] = printable(analysis.damage, LONGEST)
+    if analysis.doubt is not None:
+        row["error"] = printable(analysis.doubt, LONGEST)
     return json.dumps(row)
 
 
@@ -55,13 +56,21 @@ def summary(analysis: Analysis) -> str:
         return f"{printable(analysis.damage or '', LONGEST)}"
     errors = sum(f.severity is Severity.ERROR for f in analysis.findings)
     notes = len(analysis.findings) - errors
-    cases = analysis.calls
-    state = "healthy" if analysis.healthy else f"{errors} error{'s' * (errors != 1)}"
-    if analysis.damage is not None and not errors:
-        state = "nothing wrong in what could be read"
-    extra = f", {notes} note{'s' * (notes != 1)}" if notes else ""
-    calls = f"{cases} call{'s' * (cases != 1)}"
-    return f"{name}: {analysis.packets} packets, {calls}: {state}{extra}"
+    extra = f", {_counted(notes, 'note')}" if notes else ""
+    size = f"{_counted(analysis.packets, 'packet')}, {_counted(analysis.calls, 'call')}"
+    return f"{name}: {size}: {_state(analysis, errors)}{extra}"
+
+
+def _state(analysis: Analysis, errors: int) -> str:
+    if errors:
+        return _counted(errors, "error")
+    if analysis.healthy:
+        return "healthy"
+    return "nothing wrong in what could be read" if analysis.calls else "no SIP or MSRP found"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def as_text(analysis: Analysis, ladder: bool = False) -> str:
@@ -69,7 +78,10 @@ def as_text(analysis: Analysis, ladder: bool = False) -> str:
     lines = [click.style(summary(analysis), bold=True)]
     if analysis.damage is not None and not analysis.unreadable:
         damage = printable(analysis.damage, LONGEST)
-        lines.append(click.style(f"  The file is damaged: {damage}.", fg="red"))
+        lines.append(click.style(f"  Not read to its end: {damage}.", fg="red"))
+    elif analysis.cut:
+        many = _counted(analysis.cut, "packet")
+        lines.append(click.style(f"  {many} cut by snaplen: capture again with -s 0.", fg="red"))
     if analysis.rushed:
         lines.append(
             f"  {analysis.rushed} calls were too many to keep and judged before their end."
@@ -93,7 +105,8 @@ def title(diagnosis: Diagnosis) -> str:
 def _case(diagnosis: Diagnosis, ladder: bool) -> list[str]:
     lines = ["", "  " + click.style(printable(title(diagnosis), 300), underline=True)]
     if holes := _lacks(diagnosis):
-        lines.append(f"  The capture lacks bytes in {holes} places: packets were not captured.")
+        places = _counted(holes, "place")
+        lines.append(f"  The capture lacks bytes in {places}: packets were not captured.")
     if ladder:
         lines += ["", draw_text(build_ladder(diagnosis.case))]
     for found in diagnosis.findings:
@@ -103,7 +116,13 @@ def _case(diagnosis: Diagnosis, ladder: bool) -> list[str]:
 
 def _lacks(diagnosis: Diagnosis) -> int:
     """Holes in the streams of its connections, left by whoever captured."""
-    return sum(d.stream.holes for link in diagnosis.case.links for d in link.tcp.directions)
+    return sum(_uncaptured(link.tcp, side) for link in diagnosis.case.links for side in (0, 1))
+
+
+def _uncaptured(tcp: Connection, side: int) -> int:
+    ours, theirs = tcp.directions[side], tcp.directions[1 - side]
+    # With nothing of the receiver in the capture there is no telling: one side was captured.
+    return ours.stream.holes_before(ours.acked) if theirs.sent else ours.stream.holes
 
 
 def _finding(found: Finding) -> list[str]:

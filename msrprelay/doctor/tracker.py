@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import Enum
 
-from .msrp import MAGIC, Conversation
-from .packets import SYN, Datagram, Packet, TcpPacket, address
+from .msrp import MAGIC, At, Conversation
+from .packets import SYN, Datagram, Packet, TcpPacket, Unreachable, address
 from .sip import Dialog
 from .sip_message import looks_like_sip, parse_message, split_stream
 from .streams import Piece
@@ -25,7 +25,9 @@ SNIFFED = 16
 MSRP_PORTS = frozenset({2855, 2856})
 """RFC 4975 section 15.4: recommended, so a TLS connection to them is taken for MSRP."""
 
-MAX_TOO_BIG = 1_000
+MAX_COMPLAINTS = 1_000
+"""Hosts of whom ICMP complained, and complaints kept of each."""
+
 DUPLICATE_SECONDS = 0.0005
 """Copies of one packet on two interfaces of a host are this close; retransmissions are not."""
 
@@ -84,6 +86,7 @@ class Tracker:
         self.finished: list[Link] = []
         self.dialogs: dict[str, Dialog] = {}
         self.too_big_hosts: set[str] = set()
+        self.unreachable: dict[tuple[Endpoint, Endpoint], list[At]] = {}
         self.tcp_packets = 0
         self.start = self.last = 0.0
         self.packets = 0
@@ -139,7 +142,9 @@ class Tracker:
             self._tcp(packet)
         elif isinstance(packet, Datagram):
             self._datagram(packet)
-        elif len(self.too_big_hosts) < MAX_TOO_BIG:
+        elif isinstance(packet, Unreachable):
+            self._unreachable(packet)
+        elif len(self.too_big_hosts) < MAX_COMPLAINTS:
             self.too_big_hosts.add(address(packet.to))
 
     def finish(self) -> None:
@@ -148,6 +153,14 @@ class Tracker:
             for side, direction in enumerate(link.tcp.directions):
                 for piece in direction.stream.flush():
                     self._hear(link, side, piece)
+
+    def _unreachable(self, packet: Unreachable) -> None:
+        src = Endpoint(address(packet.src), packet.sport)
+        dst = Endpoint(address(packet.dst), packet.dport)
+        if len(self.unreachable) < MAX_COMPLAINTS:
+            seen = self.unreachable.setdefault((src, dst), [])
+            del seen[:-MAX_COMPLAINTS]
+            seen.append(At(packet.number, packet.time))
 
     def _datagram(self, packet: Datagram) -> None:
         data = packet.payload

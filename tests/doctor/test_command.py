@@ -8,10 +8,27 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from msrprelay.doctor import analysis
+from msrprelay.doctor.capture import Capture
 from msrprelay.doctor.command import check_host, doctor, lint
 
 from .test_captures import CAPTURES, HEALTHY, ROOTS
-from .wire import ANSWER, OFFER, PATH_B, B, sdp
+from .wire import (
+    ANSWER,
+    OFFER,
+    PATH_B,
+    START,
+    A,
+    B,
+    Talk,
+    Wire,
+    ethernet,
+    ok,
+    pcap,
+    sdp,
+    send,
+    udp_datagram,
+)
 
 SEED = str(CAPTURES / "blink_acm_seed.pcapng")
 FINE = str(CAPTURES / "m00_healthy.pcap")
@@ -40,6 +57,35 @@ def test_unreadable_is_2(tmp_path: Path) -> None:
     assert "bad.pcap" in result.output
 
 
+def test_a_link_type_that_is_not_read_is_2(tmp_path: Path) -> None:
+    radio = tmp_path / "radio.pcap"
+    radio.write_bytes(pcap([], linktype=9))
+    result = ran(str(radio))
+    assert result.exit_code == 2
+    assert "link type 9 (PPP) cannot be read here" in result.output
+
+
+@pytest.mark.parametrize("batch", [False, True], ids=["list", "batch"])
+def test_a_file_the_doctor_fails_on_does_not_end_the_run(
+    batch: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tmp_path / "a.pcap", tmp_path / "b.pcap"]
+    for path in paths:
+        path.write_bytes(Path(FINE).read_bytes())
+    analyse = analysis.analyse
+
+    def faulty(path: Path, progress: object = None) -> analysis.Analysis:
+        if path == paths[0]:
+            raise AttributeError("no such thing")
+        return analyse(path)
+
+    monkeypatch.setattr(analysis, "analyse", faulty)
+    result = ran("--batch", str(tmp_path)) if batch else ran(*map(str, paths))
+    assert result.exit_code == 2
+    assert "a.pcap: the doctor failed on it: AttributeError: no such thing" in result.output
+    assert ("2 files, 1 SIP dialogs" if batch else "b.pcap: 28 packets") in result.output
+
+
 def test_cut_without_a_fault_is_2_and_tells_what_was_read(tmp_path: Path) -> None:
     cut = tmp_path / "cut.pcap"
     cut.write_bytes(Path(FINE).read_bytes()[:-5])
@@ -47,6 +93,57 @@ def test_cut_without_a_fault_is_2_and_tells_what_was_read(tmp_path: Path) -> Non
     assert result.exit_code == 2
     assert "packet 28 cannot be read" in result.output
     assert "27 packets" in result.output
+
+
+def snapped(name: str, size: int, path: Path) -> Path:
+    """The capture as a snap length of ``size`` would have left it."""
+    wire = [(f.time - START, f.data, f.wire_length) for f in Capture(CAPTURES / name)]
+    path.write_bytes(
+        pcap([(time, data[:size]) for time, data, _ in wire], sizes=[w[2] for w in wire])
+    )
+    return path
+
+
+def test_cut_by_snaplen_is_not_healthy(tmp_path: Path) -> None:
+    path = str(snapped("m00_healthy.pcap", 96, tmp_path / "snap.pcap"))
+    result = ran(path)
+    assert result.exit_code == 2
+    assert "14 packets cut by snaplen" in result.output
+    row = json.loads(ran("--json", path).output)
+    assert row["healthy"] is False
+    assert "cut by snaplen" in row["error"]
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["the-fault-itself", "not-captured"])
+def test_holes_are_the_captures_only_if_the_bytes_arrived(lost: bool, tmp_path: Path) -> None:
+    path = CAPTURES / "f02_seqoff.pcapng"
+    if lost:
+        wire = Wire()
+        talk = Talk(wire).open()
+        for tid in ("t-1", "t-2", "t-3"):
+            talk.send(0, send(tid))
+            talk.send(1, ok(tid))
+        del wire.frames[7]
+        path = wire.save(tmp_path / "lossy.pcap")
+    said = "The capture lacks bytes in 1 place: packets were not captured." in ran(str(path)).output
+    assert said is lost
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        pytest.param([], id="no-packet"),
+        pytest.param([(0.0, ethernet(udp_datagram((A, 53), (B, 53), b"\0" * 20)))], id="dns"),
+    ],
+)
+def test_no_sip_and_no_msrp_is_2(frames: list[tuple[float, bytes]], tmp_path: Path) -> None:
+    path = tmp_path / "other.pcap"
+    path.write_bytes(pcap(frames))
+    result = ran(str(path))
+    assert result.exit_code == 2
+    assert f"{len(frames)} packet{'s' * (len(frames) != 1)}, 0 calls: no SIP or MSRP found" in (
+        result.output
+    )
 
 
 def test_cut_with_a_fault_is_1(tmp_path: Path) -> None:
@@ -83,6 +180,25 @@ def test_writes_report_and_ladder(tmp_path: Path) -> None:
     assert svg.read_text("utf-8").startswith("<svg xmlns=")
 
 
+@pytest.mark.parametrize(
+    ("option", "name", "formats"),
+    [
+        ("--report", "r.txt", ".html or .htm or .md"),
+        ("--report", "r", ".html or .htm or .md"),
+        ("--histogram", "h.gif", ".svg or .png"),
+    ],
+)
+def test_a_format_that_is_not_written_is_refused(
+    option: str, name: str, formats: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    what = ["--batch", str(tmp_path)] if option == "--histogram" else [SEED]
+    result = ran(*what, option, str(path))
+    assert result.exit_code == 2
+    assert f"does not end in {formats}" in " ".join(result.output.replace("│", "").split())
+    assert not path.exists()
+
+
 def test_a_report_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     result = ran(SEED, "--report", str(tmp_path / "none" / "r.html"))
     assert result.exit_code == 1
@@ -102,15 +218,15 @@ def test_batch_of_the_captures(tmp_path: Path) -> None:
     picture = tmp_path / "h.svg"
     result = ran("--batch", str(CAPTURES), "--histogram", str(picture))
     assert result.exit_code == 1
-    assert "18 files" in result.output
+    assert f"{len(ROOTS) + len(HEALTHY)} files" in result.output
     assert "cut by timer (median 396 s)" in result.output
     assert picture.exists()
 
 
 def test_batch_json_ends_with_the_sum() -> None:
     lines = ran("--batch", str(CAPTURES), "--json").output.splitlines()
-    assert len(lines) == 19
-    assert json.loads(lines[-1])["files"] == 18
+    assert len(lines) == len(ROOTS) + len(HEALTHY) + 1
+    assert json.loads(lines[-1])["files"] == len(ROOTS) + len(HEALTHY)
 
 
 def test_lint_exit_status(tmp_path: Path) -> None:
@@ -121,6 +237,23 @@ def test_lint_exit_status(tmp_path: Path) -> None:
         for args in ("o", "o a", "o bad", "none")
     }
     assert statuses == {"o": 0, "o a": 0, "o bad": 1, "none": 2}
+
+
+@pytest.mark.parametrize(
+    ("args", "given", "status"),
+    [
+        pytest.param(["-"], OFFER, 0, id="offer"),
+        pytest.param(["FILE", "-"], ANSWER, 0, id="answer"),
+        pytest.param(["-"], b"x", 2, id="no-sdp"),
+        pytest.param(["-", "-"], OFFER, 2, id="both"),
+    ],
+)
+def test_lint_reads_standard_input(
+    args: list[str], given: bytes, status: int, tmp_path: Path
+) -> None:
+    (tmp_path / "offer").write_bytes(OFFER)
+    named = [str(tmp_path / "offer") if arg == "FILE" else arg for arg in args]
+    assert CliRunner().invoke(lint, named, input=given).exit_code == status
 
 
 def test_lint_json(tmp_path: Path) -> None:

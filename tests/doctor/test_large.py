@@ -92,7 +92,8 @@ def test_strangers_take_no_room(tmp_path: Path) -> None:
         talk.send(0, b"GET / HTTP/1.1\r\n\r\n")
     analysis = analyse(wire.save(tmp_path / "a.pcap"))
     assert analysis.calls == 0
-    assert analysis.healthy
+    assert analysis.findings == []
+    assert analysis.doubt == "no SIP or MSRP found"
 
 
 def test_a_long_transfer_fits_in_little_memory(tmp_path: Path) -> None:

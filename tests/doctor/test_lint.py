@@ -6,12 +6,17 @@ import json
 
 import pytest
 
-from msrprelay.doctor.lint import as_json, as_text, lint
+from msrprelay.doctor.lint import as_json, as_text, lint, refusal
 from msrprelay.errors import SdpError
 
 from .wire import ANSWER, OFFER, PATH_A, PATH_B, A, B, sdp
 
 TLS_PATH = PATH_B.replace("msrp:", "msrps:")
+
+
+def over_tls(host: str, path: str, setup: str) -> bytes:
+    port = int(path.split(":")[2].split("/")[0])
+    return sdp(host, port, path.replace("msrp:", "msrps:"), setup, proto="TCP/TLS/MSRP")
 
 
 def rules(offer: bytes, answer: bytes | None = None) -> set[str]:
@@ -27,9 +32,14 @@ def test_a_good_pair_has_no_problem() -> None:
 @pytest.mark.parametrize(
     ("offer", "answer", "rule"),
     [
-        pytest.param(OFFER, sdp(B, 9, PATH_B.replace("7654", "9"), "active"), "S06a", id="active"),
         pytest.param(
-            sdp(A, 2855, PATH_A, "passive"), sdp(B, 7654, PATH_B, "passive"), "S06b", id="passive"
+            over_tls(A, PATH_A, "active"), over_tls(B, PATH_B, "active"), "S06a", id="tls-active"
+        ),
+        pytest.param(
+            over_tls(A, PATH_A, "passive"),
+            over_tls(B, PATH_B, "passive"),
+            "S06b",
+            id="tls-passive",
         ),
         pytest.param(OFFER, sdp(B, 7654, PATH_B, "actpass"), "S06c", id="actpass-answer"),
         pytest.param(OFFER, sdp(B, 7655, PATH_B, "passive"), "S07", id="port"),
@@ -61,6 +71,39 @@ def test_a_good_pair_has_no_problem() -> None:
 )
 def test_says_why_it_would_fail(offer: bytes, answer: bytes, rule: str) -> None:
     assert rule in rules(offer, answer)
+
+
+@pytest.mark.parametrize(
+    ("offered", "answered", "rule", "helps"),
+    [
+        ("active", "active", "S06a", "The relay accepts both"),
+        ("passive", "passive", "S06b", "The relay dials both"),
+    ],
+)
+def test_the_relay_settles_a_conflict_of_roles(
+    offered: str, answered: str, rule: str, helps: str
+) -> None:
+    result = lint(sdp(A, 2855, PATH_A, offered), sdp(B, 7654, PATH_B, answered))
+    (found,) = [p for p in result.problems if p.rule == rule]
+    assert found.severity == "note"
+    assert found.remedy.startswith(helps)
+    assert not result.faulty
+
+
+def test_tls_is_said_to_pass_untouched() -> None:
+    result = lint(over_tls(A, PATH_A, "active"), over_tls(B, PATH_B, "passive"))
+    assert not result.faulty
+    assert [(p.rule, p.side) for p in result.problems if p.rule == "not_relayed"] == [
+        ("not_relayed", "offer"),
+        ("not_relayed", "answer"),
+    ]
+    text = as_text(result)
+    assert "TCP/TLS/MSRP is not relayed: the relay leaves m= line 1 untouched and warns" in text
+    assert "with the relay: m= line 1 passes unchanged" in text
+    assert "nothing wrong" not in text
+    assert set(map(tuple, result.rewrites.values())) == {
+        ("no MSRP section that is relayed: returned unchanged",)
+    }
 
 
 def test_answer_to_another_line_has_no_counterpart() -> None:
@@ -108,8 +151,17 @@ def test_json_is_one_line() -> None:
 
 
 def test_no_sdp_is_refused() -> None:
-    with pytest.raises(SdpError):
+    with pytest.raises(SdpError) as refused:
         lint(b"hello", None)
+    assert refusal(refused.value) == (
+        "line 1: this is no session description: it does not begin with v= (RFC 8866)"
+    )
+
+
+def test_codes_stay_out_of_the_text() -> None:
+    text = as_text(lint(OFFER.replace(b"a=path", b"a=pfad"), None))
+    assert "missing_path" not in text
+    assert "error  (offer): no a=path" in text
 
 
 def test_hostile_text_stays_text() -> None:

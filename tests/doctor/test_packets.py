@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from msrprelay.doctor.capture import Capture, Frame
 from msrprelay.doctor.errors import CaptureError
-from msrprelay.doctor.packets import Datagram, Decoder, TcpPacket, TooBig, address
+from msrprelay.doctor.packets import Datagram, Decoder, TcpPacket, TooBig, Unreachable, address
 from msrprelay.doctor.streams import Reassembler
 from msrprelay.doctor.tcp_options import parse_options
 
@@ -52,6 +52,7 @@ def frame(data: bytes, linktype: int = ETHERNET) -> Frame:
         pytest.param(113, SLL + b"\x86\xdd" + V6, id="sll-ipv6"),
         pytest.param(113, SLL + b"\x81\0\0\7\x08\0" + V4, id="sll-vlan"),
         pytest.param(276, b"\x08\0" + SLL2 + V4, id="sll2"),
+        pytest.param(276, b"\x81\0" + SLL2 + b"\0\7\x08\0" + V4, id="sll2-vlan"),
         pytest.param(101, V4, id="raw"),
         pytest.param(12, V6, id="raw-bsd"),
         pytest.param(0, b"\2\0\0\0" + V4, id="null"),
@@ -125,6 +126,24 @@ def test_fragments_that_never_end_take_bounded_memory() -> None:
         head[4:6] = struct.pack("!H", identity)
         assert decoder.decode(frame(ethernet(bytes(head)))) is None
     assert len(decoder._waiting) <= 64
+
+
+@pytest.mark.parametrize(
+    ("src", "dst", "protocol", "head"),
+    [
+        pytest.param("192.0.2.1", "192.0.2.2", 1, b"\x03\x03", id="ipv4-port"),
+        pytest.param("192.0.2.1", "192.0.2.2", 1, b"\x03\x01", id="ipv4-host"),
+        pytest.param("2001:db8::1", "2001:db8::2", 58, b"\x01\x04", id="ipv6-port"),
+    ],
+)
+def test_icmp_unreachable_names_both_ends(src: str, dst: str, protocol: int, head: bytes) -> None:
+    about = udp_datagram((src, 5060), (dst, 5062), b"INVITE")
+    packet = Decoder().decode(
+        frame(ethernet(ip_packet(dst, src, protocol, head + b"\0" * 6 + about)))
+    )
+    assert isinstance(packet, Unreachable)
+    assert (address(packet.src), packet.sport) == (src, 5060)
+    assert (address(packet.dst), packet.dport) == (dst, 5062)
 
 
 def test_icmp_too_big_names_the_destination() -> None:
@@ -220,6 +239,21 @@ class TestFiles:
         path = tmp_path / "a.pcap"
         path.write_bytes(data)
         with pytest.raises(CaptureError, match=r"a\.pcap"):
+            Capture(path)
+
+    @pytest.mark.parametrize(
+        ("linktype", "name"),
+        [
+            pytest.param(9, r"9 \(PPP\)", id="named"),
+            pytest.param(105, "105", id="bare-number"),
+        ],
+    )
+    def test_a_link_type_that_is_not_read_is_named(
+        self, tmp_path: Path, linktype: int, name: str
+    ) -> None:
+        path = tmp_path / "a.pcap"
+        path.write_bytes(pcap(self.wire().frames, linktype))
+        with pytest.raises(CaptureError, match=rf"a\.pcap: link type {name} cannot"):
             Capture(path)
 
     def test_a_missing_file_is_refused(self, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from .wire import (
     Talk,
     Wire,
     errors,
+    ip_packet,
     notes,
     ok,
     only,
@@ -105,6 +106,25 @@ class TestTransactions:
         for at in (0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5):
             call.invite(AUDIO, at=at)
         assert "never answered 7 INVITEs" in only(wire, "S04b").verdict
+
+    def unreachable(self, answered: bool) -> Wire:
+        """One INVITE, and ICMP port unreachable with the beginning of it."""
+        wire = Wire()
+        call = Call(wire)
+        call.invite(AUDIO)
+        quoted = wire.frames[-1][1][14:][:28]
+        wire.put(ip_packet(B, A, 1, b"\x03\x03" + b"\0" * 6 + quoted))
+        if answered:
+            call.reply("180 Ringing")
+        return wire
+
+    def test_s04b_one_invite_and_port_unreachable(self) -> None:
+        found = only(self.unreachable(answered=False), "S04b")
+        assert found.packets == (1, 2)
+        assert f"{B}:5060 cannot be reached: ICMP says so" in found.verdict
+
+    def test_s04b_not_when_an_answer_came_all_the_same(self) -> None:
+        assert "S04b" not in errors(self.unreachable(answered=True))
 
     def test_s04b_not_when_it_rings(self) -> None:
         wire = Wire()
@@ -199,7 +219,10 @@ class TestRoles:
         assert "private address 10.1.1.1:7654" in only(wire, "S06d").verdict
 
     def test_s06e_is_a_note(self) -> None:
-        assert "S06e" in notes(chat(sdp(A, 2855, PATH_A, "active"), ANSWER))
+        found = only(chat(sdp(A, 2855, PATH_A, "active"), ANSWER), "S06e")
+        assert found.severity == "note"
+        assert "says a=setup:active and names port 2855" in found.verdict
+        assert found.title == "No a=setup, or an active end with a port"
         assert "S06e" not in notes(chat(OFFER, ANSWER))
 
 

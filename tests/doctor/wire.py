@@ -120,13 +120,16 @@ class Wire:
         return path
 
 
-def pcap(frames: Sequence[tuple[float, bytes]], linktype: int = ETHERNET) -> bytes:
+def pcap(
+    frames: Sequence[tuple[float, bytes]],
+    linktype: int = ETHERNET,
+    sizes: Sequence[int] | None = None,
+) -> bytes:
+    """A file; ``sizes`` are the lengths on the wire where those of the frames are not."""
     rows = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, linktype)]
-    for time, data in frames:
+    for (time, data), size in zip(frames, sizes or [len(f[1]) for f in frames], strict=True):
         whole = round((START + time) * 1_000_000)
-        rows.append(
-            struct.pack("<IIII", whole // 1_000_000, whole % 1_000_000, len(data), len(data))
-        )
+        rows.append(struct.pack("<IIII", whole // 1_000_000, whole % 1_000_000, len(data), size))
         rows.append(data)
     return b"".join(rows)
 

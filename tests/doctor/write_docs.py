@@ -29,6 +29,8 @@ DOCS = ROOT / "docs"
 LADDER_SVG, HISTOGRAM_SVG = "first-seed-ladder.svg", "second-seed-histogram.svg"
 
 WHAT = {
+    "any_sll.pcapng": "a healthy call through msrprelay, taken with `-i any` (SLL)",
+    "any_sll2.pcapng": "a healthy call, taken with `-i any` (SLL2)",
     "blink_acm_seed.pcapng": "the first seed: both phones dial, the SBC splices packets",
     "blink_acm_repro.pcap": "the same fault with real Linux stacks",
     "blink_acm_healthy_relay.pcapng": "the same call through a relay with two sockets",
@@ -44,6 +46,17 @@ WHAT = {
     "m07_endline_in_body.pcap": "an end-line inside a message",
     "reinvite_healthy.pcap": "keep-alive re-INVITEs, answered statefully",
     "reinvite_lost_final.pcap": "the second seed: a final answer lost and not repeated",
+    "relay_bad_range.pcapng": "through msrprelay: a Byte-Range that promises too much",
+    "relay_cut.pcapng": "through msrprelay: the caller dies inside a message",
+    "relay_dial_refused.pcapng": "through msrprelay: the callee refuses to be dialled",
+    "relay_garbage.pcapng": "through msrprelay: the caller does not speak MSRP",
+    "relay_no_200.pcapng": "through msrprelay: the callee never answers a SEND",
+    "relay_nobody_dials.pcapng": "through msrprelay: the callee never dials",
+    "relay_silent_callee.pcapng": "through msrprelay: the callee dials and says nothing",
+    "relay_tls_hello.pcapng": "through msrprelay: the caller begins with TLS",
+    "relay_wrong_from.pcapng": "through msrprelay: a From-Path that is not the caller's",
+    "relay_wrong_to.pcapng": "through msrprelay: a To-Path that is not the relay's",
+    "relay_dials_callee.pcapng": "a healthy call through msrprelay, which dials the callee",
     "s05_port_changed.pcap": "a re-INVITE that moves the port for nothing",
     "s07_path_vs_cm_no_cema.pcap": "media anchored in c=/m= only",
     "t12_syn_held.pcap": "a SYN that the SBC holds for ever",
@@ -69,15 +82,20 @@ msrprelay-ctl lint OFFER.sdp [ANSWER.sdp]              # what each side means, w
 msrprelay-ctl check-host                               # this host's limits
 ```
 
-Exit status: 0 healthy, 1 errors found, 2 unreadable. `--json` gives
+Exit status: 0 healthy, 1 errors found, 2 not to be judged. `--json` gives
 `{"file", "findings": [{"rule", "severity", "packets", "verdict", "remedy"}], "healthy"}`; a file
-that could not be read to its end is not healthy and has `"error"` too. A finding that only follows
+that could not be read to its end, that has packets cut by the snap length, or in which there is no
+SIP or MSRP is not healthy and has `"error"` too. A finding that only follows
 from another one says so first; what a transport fault keeps from arriving (M01b, M08) is told with
 that fault.
+
+`lint` judges what works through this relay, which settles a conflict of roles and leaves TLS
+untouched; `-` is standard input.
 
 One capture on the SBC, with both legs, is enough for every TCP rule. A capture of one side cannot
 tell *lost before me* from *never sent*: S01 and S03 are the two views of one fault.
 libpcap reads files whose interfaces have one link type; others can be split with `editcap`.
+Their snap lengths may differ, as after `mergecap`.
 """
 
 SEED = """## Example 1: both phones connect, and the chat fails
@@ -137,7 +155,8 @@ generator: talk times of 300 s in the mean, {loss:.0%} of the final answers lost
 LIMITS = """## What bad input gets
 
 A truncated or corrupt file is judged up to the packet that cannot be read, and the error names that
-packet; a file that is no capture is refused. Text from packets is escaped in the terminal, in HTML,
+packet; a file that is no capture is refused. A gzip file is read up to 50 times its size (64 MB if
+that is more). Text from packets is escaped in the terminal, in HTML,
 in Markdown and in SVG. Memory is bounded: calls that are over are judged and dropped while the file
 is read. Measured by `python bench/doctor.py` (`bench/doctor.json`):
 """

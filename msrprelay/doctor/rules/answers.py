@@ -8,7 +8,8 @@ from typing import NamedTuple
 from ...uri import Uri, same_host
 from ..cases import Case, read_uri
 from ..finding import Hit, Level, rule
-from ..msrp import ANSWER_SECONDS, Transaction
+from ..msrp import ANSWER_SECONDS, Response, Transaction
+from ..quote import quoted
 from ..tracker import Link
 
 SETTLE_SECONDS = 1.0
@@ -45,16 +46,23 @@ def _unanswered(case: Case) -> Iterator[Asked]:
                 continue
             if _deaf(link, 1 - request.side) or not _due(request, link, case):
                 continue
+            asked = _last_hop(link, request, case)
             known = found.get(request.tid)
-            if known is None:
-                found[request.tid] = Asked(link, request, [request.done.number])
-                continue
-            packets = [*known.packets, request.done.number]
-            last = request.begin.number > known.request.begin.number
-            found[request.tid] = (
-                Asked(link, request, packets) if last else known._replace(packets=packets)
-            )
+            if known is not None:
+                packets = [*known.packets, request.done.number]
+                last = max(known, asked, key=lambda asked: asked.request.begin.number)
+                asked = last._replace(packets=packets)
+            found[request.tid] = asked
     yield from found.values()
+
+
+def _last_hop(link: Link, request: Transaction, case: Case) -> Asked:
+    """Where the request was last seen without an answer: a relay waits for the hop behind it."""
+    packets = [request.done.number]
+    twin = case.twin(link, request)
+    if twin is None or twin.request.responses or not twin.request.flag or twin.earlier(request):
+        return Asked(link, request, packets)
+    return Asked(twin.link, twin.request, [*packets, twin.request.done.number])
 
 
 def _deaf(link: Link, side: int) -> bool:
@@ -77,8 +85,8 @@ def _delivered(asked: Asked) -> bool:
     "M01",
     Level.CASE,
     "SEND not answered",
-    "Receiver bug. Known: python-msrplib <= 0.12.1 in active/active took the peer's bind SEND as "
-    "its own answer (fixed 2011-05-03).",
+    "A bug of the host that has the request. Known: python-msrplib <= 0.12.1 in active/active took "
+    "the peer's bind SEND as its own answer (fixed 2011-05-03).",
 )
 def not_answered(case: Case, _: Case) -> Iterator[Hit]:
     """TCP delivered the request; no response within 30 s or the rest of the capture."""
@@ -91,8 +99,26 @@ def not_answered(case: Case, _: Case) -> Iterator[Hit]:
         yield Hit(
             asked.packets,
             f"{request.method} {request.tid} was delivered to the {receiver} (acknowledged by TCP) "
-            f"and not answered in {waited:.1f} s.",
+            f"and not answered in {waited:.1f} s.{_kept_back(link, request, case)}",
         )
+
+
+def _kept_back(link: Link, request: Transaction, case: Case) -> str:
+    """What a relay that has the request did with it, and with the answer."""
+    host = link.tcp.ends[1 - request.side].host
+    if case.roles.get(host) != "relay":
+        return ""
+    twin = case.twin(link, request)
+    if twin is None:
+        return " The relay did not pass it on."
+    if not twin.request.responses:
+        return ""
+    answer = twin.request.responses[0]
+    who = case.party(twin.link, 1 - twin.request.side)
+    return (
+        f" The {who} answered {answer.status} (packet {answer.at.number}), and the relay did not "
+        "pass the answer on."
+    )
 
 
 @rule(
@@ -127,7 +153,7 @@ def refused(link: Link, case: Case) -> Iterator[Hit]:
     """An error response of RFC 4975 section 10."""
     for request in link.msrp.transactions:
         for response in request.responses:
-            if response.status not in REFUSALS:
+            if response.status not in REFUSALS or _only_told(link, request, response, case):
                 continue
             who = case.party(link, 1 - request.side)
             text = (
@@ -139,11 +165,19 @@ def refused(link: Link, case: Case) -> Iterator[Hit]:
             yield Hit([request.done.number, response.at.number], text)
 
 
+def _only_told(link: Link, request: Transaction, response: Response, case: Case) -> bool:
+    """Whether a relay passes on what the hop behind it said."""
+    twin = case.twin(link, request)
+    if twin is None or twin.earlier(request):
+        return False
+    return any(heard.status == response.status for heard in twin.request.responses)
+
+
 def _difference(request: Transaction, link: Link, case: Case) -> str:
     """Both URIs and where they differ first (RFC 4975 section 6.1)."""
     asked = read_uri(request.to_path[0]) if request.to_path else None
     if asked is None:
-        return f" To-Path is no MSRP URI: {' '.join(request.to_path)!r}."
+        return f" To-Path is no MSRP URI: {quoted(' '.join(request.to_path))}."
     own = [
         media.uri
         for media in case.owned(link.tcp.ends[1 - request.side].host)
@@ -250,6 +284,6 @@ def failure_report(link: Link, case: Case) -> Iterator[Hit]:
             what = f"bytes {span.start}-{'*' if span.end is None else span.end}" if span else "it"
             yield Hit(
                 [report.done.number],
-                f"The {case.party(link, report.side)} reports {report.status[4:]!r} "
+                f"The {case.party(link, report.side)} reports {quoted(report.status[4:])} "
                 f"for {what} of message {report.message_id}.",
             )

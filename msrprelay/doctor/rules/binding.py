@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...roles import dials
 from ..cases import Case
 from ..finding import Hit, Level, rule
 from ..media import Exchange, Media
+from ..quote import quoted
 from ..sip import Dialog
+from ..tcp import Endpoint
 from ..tracker import Link, Protocol
 
 BIND_SECONDS = 5.0
@@ -15,6 +18,9 @@ BIND_SECONDS = 5.0
 
 DIAL_SECONDS = 5.0
 """SDP agreed this long without a SYN."""
+
+PATIENCE_SECONDS = 2.0
+"""The same two, where the other end shows that it waits."""
 
 
 @rule(
@@ -28,47 +34,96 @@ def no_bind(link: Link, case: Case) -> Iterator[Hit]:
     up = link.tcp.established
     if up is None or link.tcp.directions[0].data_segments or link.tcp.directions[1].rsts:
         return
-    if link.tcp.last - up > BIND_SECONDS or (not link.tcp.closed and case.end - up > BIND_SECONDS):
-        yield Hit(
-            [link.tcp.directions[0].syns[0].number, link.tcp.directions[1].syns[0].number],
-            f"The {case.party(link, 0)} connected to {link.tcp.ends[1]} and sent no "
-            f"byte in {max(link.tcp.last, up + BIND_SECONDS) - up:.1f} s. The active side must "
-            "send at once; an idle client looks like an attack to a relay.",
-        )
+    given_up = _given_up(link, up, case)
+    kept_waiting = link.tcp.last - up > BIND_SECONDS
+    kept_waiting |= not link.tcp.closed and case.end - up > BIND_SECONDS
+    if given_up is None and not kept_waiting:
+        return
+    seconds = given_up or max(link.tcp.last - up, BIND_SECONDS)
+    until = f", until {link.tcp.ends[1]} closed the connection" if given_up else ""
+    yield Hit(
+        [link.tcp.directions[0].syns[0].number, link.tcp.directions[1].syns[0].number],
+        f"The {case.party(link, 0)} connected to {link.tcp.ends[1]} and sent no "
+        f"byte in {seconds:.1f} s{until}. The active side must "
+        "send at once; an idle client looks like an attack to a relay.",
+    )
+
+
+def _given_up(link: Link, up: float, case: Case) -> float | None:
+    """Seconds after which the server lost patience with a silent client, in a call still up."""
+    client, server = link.tcp.directions
+    if not server.fins or server.data_segments:
+        return None
+    closed = server.fins[0][1]
+    ended = [dialog.ended for dialog in case.dialogs if dialog.ended is not None]
+    first = not client.fins or client.fins[0][1] > closed
+    if not first or closed - up < PATIENCE_SECONDS or any(end <= closed for end in ended):
+        return None
+    return closed - up
 
 
 @rule("M04", Level.DIALOG, "Nobody dials", "See the roles (S06b) and the firewall.")
 def nobody_dials(dialog: Dialog, case: Case) -> Iterator[Hit]:
-    """Offer and answer agreed, and no SYN to any address they name."""
-    for exchange in dialog.exchanges[:1]:
-        wanted = _agreed(exchange)
-        ends = {end for link in case.links for end in link.tcp.ends}
-        if not wanted or exchange.answer is None or wanted & ends or _bound(exchange, case):
+    """Offer and answer agreed on a hop, and no SYN to the address that one of them names."""
+    ends = {end for link in case.links for end in link.tcp.ends}
+    for exchange in dialog.agreements:
+        wanted, answer = _awaited(exchange), exchange.answer
+        if not wanted or answer is None or wanted & ends or _bound(exchange, case):
             continue
         until = dialog.ended if dialog.ended is not None else case.end
-        if until - exchange.answer.message.time <= DIAL_SECONDS:
+        waited = until - answer.message.time
+        if waited <= (PATIENCE_SECONDS if _somebody_waits(case) else DIAL_SECONDS):
             continue
         unseen = "" if case.tcp_captured else " (The capture holds no TCP at all: was it filtered?)"
         yield Hit(
-            [exchange.offer.number, exchange.answer.number],
-            f"Offer and answer agreed, and in {until - exchange.answer.message.time:.1f} s nobody "
-            f"dialled {' or '.join(sorted(map(str, wanted)))}: both wait.{unseen}",
+            [exchange.offer.number, answer.number],
+            f"Offer and answer agreed, and in {waited:.1f} s nobody dialled "
+            f"{' or '.join(sorted(map(str, wanted)))}{_who_waits(exchange, case)}{unseen}",
         )
 
 
-def _agreed(exchange: Exchange) -> set[object]:
-    """The addresses that might be dialled, if both sides have a live MSRP section."""
+def _diallers(exchange: Exchange) -> list[tuple[Media, Media]]:
+    """(who is to dial, whose address): both ways, or none, where the roles are in conflict."""
+    offer, answer = exchange.offer, exchange.answer
+    if answer is None or offer.section is None or answer.section is None:
+        return []
+    offerer, answerer = dials(offer.section.setup, answer.section.setup)
+    return [(offer, answer)] * offerer + [(answer, offer)] * answerer
+
+
+def _awaited(exchange: Exchange) -> set[Endpoint]:
+    """The addresses to be dialled, if both sides have a live MSRP section."""
     answer = exchange.answer
     if answer is None or exchange.offer.section is None or answer.section is None:
         return set()
-    return {*exchange.offer.addresses, *answer.addresses}
+    named = [passive for _, passive in _diallers(exchange)] or [exchange.offer, answer]
+    return set().union(*(media.addresses for media in named))
+
+
+def _who_waits(exchange: Exchange, case: Case) -> str:
+    diallers = _diallers(exchange)
+    if len(diallers) != 1:
+        return ": both wait."
+    active, passive = (case.name(media.message.src.host) for media in diallers[0])
+    return f", which the SDP of the {passive} names: the {active} was to dial it (a=setup)."
+
+
+def _somebody_waits(case: Case) -> bool:
+    """Whether one party has connected and spoken, so that only the other one is missing."""
+    return any(link.tcp.directions[0].data_segments for link in case.links)
 
 
 def _bound(exchange: Exchange, case: Case) -> bool:
-    """Whether a connection of the call carries its session: addresses may differ behind NAT."""
+    """Whether a connection of the call carries its session: addresses may differ behind NAT.
+
+    A connection to an address of another hop does not count; a relay may keep the session-ids.
+    """
     answer = exchange.answer
+    own = exchange.offer.addresses | (answer.addresses if answer else set())
+    others = {end for media in case.media for end in media.addresses} - own
     names = exchange.offer.session_ids | (answer.session_ids if answer else set())
-    paths = (p for link in case.links for t in link.msrp.transactions[:8] for p in t.to_path)
+    links = (link for link in case.links if not others & set(link.tcp.ends))
+    paths = (p for link in links for t in link.msrp.transactions[:8] for p in t.to_path)
     return any(name in path for path in paths for name in names)
 
 
@@ -90,7 +145,7 @@ def not_msrp(link: Link, case: Case) -> Iterator[Hit]:
     elif not media.section.tls and link.protocol is Protocol.TLS:
         yield Hit([number[0]], f"TLS client on a plain port: the {who} sends a TLS record.")
     elif link.protocol in (Protocol.OTHER, Protocol.SIP):
-        yield Hit([number[0]], f"The {who} sends {link.first_bytes!r}, which is not MSRP.")
+        yield Hit([number[0]], f"The {who} sends {quoted(link.first_bytes)}, which is not MSRP.")
 
 
 def _media_at(link: Link, case: Case) -> Media | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ..cases import Case
 from ..finding import Hit, Level, rule
 from ..msrp import ANSWER_SECONDS, Loss, Transaction
+from ..quote import quoted
 from ..tracker import Link
 
 CHUNK_SECONDS = 30.0
@@ -21,21 +22,30 @@ CHUNK_SECONDS = 30.0
 def range_mismatch(link: Link, case: Case) -> Iterator[Hit]:
     """RFC 4975 section 7.1.1: end - start + 1 octets, none beyond the total."""
     for chunk in link.msrp.transactions:
-        found = chunk.byte_range
-        if found is None or chunk.flag in ("", "#") or chunk.method == "REPORT":
+        wrong = _range_fault(chunk)
+        if wrong is None:
             continue
-        if chunk.range_length is not None and chunk.range_length != chunk.body_length:
-            yield Hit(
-                [chunk.begin.number],
-                f"{chunk.method} {chunk.tid} promises {chunk.range_length:,} bytes "
-                f"({found.start}-{found.end}) and carries {chunk.body_length:,}.",
-            )
-        elif found.total is not None and found.start + chunk.body_length - 1 > found.total:
-            yield Hit(
-                [chunk.begin.number],
-                f"{chunk.method} {chunk.tid} ends at byte "
-                f"{found.start + chunk.body_length - 1:,} of a message of {found.total:,}.",
-            )
+        numbers, twin = [chunk.begin.number], case.twin(link, chunk)
+        if twin is not None and _range_fault(twin.request) == wrong:
+            if twin.earlier(chunk):
+                continue  # it came to the middlebox like that
+            numbers.append(twin.request.begin.number)
+        who = case.party(link, chunk.side)
+        yield Hit(numbers, f"{chunk.method} {chunk.tid} of the {who} {wrong}.")
+
+
+def _range_fault(chunk: Transaction) -> str | None:
+    """What is wrong with a chunk's Byte-Range."""
+    found = chunk.byte_range
+    if found is None or chunk.flag in ("", "#") or chunk.method == "REPORT":
+        return None
+    if chunk.range_length is not None and chunk.range_length != chunk.body_length:
+        promised = f"promises {chunk.range_length:,} bytes ({found.start}-{found.end})"
+        return f"{promised} and carries {chunk.body_length:,}"
+    end = found.start + chunk.body_length - 1
+    if found.total is not None and end > found.total:
+        return f"ends at byte {end:,} of a message of {found.total:,}"
+    return None
 
 
 @rule(
@@ -69,13 +79,13 @@ def framing_lost(link: Link, case: Case) -> Iterator[Hit]:
                 [cut.begin.number, loss.at.number],
                 f"The end-line of {cut.tid} occurs inside the body: the message of the {who} is "
                 f"cut after {cut.body_length:,} of {cut.range_length or 0:,} bytes, and what "
-                f"follows ({loss.next_bytes!r}) is no MSRP.",
+                f"follows ({quoted(loss.next_bytes)}) is no MSRP.",
             )
         else:
             yield Hit(
                 [loss.at.number],
                 f"The stream of the {who} is not MSRP from packet {loss.at.number} on "
-                f"({loss.code}): {loss.next_bytes!r}.",
+                f"({loss.code}): {quoted(loss.next_bytes)}.",
             )
 
 
@@ -97,7 +107,7 @@ def never_finished(link: Link, case: Case) -> Iterator[Hit]:
         found = link.msrp.unfinished(side)
         if found is None or link.msrp.halves[side].lost or direction.unacked:
             continue
-        if not link.heard_out(side):
+        if not link.heard_out(side) or _cut_before(link, side, case):
             continue
         chunk, begin = found
         over = bool(direction.fins or direction.rsts) or case.end - link.tcp.last > CHUNK_SECONDS
@@ -107,6 +117,15 @@ def never_finished(link: Link, case: Case) -> Iterator[Hit]:
                 f"The {case.party(link, side)} stopped inside chunk {chunk.tid}: "
                 f"{chunk.body_length:,} bytes of its body came, the end-line never did.",
             )
+
+
+def _cut_before(link: Link, side: int, case: Case) -> bool:
+    """Whether the chunk came to the middlebox no further than this."""
+    source = case.copied(link, side)
+    if source is None:
+        return False
+    came, gone = source[0].msrp.unfinished(source[1]), link.msrp.unfinished(side)
+    return came is not None and gone is not None and came[0].tid == gone[0].tid
 
 
 @rule(

@@ -54,14 +54,24 @@ def path_in_sdp_only(link: Link, case: Case) -> Iterator[Hit]:
     "The sender's From-Path must be the path it gave in its SDP, or the relay's own.",
 )
 def strange_from_path(link: Link, case: Case) -> Iterator[Hit]:
-    """RFC 4975 section 7.1: From-Path is what the sender advertised."""
-    for request in _firsts(link):
-        sender = link.tcp.ends[request.side].host
-        known = {name for media in case.owned(sender) for name in media.session_ids}
-        uri = read_uri(request.from_path[-1]) if request.from_path else None
-        if known and uri is not None and uri.session_id not in known:
-            yield Hit(
-                [request.begin.number],
-                f"The {case.name(sender)} sends From-Path {uri}, its SDP says session-id "
-                f"{' or '.join(sorted(known))}.",
-            )
+    """RFC 4975 section 7.1: From-Path is what the sender advertised, in every request."""
+    known = [_session_ids(link, side, case) for side in (0, 1)]
+    told: set[tuple[int, str]] = set()
+    for request in link.msrp.transactions:
+        own, said = known[request.side], request.from_path[-1] if request.from_path else ""
+        uri = read_uri(said)
+        if not own or uri is None or uri.session_id in own or (request.side, said) in told:
+            continue
+        if (twin := case.twin(link, request)) is not None and twin.earlier(request):
+            continue  # whoever passed it on did not write it
+        told.add((request.side, said))
+        yield Hit(
+            [request.begin.number],
+            f"The {case.party(link, request.side)} sends {request.method} {request.tid} with "
+            f"From-Path {uri}, its SDP says session-id {' or '.join(sorted(own))}.",
+        )
+
+
+def _session_ids(link: Link, side: int, case: Case) -> set[str]:
+    sender = link.tcp.ends[side].host
+    return {name for media in case.owned(sender) for name in media.session_ids}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ..cases import Case
 from ..finding import Hit, Level, rule
+from ..msrp import At
 from ..sip import Dialog, Seen, Transaction
 
 UNFINISHED_SECONDS = 32.0
@@ -140,16 +141,32 @@ def final_without_ack(dialog: Dialog, case: Case) -> Iterator[Hit]:
     "Check the address, the firewall and whether the peer runs; the caller gets 408 after 32 s.",
 )
 def peer_unreachable(dialog: Dialog, case: Case) -> Iterator[Hit]:
-    """RFC 3261 section 17.1.1.2: seven INVITEs, nothing back."""
+    """RFC 3261 section 17.1.1.2: seven INVITEs and nothing back, or ICMP instead of an answer."""
     for transaction in dialog.invites:
         if transaction.provisionals or transaction.finals:
             continue
-        if len(transaction.requests) >= INVITES_UNANSWERED:
+        complaints = _complaints(transaction, case)
+        if complaints:
+            yield Hit(
+                [seen.number for seen in transaction.requests] + [at.number for at in complaints],
+                f"{transaction.dst} cannot be reached: ICMP says so, and nothing answered the "
+                f"INVITE (CSeq {transaction.cseq}).",
+            )
+        elif len(transaction.requests) >= INVITES_UNANSWERED:
             yield Hit(
                 [seen.number for seen in transaction.requests],
                 f"{transaction.dst} never answered {len(transaction.requests)} INVITEs (CSeq "
                 f"{transaction.cseq}).",
             )
+
+
+def _complaints(transaction: Transaction, case: Case) -> list[At]:
+    """ICMP "unreachable" about the request, while an answer to it was due."""
+    if not transaction.requests:
+        return []
+    first = transaction.requests[0].time
+    about = case.unreachable.get((transaction.src, transaction.dst), [])
+    return [at for at in about if first <= at.time <= first + UNFINISHED_SECONDS]
 
 
 BIND_FAULTS = frozenset({"T01", "M03", "M08"})

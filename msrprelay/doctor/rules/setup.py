@@ -94,8 +94,9 @@ def actpass_to_private(exchange: Exchange, case: Case) -> Iterator[Hit]:
 @rule(
     "S06e",
     Level.EXCHANGE,
-    "Setup by default",
-    "Nothing to do: the defaults of RFC 4975 apply (the offerer is active).",
+    "No a=setup, or an active end with a port",
+    "Nothing to do: without a=setup the offerer dials (RFC 4975), and the port of an active end is "
+    "not used.",
     Severity.NOTE,
 )
 def setup_by_default(exchange: Exchange, case: Case) -> Iterator[Hit]:
@@ -109,6 +110,6 @@ def setup_by_default(exchange: Exchange, case: Case) -> Iterator[Hit]:
         elif section.setup is Setup.ACTIVE and section.port != DISCARD_PORT:
             yield Hit(
                 [media.number],
-                f"The {who} is active and names port {section.port} instead of 9; nobody may dial "
-                "it.",
+                f"The {who} says a=setup:active and names port {section.port} instead of 9; nobody "
+                "may dial it.",
             )

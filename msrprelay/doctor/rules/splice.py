@@ -103,8 +103,12 @@ def delta_changed(pair: Pair, case: Case) -> Iterator[Hit]:
 
 
 def _mostly_spliced(pair: Pair) -> bool:
-    """A relayed handshake ACK gives a packet splice away even where lengths were changed."""
-    return any(leg.relay.handshake_ack is not None for leg in (pair.a, pair.b))
+    """A relayed handshake ACK gives a packet splice away even where lengths were changed.
+
+    On a leg that the relay dialled the third handshake packet is its own.
+    """
+    accepted = (leg for leg in (pair.a, pair.b) if leg.outer == 0)
+    return any(leg.relay.handshake_ack is not None for leg in accepted)
 
 
 def _matched(source: Leg, sink: Leg) -> Iterator[tuple[Segment, Segment]]:
