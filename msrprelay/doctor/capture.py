@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from .errors import CaptureError
+from .errors import INSTALL, CaptureError
 
 try:
     import cypcap
@@ -77,7 +77,7 @@ class Capture:
 
     def __init__(self, path: str | Path, progress: Progress | None = None) -> None:
         if cypcap is None:
-            raise CaptureError("reading captures needs cypcap: pip install 'msrprelay[doctor]'")
+            raise CaptureError(f"reading captures needs cypcap: {INSTALL}")
         self.damage: str | None = None
         self.frames = 0
         self._progress = progress
