@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msrprelay
 from msrprelay import commands, config, events
-from msrprelay.config.options import known
+from msrprelay.config.options import Known, known
 from msrprelay.rpc import dispatcher, flags, requests
 from msrprelay.rpc.dispatcher import JSON_RPC, NG
 
@@ -173,9 +173,15 @@ def option_table(*, limits: bool) -> str:
     for each in known():
         if (each.table in ("timers", "limits")) is limits:
             value = shown(each.value(config.Config()), each.option.unit)
-            live = "reload" if each.option.live else "restart"
-            rows.append((f"`{each.key}`", value, each.option.what, live))
+            rows.append((f"`{each.key}`", value, each.option.what, changed_by(each)))
     return table(("key", "default", "what", "changed by"), rows)
+
+
+def changed_by(option: Known) -> str:
+    """What a running relay needs to take up another value."""
+    if option.key in ("keeper", "timers.upgrade"):
+        return "restart"
+    return "SIGHUP" if option.option.live else "upgrade"
 
 
 def slow_reader_table() -> str:
