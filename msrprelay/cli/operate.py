@@ -92,7 +92,10 @@ def upgraded(client: Client, before: Mapping[str, Any]) -> dict[str, Any]:
 @click.option("--call-id", shell_complete=calls_at_hand, help="Of this call only.")
 @talks_to_the_daemon
 def events(client: Client, terminal: Terminal, names: tuple[str, ...], call_id: str | None) -> None:
-    """Follow what happens: all events, or those called NAMES (such as joined, call-ended)."""
+    """Follow what happens: all events, or those called NAMES (joined, call-ended ...).
+
+    docs/control-protocol.md has their names; so has the answer to one that is none.
+    """
     params: dict[str, object] = {"events": list(names)}
     if call_id is not None:
         params["call-id"] = call_id
