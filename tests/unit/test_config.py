@@ -192,6 +192,17 @@ def test_the_command_line_wins() -> None:
             "limits.header-line: is above limits.header-block",
             id="line-above-block",
         ),
+        pytest.param("threads = 100_000", "threads: above 1024", id="threads"),
+        pytest.param(
+            "limits.half-open = 18446744073709551616",
+            "limits.half-open: above 1000000000",
+            id="beyond-64-bits",
+        ),
+        pytest.param(
+            "limits.session-bytes = 18446744073709551616",
+            "limits.session-bytes: more than 1048576 GiB",
+            id="beyond-64-bits-of-bytes",
+        ),
         pytest.param("limits = 3", "limits: unknown key", id="no-table"),
     ],
 )
@@ -206,6 +217,13 @@ def test_a_wrong_interface_is_named() -> None:
     assert told.startswith("m.toml:2: interface: ")
     (told,) = mistakes("")
     assert told.startswith("m.toml: interface: at least one is needed")
+
+
+def test_an_interface_that_would_never_be_used_is_refused() -> None:
+    (told,) = mistakes('interface = ["pub/192.0.2.1", "pub/::1", "lan/10.0.0.1", "pub/192.0.2.2"]')
+    why = "pub/192.0.2.2 would never be used: 'pub' has an IP4 address already"
+    assert told == f"m.toml:1: interface: {why}; give it another name"
+    assert mistakes('interface = ["192.0.2.1", "192.0.2.1!203.0.113.9"]') != []
 
 
 def test_all_mistakes_are_told_at_once() -> None:
