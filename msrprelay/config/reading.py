@@ -55,7 +55,9 @@ def load_file(path: Path | None, overrides: Mapping[str, object] | None = None) 
         return load("", overrides)
     try:
         text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: {error}") from None
     return load(text, overrides, name=str(path))
 

@@ -265,6 +265,12 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
         load_file(path)
 
 
+def test_a_file_that_is_not_there_is_named_once() -> None:
+    with pytest.raises(ConfigError) as refused:
+        load_file(Path("/nonexistent"))
+    assert str(refused.value) == "/nonexistent: No such file or directory"
+
+
 def test_lines_are_right_behind_strings_of_several_lines() -> None:
     text = (
         'control = """\nport-min = 3\n[timers]\n"""\n"port-min" = 0\n[ "limits" ] # here\n sdp= -1'
