@@ -36,7 +36,7 @@ SDP_KEYS = {
     "replace": "`origin`, `session-connection`: put the relay's address there too.",
     "msrp-path": "Path policy: `aware`, `cema` or `sessmatch`; fixed by the first offer.",
     "msrp-setup": "The `a=setup` to write into the SDP that comes back.",
-    "msrp": "`relay` (default), or `pass`: leave this message's sections alone, keep no state.",
+    "msrp": "`relay` (default); `pass`, `off`: leave this message's sections alone, keep no state.",
     "msrp-idle": "Seconds a session may be silent; 0 for ever.",
     "msrp-priority": "`emergency`: taken also when the relay is near its limits.",
     "msrp-source": "Whose connections are taken: `any`, the `sdp`'s, or `sip` (received-from).",
