@@ -84,7 +84,7 @@ class Sockets:
     def _close(self, name: str) -> None:
         assert self._link is not None
         self._link.drop(name)
-        self._left.pop(name).close()
+        unix.close(self._left.pop(name))
 
 
 def is_at(sock: socket.socket, address: Address | str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import stat
@@ -81,6 +82,23 @@ def remove_stale(path: Path) -> None:
         except BlockingIOError:
             pass  # its backlog is full: somebody listens
     raise FileExistsError(f"{path} is in use by another process")
+
+
+def close(sock: socket.socket) -> None:
+    """Close a listening socket of which others may hold duplicates, and unlink its path.
+
+    One without a path is only closed. What somebody else listens at stays.
+    """
+    path = sock.getsockname() if sock.family == socket.AF_UNIX else ""
+    if not path:
+        sock.close()
+        return
+    # The duplicates too: else somebody would seem to listen.
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
+    sock.close()
+    with contextlib.suppress(OSError):
+        remove_stale(Path(path))
 
 
 def peer(sock: socket.socket) -> Peer:
