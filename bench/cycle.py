@@ -7,6 +7,7 @@ machine is. With compiled modules and without.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import itertools
 import re
@@ -73,10 +74,13 @@ def counted(module: list[str], calls: int) -> int:
 
 def main() -> None:
     """Play, or count both ways."""
-    if len(sys.argv) > 1:
+    parser = argparse.ArgumentParser(prog="bench.cycle", description=__doc__)
+    parser.add_argument("calls", nargs="?", type=int, help="make so many, and count nothing")
+    calls = parser.parse_args().calls
+    if calls is not None:
         log.configure("warning")
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(play(int(sys.argv[1])))
+            runner.run(play(calls))
         return
     for way, module in (
         ("compiled", ["bench.cycle"]),

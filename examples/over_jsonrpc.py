@@ -18,4 +18,7 @@ async def main(socket: str = "/run/msrprelayd/ctl.sock") -> None:
                 print(call_id, session["policy"], session["state"], octets, "bytes")
 
 
-asyncio.run(main(*sys.argv[1:]))
+try:
+    asyncio.run(main(*sys.argv[1:]))
+except client.RelayError as error:
+    sys.exit(str(error))

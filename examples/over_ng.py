@@ -26,4 +26,7 @@ async def main(host: str = "127.0.0.1", port: str = "2224") -> None:
         await relay.delete(call_id="example")
 
 
-asyncio.run(main(*sys.argv[1:]))
+try:
+    asyncio.run(main(*sys.argv[1:]))
+except client.RelayError as error:
+    sys.exit(str(error))

@@ -29,7 +29,10 @@ class Origin(NamedTuple):
     port: int
 
     def __str__(self) -> str:
-        return f"{self.transport}:{self.address}:{self.port}"
+        if not self.port:
+            return f"{self.transport} {self.address}".rstrip()
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{self.transport}:{host}:{self.port}"
 
 
 class SdpRequest(Struct, frozen=True, kw_only=True):

@@ -41,6 +41,8 @@ NAMES = frozenset(
         "needs-aware-reoffer",  # cema was offered, and the answer cannot follow it
         "offered",  # the first offer of a call
         "re-offered",
+        "reconnecting",  # both connections are lost, both ports are open again
+        "renewed",  # a leg has its new connection, agreed in a re-offer
         "replacement-failed",  # new legs did not come about, the old ones go on
         "rolled-back",  # a pending offer is gone
         "serving",  # new calls are taken again

@@ -84,6 +84,8 @@ def escape(_logger: object, _method: str, event: EventDict) -> EventDict:
             event[key] = "\n".join(printable(line) for line in str(value).splitlines())
         elif isinstance(value, bytes):
             event[key] = printable(value.decode("utf-8", "surrogateescape"))
+        elif isinstance(value, (list, tuple)):
+            event[key] = [printable(str(item)) for item in value]
         elif value is not None and not isinstance(value, (int, float)):
             event[key] = printable(str(value))
     return event

@@ -7,6 +7,9 @@ import os
 import socket
 import time
 
+# From the last call to the end of the process, at most: web hooks and the state's file.
+ENDING_SECONDS = 30
+
 
 class Notifier:
     """Sends to the socket in ``NOTIFY_SOCKET``, as a unit with ``Type=notify`` has it.
@@ -27,9 +30,11 @@ class Notifier:
         """The configuration is read again; :meth:`ready` follows."""
         self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
-    def stopping(self) -> None:
-        """No new calls are taken any more."""
-        self._send("STOPPING=1")
+    def stopping(self, seconds: float) -> None:
+        """No new calls are taken any more; it may take so many seconds until the end."""
+        # Else it is killed after TimeoutStopSec; what is asked for here only ever adds to that.
+        microseconds = int((seconds + ENDING_SECONDS) * 1_000_000)
+        self._send(f"STOPPING=1\nEXTEND_TIMEOUT_USEC={microseconds}")
 
     def main_process(self, pid: int) -> None:
         """This process is the main one from now on."""

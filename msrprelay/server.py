@@ -206,8 +206,8 @@ class RelayProcess:
             self.ended.set()
             return
         self._ending = True
-        self.systemd.stopping()
         deadline = self.config.timers.drain
+        self.systemd.stopping(deadline)
         log.info("draining", calls=self.sessions.live, seconds=deadline)
         self.sessions.run_dry(self.ended.set)
         self._scheduler.call_at(self._scheduler.time() + deadline, self.ended.set)

@@ -32,9 +32,21 @@ def one_setting(text: str) -> Setting:
     if not equals or not key.strip():
         raise click.BadParameter(f"{text!r}: KEY=VALUE expected")
     try:
-        return key.strip().replace("_", "-"), tomllib.loads(f"value = {value}")["value"]
+        return spelled(key), tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
-        return key.strip().replace("_", "-"), value.strip()
+        return spelled(key), value.strip()
+
+
+def spelled(key: str) -> str:
+    """A key with dashes; the name of an interface in it stays as it is."""
+    table, dot, name = key.strip().partition(".")
+    table = table.replace("_", "-")
+    return f"{table}{dot}{name if table == 'msrp-path' else name.replace('_', '-')}"
+
+
+def policies(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> Any:
+    """``NAME=POLICY`` pairs, as ``--set msrp-path.NAME=POLICY`` has them."""
+    return [one_setting(f"msrp-path.{value}") for value in values]
 
 
 def many(name: str, metavar: str, text: str) -> Callable[[F], F]:
@@ -55,8 +67,24 @@ def many(name: str, metavar: str, text: str) -> Callable[[F], F]:
 @click.option("--threads", type=int, metavar="N", help="Threads that move bytes; 0: one per core.")
 @many("--dial-allow", "CIDR", "May be dialled against the built-in denials.")
 @many("--dial-deny", "CIDR", "Is never dialled.")
+@click.option(
+    "--msrp-path",
+    "by_name",
+    multiple=True,
+    callback=policies,
+    metavar="NAME=POLICY",
+    help="The path policy of an interface: aware, cema or sessmatch.",
+)
+@click.option(
+    "--delete-pending",
+    type=click.Choice(("rollback", "delete")),
+    help="What a delete means while a re-offer is pending.",
+)
 @click.option("--state-dir", metavar="PATH", help="Keep state for a cold start here.")
 @click.option("--keeper/--no-keeper", default=None, help="Let a small process keep the sockets.")
+@click.option(
+    "--event-ring/--no-event-ring", default=None, help="Keep the last events of each session."
+)
 @click.option("--log-level", type=click.Choice(LEVELS), help="What is logged.")
 @click.option(
     "--set",
@@ -64,7 +92,7 @@ def many(name: str, metavar: str, text: str) -> Callable[[F], F]:
     multiple=True,
     callback=setting,
     metavar="KEY=VALUE",
-    help='Any other key of the configuration, such as timers.join="20 s".',
+    help='Any key of the configuration, such as timers.join="20 s".',
 )
 @click.option(
     "--config",
@@ -73,14 +101,20 @@ def many(name: str, metavar: str, text: str) -> Callable[[F], F]:
     help=f"The configuration.  [default: {DEFAULT_CONFIG}, if it is there]",
 )
 @click.option("--check", is_flag=True, help="Check the configuration and exit.")
-def main(path: Path | None, check: bool, settings: list[Setting], **options: Any) -> None:
+def main(
+    path: Path | None,
+    check: bool,
+    settings: list[Setting],
+    by_name: list[Setting],
+    **options: Any,
+) -> None:
     """Relay MSRP sessions: SDP offers and answers in, joined TCP legs out.
 
     Options win over the configuration file. Not an RFC 4976 AUTH relay.
     """
     if path is None and DEFAULT_CONFIG.exists():
         path = DEFAULT_CONFIG
-    overrides = {**given(options), **dict(settings)}
+    overrides = {**given(options), **dict(by_name), **dict(settings)}
 
     def reread() -> configuration.Config:
         return configuration.load_file(path, overrides)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -63,18 +65,27 @@ def upgrade(client: Client, terminal: Terminal) -> None:
 
     If it cannot, everything stays as it was, and the reason is told.
     """
-    result = upgraded(client, client.call("upgrade"))
-    terminal.give(result, lambda: f"upgraded, the relay process is {result['relay']}")
+    control = Path(click.get_current_context().params["control"])
+    result = upgraded(client, client.call("upgrade"), control)
+    if "relay" in result:
+        terminal.give(result, lambda: f"upgraded, the relay process is {result['relay']}")
+    else:
+        terminal.give(result, lambda: f"upgraded, {control} is not its control socket any more")
 
 
-def upgraded(client: Client, before: Mapping[str, Any]) -> dict[str, Any]:
-    """Wait for the successor: the relay's ``processes`` then. Raises Refused, NotReached."""
+def upgraded(client: Client, before: Mapping[str, Any], control: Path) -> dict[str, Any]:
+    """Wait for the successor: the relay's ``processes`` then. Raises Refused, NotReached.
+
+    One that listens elsewhere cannot be asked: then there is only its ``keeper``.
+    """
     patience = time.monotonic() + UPGRADE_SECONDS
     while True:
         try:
             now: dict[str, Any] = client.call("statistics")["processes"]
         except NotReached:
             # The old process has ended; the other one answers when it serves.
+            if not control.exists() and runs(before["keeper"]):
+                return {"keeper": before["keeper"]}
             if time.monotonic() > patience:
                 raise
         else:
@@ -87,12 +98,25 @@ def upgraded(client: Client, before: Mapping[str, Any]) -> dict[str, Any]:
         time.sleep(INTERVAL_SECONDS)
 
 
+def runs(pid: int) -> bool:
+    """Whether there is such a process."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # another user's
+    return True
+
+
 @click.command()
 @click.argument("names", nargs=-1)
 @click.option("--call-id", shell_complete=calls_at_hand, help="Of this call only.")
 @talks_to_the_daemon
 def events(client: Client, terminal: Terminal, names: tuple[str, ...], call_id: str | None) -> None:
-    """Follow what happens: all events, or those called NAMES (such as joined, call-ended).
+    """Follow what happens: all events, or those called NAMES (joined, call-ended ...).
+
+    docs/control-protocol.md has their names; so has the answer to one that is none.
 
     Ends with status 3 when the relay process does, also by an upgrade.
     """

@@ -146,7 +146,7 @@ class Config:
     control: str = option(
         "/run/msrprelayd/ctl.sock", "JSON-RPC on a unix socket; empty: none", values.path
     )
-    threads: int = option(0, "threads that move bytes; 0: one per core", values.count)
+    threads: int = option(0, "threads that move bytes; 0: one per core", values.threads)
     dial_allow: tuple[values.Network, ...] = option(
         (), "CIDRs that may be dialled against the built-in denials", values.networks, live=True
     )

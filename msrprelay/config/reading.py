@@ -14,10 +14,14 @@ from .options import TABLES, Config, Known, known
 from .rules import broken_rules
 
 Place = Callable[[str], str]
+# The one table whose keys are the operator's own.
+POLICIES = "msrp-path"
 
 
 def load(text: str, overrides: Mapping[str, object] | None = None, *, name: str = "") -> Config:
     """The configuration in ``text`` (TOML), with ``overrides`` by full key from the command line.
+
+    ``msrp-path.NAME`` stands for one entry of that table; the file's others stay.
 
     ``name`` is the file's, for messages. Raises ConfigError; its message has a line for each
     mistake, with the place, and the nearest name for a key that is unknown.
@@ -28,13 +32,16 @@ def load(text: str, overrides: Mapping[str, object] | None = None, *, name: str 
         raise ConfigError(f"{name or 'configuration'}: {error}") from None
     given = overrides or {}
     lines = lines_of(text)
+    pairs = with_policies({**document, **given})
 
     def place(key: str) -> str:
+        if key not in given and key == POLICIES and any(map(is_policy, given)):
+            return f"--{key}"
         if key in given:
             return f"--{key}" if "." not in key else f"--set {key}"
         return f"{name}:{lines[key]}: {key}" if key in lines else f"{name}: {key}".lstrip(": ")
 
-    config, mistakes = read({**document, **given}, place)
+    config, mistakes = read(pairs, place)
     if not mistakes:
         mistakes = [f"{place(key)}: {why}" for key, why in broken_rules(config)]
     if mistakes:
@@ -48,7 +55,9 @@ def load_file(path: Path | None, overrides: Mapping[str, object] | None = None) 
         return load("", overrides)
     try:
         text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: {error}") from None
     return load(text, overrides, name=str(path))
 
@@ -64,6 +73,21 @@ def flat(document: Mapping[str, object]) -> dict[str, object]:
         else:
             pairs[key] = value
     return pairs
+
+
+def is_policy(key: object) -> bool:
+    """Whether it is the key of one path policy: ``msrp-path.NAME``."""
+    return str(key).startswith(f"{POLICIES}.")
+
+
+def with_policies(pairs: Mapping[str, object]) -> dict[str, object]:
+    """The pairs with each ``msrp-path.NAME`` in the table where it belongs."""
+    single = {key[len(POLICIES) + 1 :]: value for key, value in pairs.items() if is_policy(key)}
+    rest = {key: value for key, value in pairs.items() if not is_policy(key)}
+    table = rest.get(POLICIES, {})
+    if single and isinstance(table, dict):
+        rest[POLICIES] = {**table, **single}
+    return rest
 
 
 def read(pairs: Mapping[str, object], place: Place) -> tuple[Config, list[str]]:

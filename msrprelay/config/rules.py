@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import ip_address
 
+from ..interfaces import Interface
 from .options import Config, Limits, known
 from .values import HostPort
 
@@ -52,6 +53,7 @@ def broken_rules(config: Config) -> Iterator[tuple[str, str]]:
     names = {interface.name for interface in config.interface}
     for name in sorted(set(config.msrp_path) - names):
         yield "msrp-path", f"no interface is called {name!r}"
+    yield from unreachable(config)
     if config.limits.header_line > config.limits.header_block:
         yield "limits.header-line", "is above limits.header-block"
     for key, places in listening(config):
@@ -80,6 +82,16 @@ def out_of_bounds(config: Config) -> Iterator[tuple[str, str]]:
             least, most = KERNEL_TAKES[option.key]
             if not least <= value <= most:
                 yield option.key, f"the kernel takes {least} to {most}"
+
+
+def unreachable(config: Config) -> Iterator[tuple[str, str]]:
+    """Interfaces that nothing can choose: an earlier one of their name has their family."""
+    first: dict[tuple[str, str], Interface] = {}
+    for each in config.interface:
+        other = first.setdefault((each.name, each.family), each)
+        if other is not each:
+            why = f"would never be used: {other.name!r} has an {each.family} address already"
+            yield "interface", f"{each.name}/{each.host} {why}; give it another name"
 
 
 def shares(limits: Limits) -> Iterator[tuple[str, int]]:

@@ -8,6 +8,8 @@ SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 8640
 BYTES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 # Above this a timer is a slip of the pen: "off" is written 0.
 LONGEST = 366 * 86400.0
+# The same of a size: a pebibyte, which the engine's integers hold with room for sums.
+LARGEST = 1 << 50
 _AMOUNT = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*")
 
 
@@ -24,6 +26,8 @@ def size(value: object) -> int:
     amount = _amount(value, BYTES, 'a size such as 65536, "64 KiB" or "1 MiB"')
     if amount != int(amount):
         raise ValueError("not a whole number of bytes")
+    if amount > LARGEST:
+        raise ValueError("more than 1048576 GiB")
     return int(amount)
 
 

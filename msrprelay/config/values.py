@@ -18,6 +18,9 @@ LEVELS = ("debug", "info", "warning", "error")
 POLICIES = ("aware", "cema", "sessmatch")
 # sun_path of unix(7), with its end.
 LONGEST_PATH = 107
+# Above these a number is a slip of the pen.
+HIGHEST_COUNT = 1_000_000_000
+MOST_THREADS = 1024
 
 
 class HostPort(NamedTuple):
@@ -34,7 +37,16 @@ def count(value: object) -> int:
     """A whole number, not negative."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ValueError("a whole number from 0 up expected")
+    if value > HIGHEST_COUNT:
+        raise ValueError(f"above {HIGHEST_COUNT}")
     return value
+
+
+def threads(value: object) -> int:
+    """A number of threads, each of which has a stack and an epoll of its own."""
+    if count(value) > MOST_THREADS:
+        raise ValueError(f"above {MOST_THREADS}")
+    return count(value)
 
 
 def port(value: object) -> int:

@@ -101,18 +101,25 @@ class Outcome:
         }
 
     def summary(self) -> str:
-        """The same for a person."""
+        """The same for a person, without what never began."""
         lines = [
             f"{'ok' if self.ok else 'FAILED'}: {self.roles}, {self.policy}",
             *(f"  {printable(problem, LONGEST)}" for problem in self.problems),
-            f"chat   {self.messages} messages each way, {self.responses} responses, "
-            f"{self.reports} REPORTs{_rate(self.reports, self.chat_seconds, 'messages/s')}",
-            f"file   {show_bytes(self.file_bytes)} a to b, "
-            f"sha256 {'equal' if self.file_sha256_match else 'not equal'}"
-            f"{_rate(self._mebibytes_arrived, self.file_seconds, 'MiB/s')}",
-            *(_leg_line(leg) for leg in self.legs),
-            f"time   {self.seconds:.2f} s",
         ]
+        if self.ok or self.chat_seconds:
+            lines.append(
+                f"chat   {self.messages} messages each way, {self.responses} responses, "
+                f"{self.reports} REPORTs{_rate(self.reports, self.chat_seconds, 'messages/s')}"
+            )
+        if self.ok or self.file_seconds:
+            lines.append(
+                f"file   {show_bytes(self.file_bytes)} a to b, "
+                f"sha256 {'equal' if self.file_sha256_match else 'not equal'}"
+                f"{_rate(self._mebibytes_arrived, self.file_seconds, 'MiB/s')}"
+            )
+        lines += map(_leg_line, self.legs)
+        if self.ok or self.seconds:
+            lines.append(f"time   {self.seconds:.2f} s")
         return "\n".join(lines)
 
 

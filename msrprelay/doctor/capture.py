@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import linktypes, unpack
-from .errors import CaptureError
+from .errors import INSTALL, CaptureError
 
 try:
     import cypcap
@@ -50,7 +50,7 @@ class Capture:
 
     def __init__(self, path: str | Path, progress: Progress | None = None) -> None:
         if cypcap is None:
-            raise CaptureError("reading captures needs cypcap: pip install 'msrprelay[doctor]'")
+            raise CaptureError(f"reading captures needs cypcap: {INSTALL}")
         self.damage: str | None = None
         self.frames = 0
         self._progress = progress

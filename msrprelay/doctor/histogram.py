@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .batch import BIN_SECONDS, Batch, bins
 from .canvas import Canvas, Png, Svg, ticks
-from .errors import CaptureError
+from .errors import INSTALL, CaptureError
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 1000, 420, 64, 370, 64
 TEXT_BARS = 50
@@ -19,7 +19,7 @@ def write_histogram(path: Path, batch: Batch) -> None:
         try:
             png = Png(WIDTH, HEIGHT)
         except ImportError as missing:
-            raise CaptureError("PNG needs Pillow: pip install 'msrprelay[doctor]'") from missing
+            raise CaptureError(f"PNG needs Pillow: {INSTALL}") from missing
         _draw(png, batch)
         png.save(path)
         return

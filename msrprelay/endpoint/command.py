@@ -83,7 +83,7 @@ def endpoint(
     input; the one that listened stays until it is hung up on.
     """
     if (listen is None) == (target is None):
-        raise click.UsageError("one of --listen and --dial is needed")
+        raise click.UsageError("exactly one of --listen and --dial is needed")
     manner = Manner.BLINK if blink else Manner.STRICT
     terminal = Terminal(folder)
     try:

@@ -124,7 +124,9 @@ def subscribe(params: Fields, subscriber: Subscriber) -> object:
     events = frozenset(words(fields.get("events")))
     if events - NAMES:
         unknown = ", ".join(sorted(events - NAMES))
-        raise Fault(INVALID_PARAMS, f"Invalid params: no event is called {unknown}")
+        known = ", ".join(sorted(NAMES))
+        why = f"no event is called {unknown}; there are {known}"
+        raise Fault(INVALID_PARAMS, f"Invalid params: {why}")
     subscriber.subscribe(events, word(fields.get("call-id")))
     return {"result": "ok", "events": sorted(events or NAMES)}
 

@@ -77,7 +77,7 @@ class Sockets:
         for name in self._inherited - self._used.keys():
             self._link.drop(name)
         for sock in self._left.values():
-            sock.close()
+            unix.close(sock)
         self._left.clear()
 
     def _several(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import stat
@@ -11,6 +12,8 @@ from typing import NamedTuple
 
 # Owner and group: who may ask the relay is decided by the directory and the group.
 MODE = 0o660
+# Of a directory that is made for a socket, less the mask.
+DIRECTORY_MODE = 0o755
 
 
 class Peer(NamedTuple):
@@ -27,9 +30,10 @@ class Peer(NamedTuple):
 def listener(path: Path) -> socket.socket:
     """A listening stream socket at ``path``, mode 0660.
 
-    A socket that a dead process left is replaced. Raises OSError, FileExistsError if something
-    else is there or a living process listens at it.
+    A socket that a dead process left is replaced; its directory is made, but none above. Raises
+    OSError, FileExistsError if something else is there or a living process listens at it.
     """
+    make_directory(path.parent)
     remove_stale(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     # The mode counts from the first moment: bind applies the mask, chmod would come later.
@@ -43,6 +47,19 @@ def listener(path: Path) -> socket.socket:
     finally:
         os.umask(mask)
     return sock
+
+
+def make_directory(path: Path) -> None:
+    """Have a directory for a socket: /run is empty after each start of the machine.
+
+    Raises OSError that says which could not be made.
+    """
+    try:
+        path.mkdir(DIRECTORY_MODE, exist_ok=True)
+    except OSError as error:
+        why = f"{error.strerror}: {path} is no directory and cannot be made one"
+        where = "--control=PATH or --listen-ng-unix=PATH name another place"
+        raise OSError(error.errno, f"{why}; {where}") from None
 
 
 def remove_stale(path: Path) -> None:
@@ -65,6 +82,23 @@ def remove_stale(path: Path) -> None:
         except BlockingIOError:
             pass  # its backlog is full: somebody listens
     raise FileExistsError(f"{path} is in use by another process")
+
+
+def close(sock: socket.socket) -> None:
+    """Close a listening socket of which others may hold duplicates, and unlink its path.
+
+    One without a path is only closed. What somebody else listens at stays.
+    """
+    path = sock.getsockname() if sock.family == socket.AF_UNIX else ""
+    if not path:
+        sock.close()
+        return
+    # The duplicates too: else somebody would seem to listen.
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
+    sock.close()
+    with contextlib.suppress(OSError):
+        remove_stale(Path(path))
 
 
 def peer(sock: socket.socket) -> Peer:

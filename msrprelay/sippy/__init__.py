@@ -1,4 +1,4 @@
-"""MSRP by the relay for Sippy's B2BUA (``pip install msrprelay[sippy]``).
+"""MSRP by the relay for Sippy's B2BUA (``pip install '.[sippy]'``).
 
 :class:`MediaProxySession` stands where Sippy's ``Rtp_proxy_session`` does, for MSRP; audio and
 video pass it untouched. Put a :class:`RelayLink` into the configuration as ``_msrp_relay`` and set

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msrprelay
 from msrprelay import commands, config, events
-from msrprelay.config.options import known
+from msrprelay.config.options import Known, known
 from msrprelay.metrics.catalogue import CATALOGUE
 from msrprelay.rpc import dispatcher, flags, requests
 from msrprelay.rpc.dispatcher import JSON_RPC, NG
@@ -37,7 +37,7 @@ SDP_KEYS = {
     "replace": "`origin`, `session-connection`: put the relay's address there too.",
     "msrp-path": "Path policy: `aware`, `cema` or `sessmatch`; fixed by the first offer.",
     "msrp-setup": "The `a=setup` to write into the SDP that comes back.",
-    "msrp": "`relay` (default), or `pass`: leave this message's sections alone, keep no state.",
+    "msrp": "`relay` (default); `pass`, `off`: leave this message's sections alone, keep no state.",
     "msrp-idle": "Seconds a session may be silent; 0 for ever.",
     "msrp-priority": "`emergency`: taken also when the relay is near its limits.",
     "msrp-source": "Whose connections are taken: `any`, the `sdp`'s, or `sip` (received-from).",
@@ -185,8 +185,7 @@ def option_table(*, limits: bool) -> str:
     for each in known():
         if (each.table in ("timers", "limits")) is limits:
             value = shown(each.value(config.Config()), each.option.unit)
-            live = "reload" if each.option.live else "restart"
-            rows.append((f"`{each.key}`", value, each.option.what, live))
+            rows.append((f"`{each.key}`", value, each.option.what, changed_by(each)))
     return table(("key", "default", "what", "changed by"), rows)
 
 
@@ -197,6 +196,13 @@ def metric_table() -> str:
         for each in CATALOGUE
     ]
     return table(("metric", "type", "labels", "what"), rows)
+
+
+def changed_by(option: Known) -> str:
+    """What a running relay needs to take up another value."""
+    if option.key in ("keeper", "timers.upgrade"):
+        return "restart"
+    return "SIGHUP" if option.option.live else "upgrade"
 
 
 def slow_reader_table() -> str:

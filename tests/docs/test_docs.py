@@ -18,7 +18,7 @@ LOG_LINES = {
     "command failed": "A mistake in the relay; the reply was `Internal error`. Please report it.",
     "command refused": "A warning for an `answer`: the SIP server has passed the raw SDP on.",
     "configuration refused, the old one stays": "The file has a mistake, and which.",
-    "configuration reloaded": "What has changed, and what needs a restart.",
+    "configuration reloaded": "What has changed, and what needs an upgrade or a restart.",
     "control connection": "Somebody has connected to the control socket: pid and uid.",
     "control connection lost": "It ended without a close.",
     "draining": "SIGTERM: no new calls; so many seconds for the others.",

@@ -86,6 +86,13 @@ def test_a_file_the_doctor_fails_on_does_not_end_the_run(
     assert ("2 files, 1 SIP dialogs" if batch else "b.pcap: 28 packets") in result.output
 
 
+def test_without_cypcap_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("msrprelay.doctor.capture.cypcap", None)
+    result = ran(FINE)
+    assert result.exit_code == 2
+    assert "needs cypcap: pip install '.[doctor]' where" in result.output
+
+
 def test_cut_without_a_fault_is_2_and_tells_what_was_read(tmp_path: Path) -> None:
     cut = tmp_path / "cut.pcap"
     cut.write_bytes(Path(FINE).read_bytes()[:-5])

@@ -70,7 +70,8 @@ INTRO = """# The failed call explained: `doctor`, `lint`, `check-host`
 and says what went wrong: rule, packets, verdict in plain language, remedy. It touches no network
 and needs no running relay. It reads pcap, pcapng and gzip (Ethernet, VLAN, Linux cooked, raw IP;
 IPv4 and IPv6), SIP over UDP and TCP, SDP, MSRP, and the raw TCP on both legs of a middlebox.
-Install it with `pip install 'msrprelay[doctor]'` (libpcap by way of cypcap, and Pillow for PNG).
+Where msrprelay's source is, `/opt/msrprelay/bin/pip install '.[doctor]'` installs what it needs
+(libpcap by way of cypcap, and Pillow for PNG).
 
 ```
 msrprelay-ctl doctor call.pcapng                       # findings

@@ -127,8 +127,8 @@ def test_sighup_applies_what_it_can_and_names_what_needs_a_restart(daemon: Daemo
     daemon.write(port_min=21010, **{"limits.sessions": 1})
     daemon.signal(signal.SIGHUP)
     event = daemon.event("configuration reloaded")
-    assert event["changed"] == "['limits.sessions']"
-    assert event["needs_restart"] == "['port-min']"
+    assert event["changed"] == ["limits.sessions"]
+    assert event["needs_restart"] == ["port-min"]
     daemon.offer("one")
     assert daemon.offer("two")["message"] == "Parallel session limit reached"
 

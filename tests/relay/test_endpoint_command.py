@@ -65,5 +65,7 @@ async def test_nobody_there_is_a_failure() -> None:
 )
 async def test_wrong_usage_is_told_apart(options: list[str]) -> None:
     process = await start(*options)
-    await process.communicate()
+    _, err = await process.communicate()
     assert process.returncode == 2
+    if len(options) != 2:
+        assert b"exactly one of --listen and --dial" in err

@@ -57,6 +57,23 @@ async def test_over_jsonrpc(daemon: Daemon) -> None:
     assert await run("over_jsonrpc.py", daemon.control) == "one aware offered 0 bytes\n"
 
 
+@pytest.mark.parametrize(
+    ("example", "arguments", "why"),
+    [
+        ("over_ng.py", [HOST, "1"], "no reply within 5 s"),
+        ("over_jsonrpc.py", ["/nonexistent"], "/nonexistent: No such file or directory"),
+    ],
+)
+async def test_without_a_relay_an_example_says_so(
+    example: str, arguments: list[str], why: str
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(EXAMPLES / example), *arguments, stderr=asyncio.subprocess.PIPE
+    )
+    _, said = await process.communicate()
+    assert (process.returncode, said.decode()) == (1, f"{why}\n")
+
+
 @pytest.mark.parametrize("way", ["ng", "jsonrpc"])
 async def test_the_whole_client(daemon: Daemon, way: str) -> None:
     made = client.ng(HOST, daemon.ng) if way == "ng" else client.jsonrpc(daemon.control)

@@ -15,6 +15,8 @@ import pytest
 from ..survival.kept import end_all
 
 PATIENCE_SECONDS = 30
+# timers.drain is above what the unit allows: systemd is asked for more.
+STOPPING = b"STOPPING=1\nEXTEND_TIMEOUT_USEC=630000000"
 
 
 @pytest.fixture
@@ -28,7 +30,9 @@ def systemd(tmp_path: Path) -> Iterator[socket.socket]:
 @pytest.fixture
 def daemon(tmp_path: Path, systemd: socket.socket) -> Iterator[subprocess.Popen[bytes]]:
     file = tmp_path / "msrprelayd.toml"
-    file.write_text('interface = ["test/127.0.0.1"]\nlisten-ng = []\ncontrol = ""\n')
+    file.write_text(
+        'interface = ["test/127.0.0.1"]\nlisten-ng = []\ncontrol = ""\ntimers.drain = 600\n'
+    )
     command = [sys.executable, "-m", "msrprelay.cli.daemon", f"--config={file}"]
     environment = {**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify")}
     with subprocess.Popen(command, env=environment) as process:
@@ -46,7 +50,7 @@ def test_start_reload_and_end(
     daemon.send_signal(signal.SIGHUP)
     assert heard(systemd) == ["RELOADING=1", "READY=1"], "a refused file ends the reload too"
     daemon.send_signal(signal.SIGTERM)
-    assert systemd.recv(100) == b"STOPPING=1"
+    assert systemd.recv(100) == STOPPING
     assert daemon.wait(PATIENCE_SECONDS) == 0
 
 
@@ -70,4 +74,4 @@ def test_another_process_is_ready_again_and_another_keeper_is_the_main_one(
     told = systemd.recv(100).decode()
     assert told.startswith("MAINPID=")
     os.kill(int(told.removeprefix("MAINPID=")), signal.SIGTERM)
-    assert systemd.recv(100) == b"STOPPING=1"
+    assert systemd.recv(100) == STOPPING

@@ -19,15 +19,25 @@ from .kept import PATIENCE_SECONDS, end_all
 class KeptDaemon(Daemon):
     """The daemon, whose `log` has the lines of all its processes.
 
-    Its configuration is a file, so that an upgrade may find another one.
+    Its configuration is a file, so that an upgrade may find another one; ``control_in_file``: the
+    control socket too, which else is an option.
     """
 
-    def __init__(self, folder: Path, *options: str, first_port: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *options: str,
+        first_port: int | None = None,
+        control_in_file: bool = False,
+    ) -> None:
         self.folder = folder
         self.file = folder / "msrprelayd.toml"
         self.file.write_text("")
         more = (f"--config={self.file}", "--keeper", "--dial-allow=127.0.0.0/8", *options)
         super().__init__(options=more, ports=64, first_port=first_port)
+        if control_in_file:
+            self._command.remove(f"--control={self.control}")
+            self.file.write_text(f'control = "{self.control}"\n')
 
     def __exit__(self, *exc: object) -> None:
         end_all(self.folder)

@@ -224,6 +224,20 @@ def test_an_upgrade_applies_what_a_reload_cannot(daemon: KeptDaemon) -> None:
         assert probe.connect_ex((HOST, other)) != 0
 
 
+def test_an_upgrade_may_move_the_control_socket(tmp_path: Path) -> None:
+    """The old one is gone with it, so that nobody waits there."""
+    other = tmp_path / "run" / "other.sock"
+    with KeptDaemon(tmp_path, control_in_file=True) as daemon:
+        assert daemon.control.exists()
+        daemon.file.write_text(f'control = "{other}"\n')
+        done = daemon.ctl("upgrade")
+        said = f"upgraded, {daemon.control} is not its control socket any more\n"
+        assert (done.returncode, done.stderr, done.stdout) == (0, "", said)
+        assert not daemon.control.exists()
+        command = [sys.executable, "-m", "msrprelay.cli.ctl", "ping", f"--control={other}"]
+        assert subprocess.run(command, timeout=60, check=False).returncode == 0
+
+
 def test_a_configuration_with_a_mistake_changes_nothing(daemon: KeptDaemon) -> None:
     before = daemon.processes()
     daemon.file.write_text("prot-min = 1\n")

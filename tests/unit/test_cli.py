@@ -23,6 +23,7 @@ from msrprelay import server as relay_server
 from msrprelay.cli import ctl, daemon
 from msrprelay.cli.lazy import LazyGroup, Place
 from msrprelay.commands import Query
+from msrprelay.config.options import known
 from msrprelay.log import configure
 from msrprelay.rpc.dispatcher import Dispatcher
 from msrprelay.rpc.jsonrpc import JsonRpcResponder
@@ -406,7 +407,7 @@ def test_every_option_reaches_the_configuration(
         "--interface=pub/127.0.0.1!203.0.113.9 --interface=priv/127.0.0.2 --port-max=1100 "
         "--listen-ng=127.0.0.1:0 --listen-ng=127.0.0.2:5 --control=/x --threads=3 "
         "--dial-allow=127.0.0.0/8 --dial-deny=10.0.0.0/8 --no-keeper --log-level=error "
-        "--set timers.join=0.2 --set limits.sdp=1KiB --set event_ring=false"
+        "--no-event-ring --delete-pending=delete --set timers.join=0.2 --set limits.sdp=1KiB"
     )
     assert start(*options.split(), "--config", str(path)).exit_code == 0
     ((config, _),) = run
@@ -419,7 +420,52 @@ def test_every_option_reaches_the_configuration(
         "10.0.0.0/8",
     ]
     assert (config.log_level, config.event_ring) == ("error", False)
+    assert config.delete_pending == "delete"
     assert (config.timers.join, config.limits.sdp) == (0.2, 1024)
+
+
+def test_every_key_outside_the_tables_is_an_option() -> None:
+    spelled = {word for option in daemon.main.params for word in option.opts}
+    keys = {option.key for option in known() if not option.table}
+    assert {f"--{key}" for key in keys} <= spelled
+
+
+@pytest.mark.parametrize(
+    ("options", "policies"),
+    [
+        (["--msrp-path=pub=cema"], {"pub": "cema", "my_lan": "aware"}),
+        (["--set=msrp-path.pub=sessmatch"], {"pub": "sessmatch", "my_lan": "aware"}),
+        (["--set", "msrp_path.my_lan=cema"], {"pub": "aware", "my_lan": "cema"}),
+        (["--set", 'msrp-path={pub="cema"}'], {"pub": "cema"}),
+    ],
+    ids=["option", "set", "underscores", "table"],
+)
+def test_a_path_policy_may_come_from_the_command_line(
+    run: list[tuple[configuration.Config, object]],
+    tmp_path: Path,
+    options: list[str],
+    policies: dict[str, str],
+) -> None:
+    path = tmp_path / "m.toml"
+    path.write_text(
+        'interface = ["pub/192.0.2.1", "my_lan/192.0.2.2"]\n'
+        '[msrp-path]\npub = "aware"\nmy_lan = "aware"\n'
+    )
+    assert start("--config", str(path), "--no-keeper", *options).exit_code == 0
+    assert dict(run[0][0].msrp_path) == policies
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("pub=both", "--msrp-path: a table of NAME = aware or cema or sessmatch expected"),
+        ("priv=cema", "--msrp-path: no interface is called 'priv'"),
+    ],
+)
+def test_a_wrong_path_policy_is_named_as_the_option(option: str, told: str) -> None:
+    for options in (["--msrp-path", option], ["--set", f"msrp-path.{option}"]):
+        result = start("--interface=pub/192.0.2.1", *options, "--check")
+        assert (result.exit_code, result.stderr) == (1, f"{told}\n")
 
 
 def test_reading_again_sees_the_file_of_then_and_the_options_of_the_start(

@@ -229,6 +229,17 @@ def test_the_command_line_wins() -> None:
             "listen-http: 127.0.0.1:1 is an address of listen-ng-tcp",
             id="one-address-for-two-servers",
         ),
+        pytest.param("threads = 100_000", "threads: above 1024", id="threads"),
+        pytest.param(
+            "limits.half-open = 18446744073709551616",
+            "limits.half-open: above 1000000000",
+            id="beyond-64-bits",
+        ),
+        pytest.param(
+            "limits.session-bytes = 18446744073709551616",
+            "limits.session-bytes: more than 1048576 GiB",
+            id="beyond-64-bits-of-bytes",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_line(line: str, complaint: str) -> None:
@@ -282,6 +293,13 @@ def test_a_wrong_interface_is_named() -> None:
     assert told.startswith("m.toml: interface: at least one is needed")
 
 
+def test_an_interface_that_would_never_be_used_is_refused() -> None:
+    (told,) = mistakes('interface = ["pub/192.0.2.1", "pub/::1", "lan/10.0.0.1", "pub/192.0.2.2"]')
+    why = "pub/192.0.2.2 would never be used: 'pub' has an IP4 address already"
+    assert told == f"m.toml:1: interface: {why}; give it another name"
+    assert mistakes('interface = ["192.0.2.1", "192.0.2.1!203.0.113.9"]') != []
+
+
 def test_all_mistakes_are_told_at_once() -> None:
     told = mistakes("port-min = 0\nthread = 1\n", log_level="loud")
     assert [line.split(":")[:2] for line in told] == [
@@ -319,6 +337,12 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
         path.write_bytes(content)
     with pytest.raises(ConfigError, match=f"^{re.escape(str(path))}: "):
         load_file(path)
+
+
+def test_a_file_that_is_not_there_is_named_once() -> None:
+    with pytest.raises(ConfigError) as refused:
+        load_file(Path("/nonexistent"))
+    assert str(refused.value) == "/nonexistent: No such file or directory"
 
 
 def test_lines_are_right_behind_strings_of_several_lines() -> None:

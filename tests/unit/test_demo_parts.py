@@ -187,6 +187,11 @@ def test_every_wrong_figure_is_a_problem(field: str, value: object, words: str) 
     assert words in outcome.summary()
 
 
+def test_what_never_began_has_no_figures() -> None:
+    never = Outcome("aware", "active/active", 1000, 5, problems=["no relay answers"])
+    assert never.summary() == "FAILED: active/active, aware\n  no relay answers"
+
+
 class Screen(io.StringIO):
     def isatty(self) -> bool:
         return True

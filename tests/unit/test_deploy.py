@@ -17,6 +17,7 @@ RULES = DEPLOY / "prometheus" / "msrprelay.rules.yml"
 METRICS_PAGE = DEPLOY.parent / "docs" / "metrics.md"
 LABELS = {each.sample: {*each.labels, "job", "instance"} for each in CATALOGUE}
 UNIT = DEPLOY / "msrprelayd.service"
+PROGRAMS = "/opt/msrprelay/bin"
 # systemd's own judgement: 0 is nothing to fear, 10 is everything; below 2 it says OK.
 EXPOSURE = 15  # tenths
 
@@ -29,7 +30,7 @@ needs_systemd = pytest.mark.skipif(
 def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     unit = tmp_path / UNIT.name
     # The daemon is not installed on this machine, another executable is.
-    text = re.sub(r"/usr/bin/msrprelay(d|-ctl) ", f"{sys.executable} ", UNIT.read_text())
+    text = re.sub(rf"{PROGRAMS}/msrprelay(d|-ctl) ", f"{sys.executable} ", UNIT.read_text())
     unit.write_text(text)
     command = ["systemd-analyze", "verify", "--man=no", str(unit)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
@@ -50,9 +51,13 @@ def test_the_daemon_can_do_little_besides(tmp_path: Path) -> None:
 
 def test_names_are_those_of_the_documents() -> None:
     said = dict(re.findall(r"(?m)^(\w+)=(.*)$", UNIT.read_text()))
-    assert said["ExecStart"] == "/usr/bin/msrprelayd --config=/etc/msrprelayd/msrprelayd.toml"
-    assert said["ExecReload"] == "/usr/bin/msrprelay-ctl upgrade"
+    assert said["ExecStart"] == f"{PROGRAMS}/msrprelayd --config=/etc/msrprelayd/msrprelayd.toml"
+    assert said["ExecReload"] == f"{PROGRAMS}/msrprelay-ctl upgrade"
     assert said["RuntimeDirectory"] == said["StateDirectory"] == said["User"] == "msrprelayd"
+    for page in ("README.md", "docs/operations.md"):
+        text = DEPLOY.parent.joinpath(page).read_text()
+        assert f"{PROGRAMS}/pip install ." in text, page
+        assert not re.search(r"(?m)^pip install", text), f"{page}: Debian refuses that"
     assert "u msrprelayd " in (DEPLOY / "msrprelayd.sysusers").read_text()
 
 

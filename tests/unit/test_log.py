@@ -51,6 +51,13 @@ def test_a_line_is_one_json_object() -> None:
     }
 
 
+def test_a_list_is_one() -> None:
+    stream = io.StringIO()
+    logged(stream).info("configuration reloaded", changed=["timers.idle", "a\nb"], needs_restart=[])
+    fields = json.loads(stream.getvalue())
+    assert (fields["changed"], fields["needs_restart"]) == (["timers.idle", "a\\x0ab"], [])
+
+
 @pytest.mark.parametrize("stream", [io.StringIO(), Terminal()], ids=["json", "terminal"])
 def test_a_call_id_is_escaped(stream: io.StringIO) -> None:
     logged(stream).info(

@@ -32,10 +32,15 @@ def test_the_life_of_a_daemon(
     notifier.status("1 call")
     notifier.status("1 call")
     notifier.status("2 calls")
-    notifier.stopping()
-    assert [sock.recv(100) for _ in range(4)] == [
-        b"READY=1", b"STATUS=1 call", b"STATUS=2 calls", b"STOPPING=1",
+    assert [sock.recv(100) for _ in range(3)] == [
+        b"READY=1", b"STATUS=1 call", b"STATUS=2 calls",
     ]  # fmt: skip
+
+
+def test_the_end_may_take_as_long_as_calls_go_on(systemd: tuple[socket.socket, str]) -> None:
+    sock, address = systemd
+    Notifier(address).stopping(120.5)
+    assert sock.recv(100) == b"STOPPING=1\nEXTEND_TIMEOUT_USEC=150500000"
 
 
 def test_a_reload_says_when_it_began(systemd: tuple[socket.socket, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,13 +14,15 @@ import pytest
 from aiohttp import web
 
 from msrprelay.config import EventPosts
-from msrprelay.events import Event, Feed
+from msrprelay.events import NAMES, Event, Feed
 from msrprelay.rpc.dispatcher import Dispatcher
 from msrprelay.rpc.jsonrpc import JsonRpcResponder
 from msrprelay.rpc.jsonrpc_server import JsonRpcServer
 from msrprelay.rpc.webhook import Webhook, everything, terminate_dialog, webhooks
 
 from .rpc_fakes import FakeCommands
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def event(name: str = "joined", **said: Any) -> Event:
@@ -110,8 +113,18 @@ async def test_a_subscriber_hears_what_it_asked_for(
 
 async def test_an_unknown_event_is_refused_by_its_name(client: Client, feed: Feed) -> None:
     reply = await client.call("subscribe", events=["joined", "jioned"])
-    assert (reply["error"]["code"], "jioned" in reply["error"]["message"]) == (-32602, True)
+    assert reply["error"]["code"] == -32602
+    why = reply["error"]["message"]
+    assert why.startswith("Invalid params: no event is called jioned; there are answer-ignored, ")
+    assert set(why.rpartition("there are ")[2].split(", ")) == NAMES
     assert not feed.heard
+
+
+def test_every_notice_of_the_engine_is_an_event() -> None:
+    source = (ROOT / "native" / "py" / "src" / "relay.rs").read_text()
+    told = set(re.findall(r'NoticeKind::\w+(?:\(\w+\))? => \(?"([a-z-]+)"', source))
+    assert {"joined", "closed"} < told
+    assert told - {"closed"} < NAMES
 
 
 async def test_a_slow_subscriber_loses_the_oldest_and_is_told(client: Client, feed: Feed) -> None:

@@ -388,3 +388,17 @@ def test_what_is_no_socket_is_not_replaced(run: Run, tmp_path: Path, kind: str) 
 
     run(scenario())
     assert os.path.lexists(path)
+
+
+@pytest.mark.parametrize(
+    ("origin", "shown"),
+    [
+        (Origin("udp", "192.0.2.1", 5060), "udp:192.0.2.1:5060"),
+        (Origin("tcp", "2001:db8::1", 5060), "tcp:[2001:db8::1]:5060"),
+        (Origin("unix", "pid 1 uid 0 gid 0", 0), "unix pid 1 uid 0 gid 0"),
+        (Origin("ng-unix", "", 0), "ng-unix"),
+    ],
+    ids=lambda value: value.transport if isinstance(value, Origin) else "",
+)
+def test_who_asked_is_shown_with_a_port_if_there_is_one(origin: Origin, shown: str) -> None:
+    assert str(origin) == shown

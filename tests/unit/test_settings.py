@@ -7,11 +7,46 @@ from ipaddress import ip_address
 
 import pytest
 
-from msrprelay.config import load
-from msrprelay.settings import buffer_budget, rules
+from msrprelay.config import Config, load
+from msrprelay.config.options import known
+from msrprelay.dataplane import Engine
+from msrprelay.errors import ConfigError
+from msrprelay.rpc.dispatcher import Dispatcher
+from msrprelay.rpc.ng import NgResponder
+from msrprelay.rpc.reply_cache import ReplyCache
+from msrprelay.settings import buffer_budget, engine_config, rules
+
+from .rpc_fakes import FakeCommands
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 MEMORY = os.sysconf("SC_PHYS_PAGES") * PAGE
+
+
+def built_with(key: str, value: int) -> Config | None:
+    """The configuration with this value, or None if it is refused by its name."""
+    try:
+        return load('interface = ["192.0.2.1"]\nthreads = 1\n', {key: value})
+    except ConfigError as refused:
+        told = str(refused)
+    assert told.startswith(f"--set {key}: "), told
+    return None
+
+
+LIMITS = [option.key for option in known() if option.table == "limits"]
+
+
+@pytest.mark.parametrize("key", LIMITS)
+def test_what_the_parts_cannot_hold_is_refused(key: str) -> None:
+    """A number is refused with its option, or all that is built with it takes it."""
+    for value in (2**31, 2**32, 2**63, 2**64, 2**80):
+        config = built_with(key, value)
+        if config is None:
+            continue
+        engine = Engine(engine_config(config))
+        engine.stop()
+        ReplyCache(capacity=config.limits.reply_cache)
+        commands = Dispatcher(FakeCommands())
+        NgResponder(commands, ReplyCache(), longest=config.limits.ng_datagram)
 
 
 @pytest.mark.parametrize(
