@@ -148,7 +148,7 @@ def flags_obeyed() -> set[str]:
     return {
         flag
         for source in sources
-        for flag in re.findall(r'"([\w-]+)" in request\.flags', source.read_text("utf-8"))
+        for flag in re.findall(r'"([\w-]+)" (?:not )?in request\.flags', source.read_text("utf-8"))
     }
 
 
