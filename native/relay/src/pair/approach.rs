@@ -18,6 +18,7 @@ use crate::ring::RingWhat;
 use crate::spec::{LegAnswer, Target};
 use crate::sys::tcp;
 use crate::thread::Thread;
+use crate::why::{RefusedFor, RingWhy};
 
 /// What a side needs while it has no connection, or waits for another one.
 #[derive(Debug, Default)]
@@ -239,7 +240,7 @@ impl Pair {
         let guest = door.hear(place, &rule, &self.board, thread);
         match guest {
             Some(guest) => self.bind(side, guest, thread),
-            None => door.watch(place, thread),
+            None => door.watch(place, &self.board, thread),
         }
         self.leave_doors();
     }
@@ -276,7 +277,10 @@ impl Pair {
             false => thread.poller.add(&socket, source),
         };
         if named.is_err() {
-            return thread.counters.refused("unwatched");
+            let why = RefusedFor::Unwatched;
+            thread.counters.refused(why.as_str());
+            let (what, why) = (RingWhat::Refused, Some(RingWhy::Refused(why)));
+            return self.board.event_with(thread.now, side, what, from, why);
         }
         self.board.event(thread.now, Some(side), RingWhat::FirstFrame, from.port().into());
         let leg = Leg::new(socket, Role::Accept);

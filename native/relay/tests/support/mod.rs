@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use msrp_relay::{
     AnswerSpec, CloseReason, Config, LegAnswer, LegOpen, Notice, NoticeKind, OpenSpec, Policy,
-    Relay, Role, Session, Side, Sources, Target,
+    Relay, RingEvent, RingWhat, RingWhy, Role, Session, Side, Sources, Target,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -185,6 +185,17 @@ impl Call {
         self.session.answer(AnswerSpec { legs });
     }
 
+    /// The refusals that the session's own ring tells of: from which host and port, and why.
+    pub fn refusals(&self) -> Vec<(SocketAddr, &'static str)> {
+        let events = self.session.events().into_iter();
+        let refused = events.filter(|event| event.what == RingWhat::Refused);
+        let told = |event: RingEvent| {
+            let from = SocketAddr::new(event.host.unwrap(), event.n as u16);
+            (from, event.why.map_or("", RingWhy::as_str))
+        };
+        refused.map(told).collect()
+    }
+
     /// The empty SEND with which this side's peer begins.
     pub fn bind(&self, from: Side, tid: &str) -> Vec<u8> {
         self.request(from, tid, "SEND", None)
@@ -284,6 +295,11 @@ pub struct Peer {
 impl Peer {
     pub fn dial(to: SocketAddr) -> Self {
         Self::over(TcpStream::connect_timeout(&to, PATIENCE).expect("the relay listens"))
+    }
+
+    /// Where it comes from.
+    pub fn address(&self) -> SocketAddr {
+        self.stream.local_addr().unwrap()
     }
 
     pub fn accept(listener: &TcpListener) -> Self {
