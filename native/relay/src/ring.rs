@@ -62,7 +62,9 @@ ring_what! {
     Closed = "closed",
     /// A dial succeeded.
     Connected = "connected",
-    /// An address did not take the relay's connection; `n` = the port.
+    /// A peer waits at an address that must not be dialled.
+    DialDenied = "dial-denied",
+    /// An address did not take the relay's connection; `n` = its port.
     DialFailed = "dial-failed",
     /// The relay dials; `n` = the port.
     Dialling = "dialling",

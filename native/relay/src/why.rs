@@ -72,6 +72,11 @@ impl From<RefuseCause> for RefusedFor {
 pub struct DialError(Errno);
 
 impl DialError {
+    /// Nobody answered while there was time.
+    pub(crate) const TIMED_OUT: Self = Self(Errno::TIMEDOUT);
+    /// The connection was gone, and nothing says why.
+    pub(crate) const GONE: Self = Self(Errno::CONNABORTED);
+
     /// The name of the errno.
     pub fn as_str(self) -> &'static str {
         NAMES.iter().find(|(errno, _)| *errno == self.0).map_or("other error", |(_, name)| name)
