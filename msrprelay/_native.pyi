@@ -128,7 +128,8 @@ class Relay:
     def drain(self) -> list[tuple[int, str, str | None, str | None]]:
         """Everything that happened since the last call, oldest first.
 
-        Each entry: session id, what, side (``"a"``, ``"b"`` or None), reason code or None.
+        Each entry: session id, what, side (``"a"``, ``"b"`` or None), reason or None. That of
+        ``dial-failed`` is ``ERRNO at ADDRESS``.
         """
 
     def counters(self) -> dict[str, int]:
@@ -164,8 +165,12 @@ class Session:
     def report(self) -> dict[str, Any]:
         """Roles, states, addresses, byte counts and reasons as they are now."""
 
-    def events(self) -> list[tuple[int, str, str, int]]:
-        """The event ring, oldest first: microseconds since the opening, side, what, a number."""
+    def events(self) -> list[tuple[int, str, str, int, str, str]]:
+        """The event ring, oldest first.
+
+        Each: microseconds since the opening, side, what, a number, the host that connected or was
+        dialled, why; texts are empty where there is none.
+        """
 
 @final
 class Head:

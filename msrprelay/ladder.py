@@ -31,15 +31,17 @@ class _Hops(NamedTuple):
 
 # Arrows by event: "in" from the peer to the relay, "out" the other way, "through" from peer to
 # peer; "at" says it beside the leg and "middle" beside the relay, without an arrow. {n} is the
-# event's number, {peer} and {local} are the ports of its leg.
+# event's number, {peer} and {local} are the ports of its leg, {there} is the event's address and
+# port as far as they are known; {why} its reason, behind a colon.
 _ARROWS = {
     "aborted": _Hops("out", "reset", "TCP: {local} > {peer} [RST]"),
     "accepted": _Hops("in", "connect", "TCP: {n} > {local} accepted"),
     "bound": _Hops("at", "bound", "relay: leg {side} has its connection"),
     "closed": _Hops("middle", "closed", "relay: session over"),
     "connected": _Hops("out", "connected", "TCP: {peer} has answered the relay's dial"),
-    "dial-failed": _Hops("out", "dial failed", "TCP: no connection to leg {side}"),
-    "dialling": _Hops("out", "connect", "TCP: the relay dials {n}"),
+    "dial-denied": _Hops("at", "not dialled", "relay: leg {side} has no address to be dialled"),
+    "dial-failed": _Hops("out", "dial failed", "TCP: no connection to {there}{why}"),
+    "dialling": _Hops("out", "connect", "TCP: the relay dials {there}"),
     "fin": _Hops("in", "FIN", "TCP: {peer} > {local} [FIN]"),
     "fin-sent": _Hops("out", "FIN", "TCP: {local} > {peer} [FIN]"),
     "first-frame": _Hops("in", "first frame", "MSRP: the first frame names this session"),
@@ -49,7 +51,7 @@ _ARROWS = {
     "own-bind-answer": _Hops("in", "{n}", "MSRP: Response: {n} (to the relay's own bind)"),
     "paused": _Hops("middle", "paused", "relay: neither peer is read (drop-traffic)"),
     "reconnecting": _Hops("middle", "reconnecting", "relay: both ports are open again"),
-    "refused": _Hops("in", "refused", "TCP: {n} > {local} refused"),
+    "refused": _Hops("in", "refused", "TCP: {there} > {local} refused{why}"),
     "renewed": _Hops("at", "renewed", "relay: leg {side} has another connection, {peer}"),
     "report": _Hops("through", "REPORT", "MSRP: Request: REPORT"),
     "request": _Hops("through", "request", "MSRP: Request of another method"),
@@ -68,6 +70,8 @@ class _Step:
     side: str
     what: str
     number: int
+    address: str
+    reason: str
     times: int
 
 
@@ -89,11 +93,14 @@ def draw(session: Mapping[str, Any]) -> str:
 
 def _steps(events: Sequence[Mapping[str, Any]]) -> Iterator[_Step]:
     """Events that repeat themselves, such as 20 SENDs of one side, become one step."""
-    for (side, what, number), same in itertools.groupby(
-        events, lambda event: (event["side"], event["what"], event["n"])
-    ):
+    for said, same in itertools.groupby(events, _said):
         run = list(same)
-        yield _Step(run[0]["at"], side, what, number, len(run))
+        yield _Step(run[0]["at"], *said, len(run))
+
+
+def _said(event: Mapping[str, Any]) -> tuple[str, str, int, str, str]:
+    address, reason = event.get("address", ""), event.get("reason", "")
+    return event["side"], event["what"], event["n"], address, reason
 
 
 def _header(legs: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -115,7 +122,14 @@ def _drawn(
     side = step.side or "a"
     ports = {key: _ports(legs[key], step if key == side else None) for key in "ab"}
     peer, local = ports[side]
-    names = {"n": step.number, "peer": peer, "local": local, "side": step.side}
+    names = {
+        "n": step.number,
+        "peer": peer,
+        "local": local,
+        "side": step.side,
+        "there": _there(step),
+        "why": f": {step.reason}" if step.reason else "",
+    }
     label = hops.label.format(**names) + (f" x{step.times}" if step.times > 1 else "")
     remark = hops.remark.format(**names)
     if step.what == "closed" and session["reason"]:
@@ -132,9 +146,18 @@ def _drawn(
 
 def _ports(leg: Mapping[str, Any], step: _Step | None) -> tuple[int, int]:
     """(peer's, the relay's) port of a leg; an event about a connection brings the peer's."""
-    known = step is not None and step.what in ("accepted", "refused", "dialling")
+    connecting = ("accepted", "refused", "dialling", "dial-failed")
+    known = step is not None and step.what in connecting and step.number
     peer = step.number if step is not None and known else leg["peer-port"]
     return peer, leg["local-port"]
+
+
+def _there(step: _Step) -> str:
+    """The other end of a connection that an event is about."""
+    if not step.address:
+        return str(step.number) if step.number else f"leg {step.side}"
+    host = f"[{step.address}]" if ":" in step.address else step.address
+    return f"{host}:{step.number}"
 
 
 def _arrows(kind: str, side: str, ports: Mapping[str, tuple[int, int]]) -> tuple[str, str]:

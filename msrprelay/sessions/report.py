@@ -73,11 +73,18 @@ def _detail(
         "reason": report["reason"],
         "sentence": report["sentence"],
         "legs": report["legs"],
-        "events": [
-            {"at": at, "side": side, "what": what, "n": n}
-            for at, side, what, n in section.session.events()
-        ],
+        "events": [_event(*event) for event in section.session.events()],
     }
+
+
+def _event(at: int, side: str, what: str, n: int, host: str, why: str) -> dict[str, object]:
+    event: dict[str, object] = {"at": at, "side": side, "what": what, "n": n}
+    # Few have these, and there are dozens of events in a reply.
+    if host:
+        event["address"] = host
+    if why:
+        event["reason"] = why
+    return event
 
 
 def _tags(call: Call, branches: Sequence[Branch], entries: Sequence[Entry]) -> dict[str, object]:

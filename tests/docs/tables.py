@@ -171,7 +171,8 @@ def event_table() -> str:
 
 SELF_EVIDENT = {
     "call-ended": "The call is over for the SIP side, for `reason`.",
-    "dial-failed": "No address of a waiting peer takes the connection.",
+    "dial-failed": "No address of a waiting peer takes the connection; `reason` is the last one's: "
+    "`ECONNREFUSED at 192.0.2.7:2855`.",
     "leg-lost": "A connection of a joined session has ended.",
     "re-offered": "An offer within the dialog waits for its answer.",
     "rolled-back": "A pending offer is gone.",

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from msrprelay.ladder import draw
+
 from ..conformance.call import Call
 from ..conformance.relay import NgRelay
 from ..peers import sdp
 from ..peers.daemon import Daemon
 from ..peers.msrp import bind, message
-from ..peers.wire import Failure
+from ..peers.wire import End, Failure
 
 HASTY = {
     "timers.join": 0.3,
@@ -158,6 +161,55 @@ def test_the_reason_is_told(daemon: Daemon, code: str) -> None:
         told = ended(call)
         assert told["reason"] == code
         assert told["sentence"].endswith(".")
+
+
+def test_a_failed_dial_is_told_with_address_and_errno(daemon: Daemon) -> None:
+    with NgRelay(daemon.ng_address).call("aware", answered="passive") as call:
+        port = call.b.port
+        the_dialled_one_does_not_listen(call)
+        told = ended(call)
+        where = {"address": "127.0.0.1", "n": port, "side": "b"}
+        assert events(told, "dialling") == [{"what": "dialling", **where}]
+        failed = {"what": "dial-failed", **where, "reason": "ECONNREFUSED"}
+        assert events(told, "dial-failed") == [failed]
+        assert f"no connection to 127.0.0.1:{port}: ECONNREFUSED" in draw(told)
+        line = logged(daemon, call, "dial-failed")
+        assert line["reason"] == f"ECONNREFUSED at 127.0.0.1:{port}"
+
+
+def test_a_dial_that_is_denied_is_in_the_ladder(daemon: Daemon) -> None:
+    with NgRelay(daemon.ng_address).call("aware", answered="passive", listens="") as call:
+        the_dialled_one_must_not_be(call)
+        assert "leg b has no address to be dialled" in draw(ended(call))
+
+
+def test_a_refusal_is_told_by_the_session_of_the_port(daemon: Daemon) -> None:
+    with NgRelay(daemon.ng_address).call("aware") as call:
+        call.agree()
+        stranger = call.a.dial()
+        port = stranger.sock.getsockname()[1]
+        stranger.send(b"GET / HTTP/1.1\r\n\r\n")
+        assert stranger.end() is End.FIN
+        told = call.query()["msrp"]["sessions"][0]
+        why = {"address": "127.0.0.1", "n": port, "reason": "not-msrp", "side": "a"}
+        assert events(told, "refused") == [{"what": "refused", **why}]
+        assert f"127.0.0.1:{port} > {call.a.where.address[1]} refused: not-msrp" in draw(told)
+
+
+def events(told: dict[str, Any], what: str) -> list[dict[str, Any]]:
+    """The session's events of this kind, without their time."""
+    found = [event for event in told["events"] if event["what"] == what]
+    return [{key: event[key] for key in event if key != "at"} for event in found]
+
+
+def logged(daemon: Daemon, call: Call, name: str) -> dict[str, Any]:
+    """The log's line of this event of a call."""
+    for _ in range(20_000):
+        for line in map(json.loads, tuple(daemon.log)):
+            if (line["event"], line.get("call_id")) == (name, call.call_id):
+                return dict(line)
+        call.query()
+    raise Failure(f"no {name} in the log")
 
 
 def ended(call: Call) -> dict[str, Any]:

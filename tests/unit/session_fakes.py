@@ -131,8 +131,11 @@ class FakeSession:
         ]
         return {"state": self.state, "reason": self.reason, "sentence": "", "legs": legs}
 
-    def events(self) -> list[tuple[int, str, str, int]]:
-        return [(5, "a", "accepted", 1)]
+    def events(self) -> list[tuple[int, str, str, int, str, str]]:
+        return [
+            (5, "a", "accepted", 1, "", ""),
+            (6, "a", "refused", 1, "192.0.2.7", "source"),
+        ]
 
 
 class FakePlane:

@@ -25,8 +25,8 @@ def leg(side: str, local: int, peer: int) -> dict[str, Any]:
     }
 
 
-def event(at: int, side: str, what: str, n: int = 0) -> dict[str, Any]:
-    return {"at": at, "side": side, "what": what, "n": n}
+def event(at: int, side: str, what: str, n: int = 0, **more: str) -> dict[str, Any]:
+    return {"at": at, "side": side, "what": what, "n": n, **more}
 
 
 def session(*events: dict[str, Any], reason: str = "", b_port: int = 49838) -> dict[str, Any]:
@@ -57,6 +57,12 @@ def test_repeated_events_are_one_step() -> None:
     assert drawn.count("(53502)") == 1
 
 
+def test_refusals_for_other_reasons_are_steps_of_their_own() -> None:
+    reasons = ("source", "source", "not-msrp")
+    drawn = draw(session(*(event(1, "a", "refused", 7, reason=reason) for reason in reasons)))
+    assert (drawn.count("refused x2"), drawn.count("refused: not-msrp")) == (1, 1)
+
+
 @pytest.mark.parametrize(("count", "gaps"), [(47, 0), (48, 1)])
 def test_a_full_ring_says_that_there_was_more(count: int, gaps: int) -> None:
     events = [event(at, "ab"[at % 2], "response", 200) for at in range(count)]
@@ -74,6 +80,30 @@ def test_steps_do_not_reach_over_the_gap() -> None:
         pytest.param([], 0, ["never connected (b)", "no events were kept"], id="none"),
         pytest.param([event(1, "a", "later-word")], 1, ["later-word"], id="unknown-word"),
         pytest.param([event(1, "b", "refused", 777)], 0, ["(777)", "777 > 15000"], id="stranger"),
+        pytest.param(
+            [event(1, "b", "refused", 777, address="192.0.2.7", reason="wrong-to-path")],
+            0,
+            ["(777)", "TCP: 192.0.2.7:777 > 15000 refused: wrong-to-path"],
+            id="why-refused",
+        ),
+        pytest.param(
+            [
+                event(1, "b", "dialling", 9, address="192.0.2.7"),
+                event(2, "b", "dial-failed", 9, address="192.0.2.7", reason="ECONNREFUSED"),
+                event(3, "b", "dialling", 9, address="2001:db8::7"),
+                event(4, "b", "dial-failed", 9, address="2001:db8::7", reason="ETIMEDOUT"),
+            ],
+            0,
+            [
+                "(15000)----------------->(9)",
+                "TCP: the relay dials 192.0.2.7:9",
+                "TCP: no connection to 192.0.2.7:9: ECONNREFUSED",
+                "TCP: the relay dials [2001:db8::7]:9",
+                "TCP: no connection to [2001:db8::7]:9: ETIMEDOUT",
+            ],
+            id="why-not-dialled",
+        ),
+        pytest.param([event(1, "b", "dial-failed")], 0, ["no connection to leg b"], id="useless"),
     ],
 )
 def test_what_is_unusual_is_drawn_too(

@@ -911,7 +911,10 @@ def test_query_tells_a_call_in_rtpengines_layout_and_in_ours() -> None:
     assert stream["local port"] == lab.plane.opened[0].legs[0].port
     (detail,) = reply["msrp"]["sessions"]
     assert (detail["section"], detail["branch"], detail["policy"]) == (0, "", "aware")
-    assert detail["events"] == [{"at": 5, "side": "a", "what": "accepted", "n": 1}]
+    accepted, refused = detail["events"]
+    assert accepted == {"at": 5, "side": "a", "what": "accepted", "n": 1}
+    why = {"address": "192.0.2.7", "reason": "source"}
+    assert refused == {"at": 6, "side": "a", "what": "refused", "n": 1, **why}
 
 
 @pytest.mark.one_life

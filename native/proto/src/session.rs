@@ -165,7 +165,7 @@ impl Session {
                 return self.end(reason, now);
             }
             Input::Idle => return self.end(CloseReason::Idle, now),
-            Input::Timeout => match pairing.expired(now) {
+            Input::Timeout => match pairing.expire(now, &mut self.outputs) {
                 Some(reason) => return self.end(reason, now),
                 None => return,
             },

@@ -1,5 +1,6 @@
 //! The engine's handle for Python.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -30,8 +31,8 @@ pub(crate) struct Relay {
     fd: RawFd,
 }
 
-/// Session id, what, side, reason code.
-type Notice = (u64, &'static str, Option<&'static str>, Option<&'static str>);
+/// Session id, what, side, reason.
+type Notice = (u64, &'static str, Option<&'static str>, Option<Cow<'static, str>>);
 
 #[pymethods]
 impl Relay {
@@ -162,7 +163,8 @@ fn notice(notice: msrp_relay::Notice) -> Notice {
         NoticeKind::Renewed(side) => ("renewed", Some(side), None),
         NoticeKind::LegLost(side, reason) => ("leg-lost", Some(side), Some(reason.as_str())),
     };
-    (notice.session, what, side.map(Side::as_str), reason)
+    let failure = notice.failure.map(|failure| failure.to_string().into());
+    (notice.session, what, side.map(Side::as_str), reason.map(Cow::Borrowed).or(failure))
 }
 
 fn counters(counters: &msrp_relay::Counters) -> BTreeMap<String, u64> {

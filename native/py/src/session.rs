@@ -1,6 +1,6 @@
 //! One session's handle for Python.
 
-use msrp_relay::{AnswerSpec, CloseReason, LegReport, Side, Target};
+use msrp_relay::{AnswerSpec, CloseReason, LegReport, RingEvent, RingWhy, Side, Target};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -82,12 +82,21 @@ impl Session {
         Ok(dict)
     }
 
-    /// The event ring, oldest first: microseconds since the opening, side, what, a number.
-    fn events(&self) -> Vec<(u64, &'static str, &'static str, u32)> {
-        let events = self.0.events().into_iter();
-        let side = |side: Option<Side>| side.map_or("", Side::as_str);
-        events.map(|e| (e.at.as_micros() as u64, side(e.side), e.what.as_str(), e.n)).collect()
+    /// The event ring, oldest first.
+    fn events(&self) -> Vec<Event> {
+        self.0.events().into_iter().map(event).collect()
     }
+}
+
+/// Microseconds since the opening, side, what, a number, a host, why; texts are empty where there
+/// is none.
+type Event = (u64, &'static str, &'static str, u32, String, &'static str);
+
+fn event(event: RingEvent) -> Event {
+    let RingEvent { at, side, what, n, host, why } = event;
+    let host = host.map(|host| host.to_string()).unwrap_or_default();
+    let (side, why) = (side.map_or("", Side::as_str), why.map_or("", RingWhy::as_str));
+    (at.as_micros() as u64, side, what.as_str(), n, host, why)
 }
 
 fn leg_dict<'py>(py: Python<'py>, side: Side, leg: &LegReport) -> PyResult<Bound<'py, PyDict>> {

@@ -9,6 +9,7 @@ use msrp_proto::Moment;
 use msrp_proto::session::{CloseReason, LegReason, Role, Side, Stage};
 
 use crate::ring::{Ring, RingEvent, RingWhat};
+use crate::why::RingWhy;
 
 /// A session at one moment.
 #[derive(Clone, Debug)]
@@ -157,7 +158,23 @@ impl Board {
     pub(crate) fn event(&self, now: Moment, side: Option<Side>, what: RingWhat, n: u32) {
         if let Some(ring) = &self.ring {
             let at = now.saturating_duration_since(self.opened);
-            ring.write(RingEvent { at, side, what, n });
+            ring.write(RingEvent { at, side, what, n, host: None, why: None });
+        }
+    }
+
+    /// An event about a connection with `peer`.
+    pub(crate) fn event_with(
+        &self,
+        now: Moment,
+        side: Side,
+        what: RingWhat,
+        peer: SocketAddr,
+        why: Option<RingWhy>,
+    ) {
+        if let Some(ring) = &self.ring {
+            let at = now.saturating_duration_since(self.opened);
+            let (side, n, host) = (Some(side), peer.port().into(), Some(peer.ip()));
+            ring.write(RingEvent { at, side, what, n, host, why });
         }
     }
 

@@ -16,6 +16,7 @@ use crate::ring::RingWhat;
 use crate::sys::tcp::{self, Options};
 use crate::sys::tcp_info::{State, tcp_info};
 use crate::thread::Thread;
+use crate::why::{DialError, DialFailure, RingWhy};
 
 /// A dial under way.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub(crate) struct Dial {
     /// What each address gets: an equal share of the join time.
     share: Duration,
     attempt: Option<Attempt>,
+    /// Of the address before.
+    failure: Option<DialFailure>,
 }
 
 #[derive(Debug)]
@@ -44,7 +47,8 @@ struct Attempt {
 pub(crate) enum Dialled {
     Connecting,
     Connected(Held, SocketAddr),
-    Failed,
+    /// At every address; what became of the last one.
+    Failed(Option<DialFailure>),
 }
 
 impl Dial {
@@ -59,7 +63,7 @@ impl Dial {
     ) -> Self {
         let share = thread.config.join / u32::try_from(targets.len().max(1)).unwrap_or(u32::MAX);
         let rest = targets.iter().copied().collect();
-        Self { key, session, side, source, options, rest, share, attempt: None }
+        Self { key, session, side, source, options, rest, share, attempt: None, failure: None }
     }
 
     /// Goes on with the connection that a dead process has begun, whose address is the first of
@@ -71,16 +75,15 @@ impl Dial {
         board: &Board,
         thread: &mut Thread,
     ) -> Dialled {
-        let Some(to) = self.rest.pop_front() else { return Dialled::Failed };
-        let source = Source::Pair(self.key, Part::Dial(self.side));
-        let goes_on =
-            tcp::connect(&socket, to).is_ok() && thread.poller.add(&socket, source).is_ok();
-        if !goes_on {
-            return self.next(board, thread);
-        }
+        let Some(to) = self.rest.pop_front() else { return Dialled::Failed(None) };
         let until = until.unwrap_or(thread.now + self.share);
-        self.attempt = Some(Attempt { socket, to, until });
-        Dialled::Connecting
+        match self.begin(socket, to, until, thread) {
+            Ok(()) => Dialled::Connecting,
+            Err(why) => {
+                self.fail(to, why, board, thread);
+                self.next(board, thread)
+            }
+        }
     }
 
     /// For a successor.
@@ -95,24 +98,62 @@ impl Dial {
         self.attempt.iter().for_each(|attempt| attempt.socket.register());
     }
 
-    /// Gives up the present address, if any, and begins with the next that lets itself be begun.
+    /// Begins with the next address that lets itself be begun.
     pub(crate) fn next(&mut self, board: &Board, thread: &mut Thread) -> Dialled {
-        self.cancel(thread);
         while let Some(to) = self.rest.pop_front() {
             thread.counters.dials(1);
-            board.event(thread.now, Some(self.side), RingWhat::Dialling, to.port().into());
-            let Ok(socket) = tcp::dialler(to, self.source, &self.options) else { continue };
-            // Kept before the peer knows of it: a passive peer takes one connection only.
-            let keep = thread.keep.as_ref();
-            let socket = Keep::hold(keep, socket, Kind::Dialled, self.side, self.session);
-            let source = Source::Pair(self.key, Part::Dial(self.side));
-            if tcp::connect(&socket, to).is_err() || thread.poller.add(&socket, source).is_err() {
-                continue;
+            board.event_with(thread.now, self.side, RingWhat::Dialling, to, None);
+            let begun = tcp::dialler(to, self.source, &self.options).map_err(DialError::from);
+            let begun = begun.and_then(|socket| {
+                // Kept before the peer knows of it: a passive peer takes one connection only.
+                let keep = thread.keep.as_ref();
+                let socket = Keep::hold(keep, socket, Kind::Dialled, self.side, self.session);
+                self.begin(socket, to, thread.now + self.share, thread)
+            });
+            match begun {
+                Ok(()) => return Dialled::Connecting,
+                Err(why) => self.fail(to, why, board, thread),
             }
-            self.attempt = Some(Attempt { socket, to, until: thread.now + self.share });
-            return Dialled::Connecting;
         }
-        Dialled::Failed
+        Dialled::Failed(self.failure)
+    }
+
+    fn begin(
+        &mut self,
+        socket: Held,
+        to: SocketAddr,
+        until: Moment,
+        thread: &Thread,
+    ) -> Result<(), DialError> {
+        tcp::connect(&socket, to)?;
+        thread.poller.add(&socket, Source::Pair(self.key, Part::Dial(self.side)))?;
+        self.attempt = Some(Attempt { socket, to, until });
+        Ok(())
+    }
+
+    fn fail(&mut self, to: SocketAddr, why: DialError, board: &Board, thread: &Thread) {
+        self.failure = Some(DialFailure { to, why });
+        let told = Some(RingWhy::Dial(why));
+        board.event_with(thread.now, self.side, RingWhat::DialFailed, to, told);
+    }
+
+    /// The present address has had its time.
+    pub(crate) fn expire(&mut self, board: &Board, thread: &mut Thread) -> Dialled {
+        self.give_up(DialError::TIMED_OUT, board, thread);
+        self.next(board, thread)
+    }
+
+    /// There is no time left for any address.
+    pub(crate) fn end(mut self, board: &Board, thread: &Thread) -> Option<DialFailure> {
+        self.give_up(DialError::TIMED_OUT, board, thread);
+        self.failure
+    }
+
+    fn give_up(&mut self, why: DialError, board: &Board, thread: &Thread) {
+        if let Some(to) = self.attempt.as_ref().map(|attempt| attempt.to) {
+            self.cancel(thread);
+            self.fail(to, why, board, thread);
+        }
     }
 
     /// After an event on its socket.
@@ -124,7 +165,11 @@ impl Dial {
                 Some(attempt) => Dialled::Connected(attempt.socket, attempt.to),
                 None => Dialled::Connecting,
             },
-            Ok(State::Dead) | Err(_) => self.next(board, thread),
+            Ok(State::Dead) | Err(_) => {
+                let why = tcp::take_error(&attempt.socket).map_or(DialError::GONE, DialError::from);
+                self.give_up(why, board, thread);
+                self.next(board, thread)
+            }
         }
     }
 

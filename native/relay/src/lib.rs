@@ -31,6 +31,7 @@ mod spec;
 mod sys;
 mod thread;
 mod timers;
+mod why;
 mod worker;
 
 pub use board::{LegReport, LegState, Report};
@@ -43,3 +44,4 @@ pub use relay::{Relay, Session};
 pub use ring::{RingEvent, RingWhat};
 pub use spec::{AnswerSpec, LegAnswer, LegOpen, OpenError, OpenSpec, Sources, Target};
 pub use sys::{descriptor, duplicate};
+pub use why::{DialError, DialFailure, RefusedFor, RingWhy};

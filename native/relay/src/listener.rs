@@ -18,6 +18,7 @@ use crate::spec::Sources;
 use crate::sys::tcp;
 use crate::sys::tcp_info::{State, tcp_info};
 use crate::thread::Thread;
+use crate::why::{RefusedFor, RingWhy};
 
 /// The port of one leg until it is bound, and who came to it.
 #[derive(Debug)]
@@ -155,9 +156,7 @@ impl Door {
         board.event(thread.now, Some(self.side), RingWhat::Accepted, from.port().into());
         let place = self.free_place(board, thread);
         let Some(counted) = self.half_open(board, thread) else {
-            thread.counters.refused("half-open");
-            let port = from.port().into();
-            board.event(thread.now, Some(self.side), RingWhat::Refused, port);
+            self.count_refusal(from, RefusedFor::HalfOpen, board, thread);
             return tcp::fin(&socket);
         };
         self.callers[place] = Some(Caller {
@@ -178,12 +177,13 @@ impl Door {
     }
 
     /// What else this caller says is an event.
-    pub(crate) fn watch(&mut self, place: usize, thread: &Thread) {
+    pub(crate) fn watch(&mut self, place: usize, board: &Board, thread: &Thread) {
         let Some(Some(caller)) = self.callers.get_mut(place) else { return };
         let source = Source::Pair(self.key, Part::Caller(self.side, place as u8));
         if !caller.watched && thread.poller.add(&caller.socket, source).is_err() {
-            thread.counters.refused("unwatched");
+            let from = caller.from;
             self.callers[place] = None;
+            self.count_refusal(from, RefusedFor::Unwatched, board, thread);
         } else {
             caller.watched = true;
         }
@@ -223,7 +223,7 @@ impl Door {
         let oldest = taken.min_by_key(age).unwrap_or_default();
         if let Some(caller) = self.callers[oldest].take() {
             if caller.gate.is_some() {
-                self.count_refusal(&caller, "crowded", board, thread);
+                self.count_refusal(caller.from, RefusedFor::Crowded, board, thread);
             }
             caller.close(thread);
         }
@@ -253,14 +253,14 @@ impl Door {
             return None;
         };
         if !admitted {
-            self.refuse(place, caller, None, "source", board, thread);
+            self.refuse(place, caller, None, RefusedFor::Source, board, thread);
             return None;
         }
         caller.until.get_or_insert(thread.now + thread.config.gate);
         match caller.judge(key, rule.wanted, thread) {
             Judged::Longer | Judged::Waits => self.callers[place] = Some(caller),
             Judged::Left => {
-                self.count_refusal(&caller, "left", board, thread);
+                self.count_refusal(caller.from, RefusedFor::Left, board, thread);
                 caller.close(thread);
             }
             Judged::Valid(has_body) => {
@@ -279,11 +279,11 @@ impl Door {
         place: usize,
         mut caller: Caller,
         reply: Option<Vec<u8>>,
-        cause: &'static str,
+        cause: RefusedFor,
         board: &Board,
         thread: &mut Thread,
     ) {
-        self.count_refusal(&caller, cause, board, thread);
+        self.count_refusal(caller.from, cause, board, thread);
         if let Some(reply) = reply {
             // A fresh connection takes a few hundred bytes, or its peer does not read at all.
             let _ = tcp::send(&caller.socket, &[IoSlice::new(&reply)]);
@@ -299,10 +299,10 @@ impl Door {
         }
     }
 
-    fn count_refusal(&self, caller: &Caller, cause: &'static str, board: &Board, thread: &Thread) {
-        thread.counters.refused(cause);
-        let port = caller.from.port().into();
-        board.event(thread.now, Some(self.side), RingWhat::Refused, port);
+    fn count_refusal(&self, from: SocketAddr, cause: RefusedFor, board: &Board, thread: &Thread) {
+        thread.counters.refused(cause.as_str());
+        let why = Some(RingWhy::Refused(cause));
+        board.event_with(thread.now, self.side, RingWhat::Refused, from, why);
     }
 
     /// Every place that is taken, to be heard again (the key has become known).
@@ -320,7 +320,7 @@ impl Door {
             let due = |caller: &mut Caller| caller.until.is_some_and(|at| at <= thread.now);
             if let Some(caller) = self.callers[place].take_if(due) {
                 if caller.gate.is_some() {
-                    self.count_refusal(&caller, "gate-timeout", board, thread);
+                    self.count_refusal(caller.from, RefusedFor::GateTimeout, board, thread);
                 }
                 caller.close(thread);
             }
@@ -336,7 +336,7 @@ enum Judged {
     /// With a body?
     Valid(bool),
     /// What is answered, and the cause.
-    Refused(Option<Vec<u8>>, &'static str),
+    Refused(Option<Vec<u8>>, RefusedFor),
 }
 
 impl Caller {
@@ -371,8 +371,10 @@ impl Caller {
             Verdict::NeedMore if seen.len() == input.len() => Judged::Longer,
             Verdict::NeedMore => Judged::Waits,
             Verdict::Bind { has_body } if wanted => Judged::Valid(has_body),
-            Verdict::Bind { .. } => Judged::Refused(gate.session_bound(seen), "already-bound"),
-            Verdict::Refuse { reply, cause } => Judged::Refused(reply, cause.as_str()),
+            Verdict::Bind { .. } => {
+                Judged::Refused(gate.session_bound(seen), RefusedFor::AlreadyBound)
+            }
+            Verdict::Refuse { reply, cause } => Judged::Refused(reply, cause.into()),
         }
     }
 

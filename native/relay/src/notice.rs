@@ -5,6 +5,7 @@ use std::sync::Arc;
 use msrp_proto::session::NoticeKind;
 
 use crate::queue::Queue;
+use crate::why::DialFailure;
 
 /// Something happened to a session.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -13,6 +14,8 @@ pub struct Notice {
     pub session: u64,
     /// What.
     pub what: NoticeKind,
+    /// Of [`NoticeKind::DialFailed`], where no connection was made.
+    pub failure: Option<DialFailure>,
 }
 
 /// One thread's notices on their way. Those of a turn travel together: to wake another thread costs

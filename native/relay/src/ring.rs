@@ -3,10 +3,14 @@
 //! The first events (who connected, who spoke first) are kept for good; behind them the latest
 //! ones go round. One thread writes, any thread may read at any time.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use msrp_proto::session::Side;
+
+use crate::why::{DialError, RefusedFor, RingWhy};
 
 /// One event.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -19,6 +23,11 @@ pub struct RingEvent {
     pub what: RingWhat,
     /// A port (connections), a status (responses), else 0.
     pub n: u32,
+    /// The host that connected or was dialled, of `refused`, `dialling` and `dial-failed`. Of a
+    /// session that saw many hosts not all are kept.
+    pub host: Option<IpAddr>,
+    /// Why, of `refused` and `dial-failed`.
+    pub why: Option<RingWhy>,
 }
 
 macro_rules! ring_what {
@@ -53,7 +62,9 @@ ring_what! {
     Closed = "closed",
     /// A dial succeeded.
     Connected = "connected",
-    /// A dial failed at every address.
+    /// A peer waits at an address that must not be dialled.
+    DialDenied = "dial-denied",
+    /// An address did not take the relay's connection; `n` = its port.
     DialFailed = "dial-failed",
     /// The relay dials; `n` = the port.
     Dialling = "dialling",
@@ -96,6 +107,8 @@ ring_what! {
 /// Events kept for good, then events that go round: 48 of 16 bytes.
 const FIRST: usize = 24;
 const SLOTS: usize = 48;
+/// Hosts that events can name at a time: as many as keep the whole below a KiB.
+const HOSTS: usize = 12;
 
 /// The ring. See the module.
 #[derive(Debug)]
@@ -103,12 +116,14 @@ pub(crate) struct Ring {
     /// Events ever written.
     written: AtomicU64,
     slots: [[AtomicU64; 2]; SLOTS],
+    /// Events name them by their place; most sessions have none. Not touched by what is relayed.
+    hosts: Mutex<Vec<IpAddr>>,
 }
 
 impl Default for Ring {
     fn default() -> Self {
         let slots = std::array::from_fn(|_| [AtomicU64::new(0), AtomicU64::new(0)]);
-        Self { written: AtomicU64::new(0), slots }
+        Self { written: AtomicU64::new(0), slots, hosts: Mutex::default() }
     }
 }
 
@@ -116,28 +131,54 @@ impl Ring {
     /// Only the owning thread writes.
     pub(crate) fn write(&self, event: RingEvent) {
         let index = self.written.load(Ordering::Relaxed);
+        let host = event.host.map_or(0, |host| self.host_code(host));
         let [time, rest] = &self.slots[slot(index)];
         time.store(event.at.as_micros() as u64, Ordering::Release);
-        rest.store(pack(event), Ordering::Release);
+        rest.store(pack(event, host), Ordering::Release);
         self.written.store(index + 1, Ordering::Release);
     }
 
     /// What is there, oldest first. Events overwritten while this reads are left out.
     pub(crate) fn read(&self) -> Vec<RingEvent> {
         let before = self.written.load(Ordering::Acquire);
-        let events: Vec<(u64, Option<RingEvent>)> = kept(before)
-            .map(|index| {
-                let [time, rest] = &self.slots[slot(index)];
-                (index, unpack(time.load(Ordering::Acquire), rest.load(Ordering::Acquire)))
-            })
+        let packed: Vec<(u64, [u64; 2])> = kept(before)
+            .map(|index| (index, self.slots[slot(index)].each_ref().map(load)))
             .collect();
+        // Behind the events: the place of a host is given away when no event names it any more.
+        let hosts = self.hosts().clone();
         // One more than is finished may be half written.
         let after = self.written.load(Ordering::Acquire) + 1;
         let oldest_round = after.saturating_sub((SLOTS - FIRST) as u64);
         let still_there = |index: u64| index < FIRST as u64 || index >= oldest_round;
         let intact =
-            events.into_iter().filter(|(index, _)| after == before + 1 || still_there(*index));
-        intact.filter_map(|(_, event)| event).collect()
+            packed.into_iter().filter(|(index, _)| after == before + 1 || still_there(*index));
+        intact.filter_map(|(_, [time, rest])| unpack(time, rest, &hosts)).collect()
+    }
+
+    /// The place of a host among those kept, counted from 1; 0 where none is left.
+    fn host_code(&self, host: IpAddr) -> u8 {
+        let mut hosts = self.hosts();
+        let known = hosts.iter().position(|known| *known == host);
+        let place = known.or_else(|| {
+            if hosts.len() < HOSTS {
+                hosts.reserve_exact(1);
+                hosts.push(host);
+                return Some(hosts.len() - 1);
+            }
+            let free = (0..HOSTS).find(|place| !self.names(*place))?;
+            hosts[free] = host;
+            Some(free)
+        });
+        place.map_or(0, |place| place as u8 + 1)
+    }
+
+    /// Whether an event names the host at this place.
+    fn names(&self, place: usize) -> bool {
+        self.slots.iter().any(|[_, rest]| usize::from(octet(load(rest), HOST)) == place + 1)
+    }
+
+    fn hosts(&self) -> MutexGuard<'_, Vec<IpAddr>> {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -152,28 +193,75 @@ fn kept(written: u64) -> impl Iterator<Item = u64> {
     (0..written.min(first)).chain(round..written)
 }
 
-fn pack(event: RingEvent) -> u64 {
-    let side = event.side.map_or(0, |side| side.index() as u64 + 1);
-    u64::from(event.n) << 32 | side << 8 | event.what as u64
+fn load(word: &AtomicU64) -> u64 {
+    word.load(Ordering::Acquire)
 }
 
-fn unpack(time: u64, rest: u64) -> Option<RingEvent> {
-    let what = *RingWhat::ALL.get((rest & 0xff) as usize)?;
-    let side = match rest >> 8 & 0xff {
+/// The octets of an event's second word; above them is `n`.
+const WHAT: u32 = 0;
+const SIDE: u32 = 8;
+const WHY: u32 = 16;
+const HOST: u32 = 24;
+
+fn octet(rest: u64, at: u32) -> u8 {
+    (rest >> at) as u8
+}
+
+fn pack(event: RingEvent, host: u8) -> u64 {
+    let side = event.side.map_or(0, |side| side.index() as u64 + 1);
+    let why = match event.why {
+        None => 0,
+        Some(RingWhy::Refused(reason)) => reason as u8 + 1,
+        Some(RingWhy::Dial(error)) => error.code(),
+    };
+    u64::from(event.n) << 32
+        | u64::from(host) << HOST
+        | u64::from(why) << WHY
+        | side << SIDE
+        | (event.what as u64) << WHAT
+}
+
+fn unpack(time: u64, rest: u64, hosts: &[IpAddr]) -> Option<RingEvent> {
+    let what = *RingWhat::ALL.get(usize::from(octet(rest, WHAT)))?;
+    let side = match octet(rest, SIDE) {
         1 => Some(Side::A),
         2 => Some(Side::B),
         _ => None,
     };
-    Some(RingEvent { at: Duration::from_micros(time), side, what, n: (rest >> 32) as u32 })
+    let place = usize::from(octet(rest, HOST)).checked_sub(1);
+    Some(RingEvent {
+        at: Duration::from_micros(time),
+        side,
+        what,
+        n: (rest >> 32) as u32,
+        host: place.and_then(|place| hosts.get(place).copied()),
+        why: why(what, octet(rest, WHY)),
+    })
+}
+
+fn why(what: RingWhat, code: u8) -> Option<RingWhy> {
+    let place = usize::from(code).checked_sub(1)?;
+    match what {
+        RingWhat::Refused => RefusedFor::ALL.get(place).copied().map(RingWhy::Refused),
+        RingWhat::DialFailed => Some(RingWhy::Dial(DialError::of_code(code))),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::{Ipv4Addr, Ipv6Addr};
 
     fn event(n: u32) -> RingEvent {
         let what = RingWhat::Response;
-        RingEvent { at: Duration::from_micros(n.into()), side: Some(Side::B), what, n }
+        let at = Duration::from_micros(n.into());
+        RingEvent { at, side: Some(Side::B), what, n, host: None, why: None }
+    }
+
+    fn refusal(n: u32, host: impl Into<IpAddr>) -> RingEvent {
+        let why = Some(RingWhy::Refused(RefusedFor::Source));
+        RingEvent { what: RingWhat::Refused, host: Some(host.into()), why, ..event(n) }
     }
 
     #[test]
@@ -191,7 +279,7 @@ mod tests {
         for &what in RingWhat::ALL {
             for side in [None, Some(Side::A), Some(Side::B)] {
                 let ring = Ring::default();
-                let event = RingEvent { at: Duration::from_micros(7), side, what, n: u32::MAX };
+                let event = RingEvent { side, what, n: u32::MAX, ..event(7) };
                 ring.write(event);
                 assert_eq!(ring.read(), [event]);
             }
@@ -199,7 +287,47 @@ mod tests {
     }
 
     #[test]
+    fn every_reason_survives_packing() {
+        let refused = RefusedFor::ALL.iter().copied().map(RingWhy::Refused);
+        let failed = (1..=133).map(|code| RingWhy::Dial(DialError::of_code(code)));
+        for why in refused.chain(failed) {
+            let what = match why {
+                RingWhy::Refused(_) => RingWhat::Refused,
+                RingWhy::Dial(_) => RingWhat::DialFailed,
+            };
+            let ring = Ring::default();
+            let event = RingEvent { what, why: Some(why), ..event(u32::MAX) };
+            ring.write(event);
+            assert_eq!(ring.read(), [event]);
+        }
+    }
+
+    #[test]
+    fn hosts_are_kept_for_as_long_as_their_events() {
+        let ring = Ring::default();
+        let refusals: Vec<RingEvent> = (0..200)
+            .map(|n| match n {
+                0..24 => refusal(n, Ipv4Addr::LOCALHOST),
+                // In turn as many as can be named beside that one.
+                _ => refusal(n, Ipv6Addr::from(u128::from(n / 4))),
+            })
+            .collect();
+        refusals.iter().for_each(|event| ring.write(*event));
+        assert_eq!(ring.read(), [&refusals[..24], &refusals[176..]].concat());
+    }
+
+    #[test]
+    fn more_hosts_than_can_be_kept_cost_only_their_names() {
+        let ring = Ring::default();
+        let refusals: Vec<RingEvent> = (0..24).map(|n| refusal(n, Ipv4Addr::from(n))).collect();
+        refusals.iter().for_each(|event| ring.write(*event));
+        let nameless = |event: &RingEvent| RingEvent { host: None, ..*event };
+        let (named, rest) = refusals.split_at(HOSTS);
+        assert_eq!(ring.read(), [named, &rest.iter().map(nameless).collect::<Vec<_>>()].concat());
+    }
+
+    #[test]
     fn fits_one_kibibyte() {
-        assert!(size_of::<Ring>() <= 1024);
+        assert!(size_of::<Ring>() + HOSTS * size_of::<IpAddr>() <= 1024);
     }
 }

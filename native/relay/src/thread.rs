@@ -14,6 +14,7 @@ use crate::keep::Keep;
 use crate::notice::{News, Notice};
 use crate::pipe::Pipes;
 use crate::poller::Poller;
+use crate::why::DialFailure;
 
 /// The tools of a thread; a session borrows them for the time of one event.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ pub(crate) struct Thread {
 }
 
 impl Thread {
-    pub(crate) fn notify(&mut self, session: u64, what: NoticeKind) {
-        self.news.add(Notice { session, what });
+    pub(crate) fn notify(&mut self, session: u64, what: NoticeKind, failure: Option<DialFailure>) {
+        self.news.add(Notice { session, what, failure });
     }
 }

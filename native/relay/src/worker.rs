@@ -230,7 +230,7 @@ impl Worker {
         let id = pair.id();
         if !calm {
             thread.counters.closed(CloseReason::Internal);
-            thread.notify(id, NoticeKind::Closed(CloseReason::Internal));
+            thread.notify(id, NoticeKind::Closed(CloseReason::Internal), None);
         }
         self.pairs.remove(key);
         self.keys.remove(&id);
@@ -311,7 +311,7 @@ mod tests {
         worker.thread.news.tell();
         let told = notices.drain();
         let closed = NoticeKind::Closed(CloseReason::Internal);
-        assert_eq!(told, [Notice { session: 1, what: closed }]);
+        assert_eq!(told, [Notice { session: 1, what: closed, failure: None }]);
         let mut counters = crate::Counters::default();
         counters.add(&worker.thread.counters);
         assert_eq!((counters.total.panics, counters.closed["internal"]), (1, 1));

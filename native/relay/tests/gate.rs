@@ -27,6 +27,7 @@ fn a_wrong_first_frame_is_refused_and_the_right_peer_still_comes() {
         assert!(answer.starts_with("MSRP tidright 481 "), "{answer}");
         assert!(!answer.contains(&call.to[0]), "the key is not told: {answer}");
         stranger.expect_fin();
+        assert_eq!(call.refusals(), [(stranger.address(), "wrong-to-path")]);
         drop(stranger);
         let mut a = Peer::dial(call.local[0]);
         a.send(right.as_bytes());
@@ -51,6 +52,7 @@ fn what_may_not_be_answered_is_not() {
         stranger.send(bytes);
         stranger.expect_fin();
         assert_eq!(engine.relay.counters().refused.get(cause), Some(&(before + 1)));
+        assert_eq!(call.refusals().last(), Some(&(stranger.address(), cause)));
     }
     assert!(engine.relay.drain().is_empty(), "what a stranger can cause is no notice");
 }
@@ -99,6 +101,7 @@ fn a_second_valid_connection_gets_506() {
     let answer = String::from_utf8(second.frame()).unwrap();
     assert!(answer.starts_with("MSRP tidsecond 506 "), "{answer}");
     second.expect_fin();
+    assert_eq!(call.refusals(), [(second.address(), "already-bound")]);
     // The first one is not disturbed.
     let mut b = Peer::dial(call.local[1]);
     b.send(&call.bind(Side::B, "tidother"));
@@ -128,6 +131,7 @@ fn the_oldest_of_a_crowd_gives_way() {
     a.send(&call.bind(Side::A, "tidright"));
     engine.until(&call, NoticeKind::Bound(Side::A));
     assert_eq!(engine.relay.counters().refused.get("crowded"), Some(&1));
+    assert_eq!(call.refusals(), [(crowd[0].address(), "crowded")]);
     // The others may still speak.
     crowd[3].send(&call.bind(Side::A, "tidlate1"));
     assert!(crowd[3].frame().starts_with(b"MSRP tidlate1 506 "));
@@ -146,6 +150,8 @@ fn silence_at_the_gate_is_bounded() {
     let _ = slow.stream.read_to_end(&mut rest);
     assert!(rest.is_empty());
     assert_eq!(engine.relay.counters().refused.get("gate-timeout"), Some(&2));
+    let late = [&silent, &slow].map(|peer| (peer.address(), "gate-timeout"));
+    assert_eq!(call.refusals(), late);
     let mut a = Peer::dial(call.local[0]);
     a.send(&call.bind(Side::A, "tidright"));
     engine.until(&call, NoticeKind::Bound(Side::A));

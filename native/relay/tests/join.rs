@@ -4,8 +4,8 @@ mod support;
 
 use std::time::Duration;
 
-use msrp_relay::{CloseReason, LegReason, NoticeKind, Policy, Role, Side, Target};
-use support::{Engine, Peer, config, listener, nobody};
+use msrp_relay::{CloseReason, LegReason, NoticeKind, Policy, RingWhat, Role, Side, Target};
+use support::{Call, Engine, Peer, config, deaf, listener, nobody};
 
 const POLICIES: [Policy; 3] = [Policy::Aware, Policy::Cema, Policy::Sessmatch];
 
@@ -191,13 +191,56 @@ fn addresses_are_tried_in_turn() {
 fn a_failed_dial_leaves_the_listener_to_the_peer() {
     let mut engine = Engine::new(config());
     let call = engine.open(Policy::Aware);
-    call.answer(Role::Accept, Role::Dial, Target::None, Target::Addrs(vec![nobody()]));
+    let targets = [nobody(), nobody()];
+    call.answer(Role::Accept, Role::Dial, Target::None, Target::Addrs(targets.to_vec()));
     let mut a = Peer::dial(call.local[0]);
     a.send(&call.bind(Side::A, "tidfirst"));
-    engine.until(&call, NoticeKind::DialFailed(Side::B));
+    let told = engine.failure(&call).map(|failure| failure.to_string());
+    assert_eq!(told, Some(format!("ECONNREFUSED at {}", targets[1])));
+    assert_eq!(call.connections(RingWhat::Dialling), targets.map(|to| (to, "")));
+    let failed = targets.map(|to| (to, "ECONNREFUSED"));
+    assert_eq!(call.connections(RingWhat::DialFailed), failed);
     let mut b = Peer::dial(call.local[1]);
     b.send(&call.bind(Side::B, "tidsecond"));
     engine.until(&call, NoticeKind::Joined);
+}
+
+#[test]
+fn a_dial_that_nobody_answers_has_timed_out() {
+    let mut engine =
+        Engine::new(msrp_relay::Config { join: Duration::from_millis(100), ..config() });
+    // Its queue is full: the kernel drops whoever else comes.
+    let deaf = deaf();
+    for targets in [vec![deaf.address], vec![deaf.address, deaf.address]] {
+        let call = engine.open(Policy::Aware);
+        let timed_out = vec![(deaf.address, "ETIMEDOUT"); targets.len()];
+        call.answer(Role::Accept, Role::Dial, Target::None, Target::Addrs(targets));
+        let mut a = Peer::dial(call.local[0]);
+        a.send(&call.bind(Side::A, "tidfirst"));
+        let told = engine.failure(&call).map(|failure| failure.to_string());
+        assert_eq!(told, Some(format!("ETIMEDOUT at {}", deaf.address)));
+        a.expect_fin();
+        drop(a);
+        assert_eq!(engine.closed(&call), CloseReason::DialFailed(Side::B));
+        assert_eq!(call.connections(RingWhat::DialFailed), timed_out);
+    }
+}
+
+#[test]
+fn a_denied_dial_is_told_by_the_ring() {
+    let engine = Engine::new(config());
+    let denied = |call: &Call| {
+        let events = call.session.events().into_iter();
+        let sides = events.filter(|event| event.what == RingWhat::DialDenied);
+        sides.map(|event| event.side).collect::<Vec<_>>()
+    };
+    let call = engine.open(Policy::Aware);
+    call.answer(Role::Accept, Role::Dial, Target::None, Target::Denied);
+    support::wait_until(|| denied(&call) == [Some(Side::B)]);
+    let call = engine.open(Policy::Aware);
+    call.answer(Role::Dial, Role::Accept, Target::Pending, Target::None);
+    call.session.set_target(Side::A, Target::Denied);
+    support::wait_until(|| denied(&call) == [Some(Side::A)]);
 }
 
 #[test]

@@ -51,6 +51,7 @@ fn only_the_sources_named_may_bind() {
         answer(&call, [Sources::Only(vec![LOOPBACK]), Sources::Only(vec![ELSEWHERE])]);
         early.expect_fin();
         refused(&engine, "source", before + 1);
+        assert_eq!(call.refusals(), [(early.address(), "source")]);
         let mut a = Peer::dial(call.local[0]);
         a.send(&call.bind(Side::A, "tidright"));
         engine.until(&call, NoticeKind::Bound(Side::A));
@@ -100,6 +101,7 @@ fn connections_without_a_first_frame_are_bounded_over_all_ports() {
     let mut one_more = Peer::dial(calls[0].local[1]);
     one_more.expect_fin();
     refused(&engine, "half-open", 1);
+    assert_eq!(calls[0].refusals(), [(one_more.address(), "half-open")]);
     // At a port where somebody waits already, the newcomer takes that place.
     let call = &calls[0];
     answer(call, [Sources::Any, Sources::Any]);

@@ -119,7 +119,8 @@ pub enum NoticeKind {
     Bound(Side),
     /// The session is over; always the last one, exactly once.
     Closed(CloseReason),
-    /// No address of this side took the connection.
+    /// No address of this side took the connection. Where it is told without [`Input::DialFailed`],
+    /// the one that was tried last has not answered in time.
     DialFailed(Side),
     /// Bytes move both ways.
     Joined,

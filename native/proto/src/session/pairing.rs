@@ -128,14 +128,24 @@ impl Pairing {
         binding.chain(self.answer.as_ref().map(|answer| answer.until)).min()
     }
 
-    /// The reason to give up at `now`, if it is time.
-    pub(super) fn expired(&self, now: Moment) -> Option<CloseReason> {
+    /// The reason to give up at `now`, if it is time. A dial that is still under way has failed.
+    pub(super) fn expire(
+        &mut self,
+        now: Moment,
+        out: &mut VecDeque<Output>,
+    ) -> Option<CloseReason> {
         for side in Side::BOTH {
             if matches!(self.legs[side.index()], Leg::Binding { until } if now >= until) {
                 return Some(CloseReason::OwnBindTimeout(side));
             }
         }
-        let answer = self.answer.as_ref().filter(|answer| now >= answer.until)?;
+        if self.answer.as_ref().is_none_or(|answer| now < answer.until) {
+            return None;
+        }
+        for side in Side::BOTH {
+            self.dial_failed(side, out);
+        }
+        let answer = self.answer.as_ref()?;
         if answer.lost.is_some() {
             return answer.lost;
         }

@@ -327,6 +327,10 @@ impl Renewal {
         if now < self.until || self.is_asked() {
             return Expired::No;
         }
+        if matches!(self.way, Way::Dialling) {
+            self.way = Way::Waiting { aim: Aim::Failed };
+            out.push_back(Output::Notify(NoticeKind::DialFailed(self.side)));
+        }
         match self.way {
             // The old peer's chunk has no end, or nobody reads what is for it.
             Way::Bound => {

@@ -265,6 +265,21 @@ fn the_join_timer_names_what_is_missing() {
 }
 
 #[test]
+fn a_dial_that_nobody_has_answered_by_then_has_failed() {
+    let mut bench = Bench::new(Policy::Aware);
+    bench.feed(answered(ACCEPT, DIAL));
+    assert_eq!(bench.feed(bound(A)), [bound_out(A), vec![Output::Dial(B)]].concat());
+    assert_eq!(bench.sleep(30), [told(NoticeKind::DialFailed(B)), Output::Part]);
+    assert_eq!(bench.feed(Input::Parted), ended(Output::Close, CloseReason::DialFailed(B)));
+    // Both legs may be dialled.
+    let mut bench = Bench::new(Policy::Aware);
+    bench.feed(answered(DIAL, DIAL));
+    let both = [A, B].map(|side| told(NoticeKind::DialFailed(side)));
+    assert_eq!(bench.sleep(30), [&both[..], &[Output::Part]].concat());
+    assert_eq!(bench.feed(Input::Parted), ended(Output::Close, CloseReason::DialFailed(A)));
+}
+
+#[test]
 fn timers_count_from_their_cause() {
     // Without an answer there is no deadline here: the control plane has the offer timer.
     let mut bench = Bench::new(Policy::Aware);

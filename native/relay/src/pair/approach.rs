@@ -18,6 +18,7 @@ use crate::ring::RingWhat;
 use crate::spec::{LegAnswer, Target};
 use crate::sys::tcp;
 use crate::thread::Thread;
+use crate::why::{DialFailure, RefusedFor, RingWhy};
 
 /// What a side needs while it has no connection, or waits for another one.
 #[derive(Debug, Default)]
@@ -27,6 +28,8 @@ pub(super) struct Approach {
     /// A connection that a dead process has begun to make, until it is known what for.
     pub(super) found: Option<Held>,
     pub(super) dial: Option<Box<Dial>>,
+    /// Why that came to nothing, until it is told.
+    pub(super) failure: Option<Box<DialFailure>>,
     pub(super) own_bind: Option<Box<OwnBind>>,
     /// After the join: the path of the peer that is expected, empty where none is.
     pub(super) path: Box<[u8]>,
@@ -131,7 +134,7 @@ impl Pair {
         let plans = Side::BOTH.map(|side| self.plan(side, &spec.legs[side.index()]));
         if !self.parting {
             for ((side, leg), plan) in Side::BOTH.into_iter().zip(spec.legs).zip(plans) {
-                self.describe(side, leg, plan);
+                self.describe(side, leg, plan, thread);
             }
         }
         let brought = listeners.each_ref().map(Option::is_some);
@@ -185,7 +188,7 @@ impl Pair {
 
     /// Notes what the answer says about a side. A joined leg keeps its path for as long as it keeps
     /// its connection.
-    fn describe(&mut self, side: Side, leg: LegAnswer, plan: Plan) {
+    fn describe(&mut self, side: Side, leg: LegAnswer, plan: Plan, thread: &Thread) {
         let joined = self.life.stage() == Stage::Joined;
         if joined && (!plan.changed || !self.policy.is_aware()) {
             return;
@@ -198,16 +201,26 @@ impl Pair {
         } else {
             end.path = text(&leg.peer_path);
         }
-        if let (Target::Addrs(targets), true) = (leg.target, joined || end.approach.is_some()) {
-            end.approach().targets = targets;
+        if joined || end.approach.is_some() {
+            end.approach();
+            self.aim_at(side, leg.target, thread);
+        }
+    }
+
+    /// Notes whom to dial.
+    fn aim_at(&mut self, side: Side, target: Target, thread: &Thread) {
+        match (&mut self.end(side).approach, target) {
+            (Some(approach), Target::Addrs(targets)) => approach.targets = targets,
+            (Some(_), Target::Denied) => {
+                self.board.event(thread.now, Some(side), RingWhat::DialDenied, 0);
+            }
+            _ => {}
         }
     }
 
     pub(crate) fn set_target(&mut self, side: Side, target: Target, thread: &mut Thread) {
         let aim = aim(&target);
-        if let (Some(approach), Target::Addrs(targets)) = (&mut self.end(side).approach, target) {
-            approach.targets = targets;
-        }
+        self.aim_at(side, target, thread);
         self.feed(Input::Aimed(side, aim), thread);
     }
 
@@ -239,7 +252,7 @@ impl Pair {
         let guest = door.hear(place, &rule, &self.board, thread);
         match guest {
             Some(guest) => self.bind(side, guest, thread),
-            None => door.watch(place, thread),
+            None => door.watch(place, &self.board, thread),
         }
         self.leave_doors();
     }
@@ -276,7 +289,10 @@ impl Pair {
             false => thread.poller.add(&socket, source),
         };
         if named.is_err() {
-            return thread.counters.refused("unwatched");
+            let why = RefusedFor::Unwatched;
+            thread.counters.refused(why.as_str());
+            let (what, why) = (RingWhat::Refused, Some(RingWhy::Refused(why)));
+            return self.board.event_with(thread.now, side, what, from, why);
         }
         self.board.event(thread.now, Some(side), RingWhat::FirstFrame, from.port().into());
         let leg = Leg::new(socket, Role::Accept);

@@ -137,6 +137,7 @@ impl Pair {
     }
 
     fn notify(&mut self, notice: NoticeKind, thread: &mut Thread) {
+        let mut failure = None;
         match notice {
             NoticeKind::Bound(side) => {
                 if self.flows.is_none() {
@@ -149,7 +150,11 @@ impl Pair {
                 if self.end(side).leg.is_none() {
                     self.board.leg(side).set_state(LegState::Listening);
                 }
-                self.board.event(thread.now, Some(side), RingWhat::DialFailed, 0);
+                failure = self.dial_failure(side, thread);
+                if failure.is_none() {
+                    // Connected, but of no use.
+                    self.board.event(thread.now, Some(side), RingWhat::DialFailed, 0);
+                }
             }
             NoticeKind::AnswerIgnored(side) => self.expect_nobody(side),
             NoticeKind::LegLost(..) | NoticeKind::Renewed(_) => {}
@@ -164,6 +169,6 @@ impl Pair {
                 thread.counters.closed(reason);
             }
         }
-        thread.notify(self.id, notice);
+        thread.notify(self.id, notice, failure);
     }
 }

@@ -17,6 +17,7 @@ use crate::poller::{Part, Readiness, Source};
 use crate::ring::RingWhat;
 use crate::sys::tcp;
 use crate::thread::Thread;
+use crate::why::DialFailure;
 
 impl Pair {
     pub(super) fn dial(&mut self, side: Side, thread: &mut Thread) {
@@ -90,7 +91,19 @@ impl Pair {
         match dialled {
             Dialled::Connecting => {}
             Dialled::Connected(socket, to) => self.connected(side, socket, to, thread),
-            Dialled::Failed => self.feed(Input::DialFailed(side), thread),
+            Dialled::Failed(failure) => {
+                self.end(side).approach().failure = failure.map(Box::new);
+                self.feed(Input::DialFailed(side), thread);
+            }
+        }
+    }
+
+    /// What became of the dial that has failed, or now has.
+    pub(super) fn dial_failure(&mut self, side: Side, thread: &Thread) -> Option<DialFailure> {
+        let approach = self.ends[side.index()].approach.as_mut()?;
+        match approach.dial.take() {
+            Some(dial) => dial.end(&self.board, thread),
+            None => approach.failure.take().map(|failure| *failure),
         }
     }
 
@@ -213,7 +226,7 @@ impl Pair {
         }
         let late = |dial: &&mut Box<Dial>| dial.deadline().is_some_and(|at| at <= thread.now);
         if let Some(dial) = approach.dial.as_mut().filter(late) {
-            let dialled = dial.next(&self.board, thread);
+            let dialled = dial.expire(&self.board, thread);
             self.dialled(side, dialled, thread);
         }
         self.leave_doors();

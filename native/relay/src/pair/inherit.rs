@@ -209,7 +209,7 @@ impl Pair {
                 let door = self.door(side);
                 door.admit(held, from, &board, thread);
                 while let Some(place) = door.newcomer() {
-                    door.watch(place, thread);
+                    door.watch(place, &board, thread);
                 }
             }
             Kind::Dialled if !self.parting && self.end(side).leg.is_none() => {

@@ -10,8 +10,8 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use msrp_relay::{
-    AnswerSpec, CloseReason, Config, LegAnswer, LegOpen, Notice, NoticeKind, OpenSpec, Policy,
-    Relay, Role, Session, Side, Sources, Target,
+    AnswerSpec, CloseReason, Config, DialFailure, LegAnswer, LegOpen, Notice, NoticeKind, OpenSpec,
+    Policy, Relay, RingEvent, RingWhat, RingWhy, Role, Session, Side, Sources, Target,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -98,10 +98,25 @@ impl Engine {
 
     /// Waits for the next notice of this session.
     pub fn next(&mut self, call: &Call) -> NoticeKind {
+        self.next_whole(call).what
+    }
+
+    /// Waits until a dial of the session has failed; gives what became of it.
+    pub fn failure(&mut self, call: &Call) -> Option<DialFailure> {
+        loop {
+            let notice = self.next_whole(call);
+            if matches!(notice.what, NoticeKind::DialFailed(_)) {
+                return notice.failure;
+            }
+            assert_eq!(notice.failure, None);
+        }
+    }
+
+    fn next_whole(&mut self, call: &Call) -> Notice {
         loop {
             let mine = self.notices.iter().position(|notice| notice.session == call.session.id());
             if let Some(notice) = mine.and_then(|at| self.notices.remove(at)) {
-                return notice.what;
+                return notice;
             }
             let mut fds = [PollFd::from_borrowed_fd(self.relay.notices_fd(), PollFlags::IN)];
             let patience = Timespec { tv_sec: PATIENCE.as_secs() as i64, tv_nsec: 0 };
@@ -183,6 +198,22 @@ impl Call {
         };
         let legs = [leg(a, &self.path[0], target_a), leg(b, path_b, target_b)];
         self.session.answer(AnswerSpec { legs });
+    }
+
+    /// The refusals that the session's own ring tells of: from which host and port, and why.
+    pub fn refusals(&self) -> Vec<(SocketAddr, &'static str)> {
+        self.connections(RingWhat::Refused)
+    }
+
+    /// What the ring tells of connections: with whom, and why where that is said.
+    pub fn connections(&self, what: RingWhat) -> Vec<(SocketAddr, &'static str)> {
+        let events = self.session.events().into_iter();
+        let meant = events.filter(|event| event.what == what);
+        let told = |event: RingEvent| {
+            let from = SocketAddr::new(event.host.unwrap(), event.n as u16);
+            (from, event.why.map_or("", RingWhy::as_str))
+        };
+        meant.map(told).collect()
     }
 
     /// The empty SEND with which this side's peer begins.
@@ -286,6 +317,11 @@ impl Peer {
         Self::over(TcpStream::connect_timeout(&to, PATIENCE).expect("the relay listens"))
     }
 
+    /// Where it comes from.
+    pub fn address(&self) -> SocketAddr {
+        self.stream.local_addr().unwrap()
+    }
+
     pub fn accept(listener: &TcpListener) -> Self {
         let mut fds = [PollFd::new(listener, PollFlags::IN)];
         let patience = Timespec { tv_sec: PATIENCE.as_secs() as i64, tv_nsec: 0 };
@@ -367,6 +403,21 @@ pub fn listener() -> (TcpListener, Target) {
 /// An address that refuses connections.
 pub fn nobody() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// A listener whose queue is full: the kernel drops who else wants to connect.
+pub struct Deaf {
+    pub address: SocketAddr,
+    _listener: TcpListener,
+    _queued: TcpStream,
+}
+
+pub fn deaf() -> Deaf {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let queued = TcpStream::connect(address).unwrap();
+    Deaf { address, _listener: listener, _queued: queued }
 }
 
 /// A small generator of the same numbers in every run (splitmix64).

@@ -83,8 +83,8 @@ fn a_new_answer_makes_it_an_answered_session() {
     assert_eq!(bench.feed(renewed(false, true, [ACCEPT, DIAL])), []);
     assert_eq!((bench.session.stage(), bench.session.ending()), (Stage::Answered, None));
     assert_eq!(bench.feed(bound(A)), [bound_out(A), vec![Output::Dial(B)]].concat());
-    assert_eq!(bench.sleep(45), [Output::Part]);
-    assert_eq!(bench.feed(Input::Parted), ended(Output::Close, CloseReason::LegMissing(B)));
+    assert_eq!(bench.sleep(45), [told(NoticeKind::DialFailed(B)), Output::Part]);
+    assert_eq!(bench.feed(Input::Parted), ended(Output::Close, CloseReason::DialFailed(B)));
 }
 
 #[test]

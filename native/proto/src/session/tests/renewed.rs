@@ -290,6 +290,20 @@ fn the_old_connection_stays_where_nobody_comes() {
 }
 
 #[test]
+fn a_dial_that_nobody_has_answered_in_time_has_failed() {
+    let failed = told(NoticeKind::DialFailed(A));
+    let mut bench = Bench::joined(Policy::Aware);
+    bench.feed(dialled_a());
+    let kept = [vec![failed], given_up(A), vec![told(NoticeKind::AnswerIgnored(A))]].concat();
+    assert_eq!(bench.sleep(30), kept);
+    let mut bench = Bench::joined(Policy::Aware);
+    bench.feed(dialled_a());
+    bench.feed(Input::Broken(A, LegReason::Reset));
+    assert_eq!(bench.sleep(30), [failed, Output::Part]);
+    assert_eq!(bench.feed(Input::Parted), ended(Output::Close, CloseReason::DialFailed(A)));
+}
+
+#[test]
 fn nobody_there_and_nobody_coming_ends_the_session() {
     let rows = [
         (moved_a(), CloseReason::LegMissing(A)),
