@@ -53,10 +53,10 @@ pub(crate) struct Pair {
     ends: [End; 2],
     /// Opened before a command was given, until it is carried out.
     spares: [Option<Held>; 2],
-    /// From A, from B; since the join.
-    flows: Option<Box<[Direction; 2]>>,
-    /// What a successor of this process would know of it.
+    /// What a successor of this process would know of it. Before the directions: it is dropped first.
     record: Option<Box<Record>>,
+    /// From A, from B; since the join. See [`drop_flows`](Self::drop_flows).
+    flows: Option<Box<[Direction; 2]>>,
     /// The record's state is not the present one.
     changed: bool,
     /// Where a session has a limit.

@@ -148,7 +148,8 @@ impl Pair {
             }
             if self.ends[side.index()].leg.is_none() {
                 flows[side.index()].cut();
-                flows[side.other().index()].forsake(thread);
+                let tokens = self.tokens_towards(side);
+                flows[side.other().index()].forsake(tokens, Some(&mut left.record), thread);
             }
         }
         self.flows = Some(flows);
