@@ -98,7 +98,7 @@ fn say(peer: &Peer, said: Vec<u8>) -> JoinHandle<()> {
 /// Sessions that are lost in this way come before and behind one that is killed while neither peer
 /// listens.
 fn lost_and_stalled(lose: impl Fn(&mut Obedient, &Talk, [Peer; 2])) {
-    let mut relay = Obedient::new(10_000);
+    let mut relay = Obedient::new();
     let [first, talk, last] = [(); 3].map(|()| Talk::open(&mut relay));
     let mut peers = talk.join(&mut relay);
     for lost in [&first, &last] {
@@ -139,7 +139,7 @@ fn a_session_lost_while_a_peer_stalls_claims_nothing_of_others() {
 
 #[test]
 fn what_was_for_a_peer_that_has_moved_is_over() {
-    let mut relay = Obedient::new(10_000);
+    let mut relay = Obedient::new();
     let [mut talk, other] = [(); 2].map(|()| Talk::open(&mut relay));
     let [a, mut b] = talk.join(&mut relay);
     let mut others = other.join(&mut relay);
@@ -171,4 +171,23 @@ fn what_was_for_a_peer_that_has_moved_is_over() {
     }
     assert_eq!(heard, talk.heard(1, "last", b"hello"));
     saying.join().unwrap();
+}
+
+#[test]
+fn what_passed_before_is_paid_for() {
+    let mut relay = Obedient::new();
+    let talk = Talk::open(&mut relay);
+    let [mut a, mut b] = talk.join(&mut relay);
+    let body = [b'x'; 100_000];
+    for n in 0..10 {
+        a.send(&talk.said(0, &format!("large{n}"), &body));
+        b.expect(&talk.heard(0, &format!("large{n}"), &body));
+    }
+    relay.rate = 1000;
+    relay.kill();
+    // At this rate all that came before would take a quarter of an hour.
+    for tid in ["first", "second"] {
+        a.send(&talk.said(0, tid, b""));
+        b.expect(&talk.heard(0, tid, b""));
+    }
 }

@@ -65,6 +65,9 @@ impl Pair {
         for (side, state) in Side::BOTH.into_iter().zip(&left.state.ends) {
             pair.inherit_board(side, state);
         }
+        if let Some(meter) = &mut pair.meter {
+            meter.inherit(pair.board.bytes());
+        }
         let Inheritance { record, held, state, .. } = left;
         pair.record = Some(record);
         held.into_iter().for_each(|(label, held)| pair.take_in(label, held, thread));

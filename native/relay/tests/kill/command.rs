@@ -17,25 +17,25 @@ use crate::support::wait_until;
 /// A keeper, and the process that obeys.
 pub struct Obedient {
     pub keeper: Keeper,
+    /// For the next process: milliseconds at the gate, and bytes per second of a session.
+    pub gate: u64,
+    pub rate: u64,
     listener: TcpListener,
-    scene: String,
     control: BufReader<TcpStream>,
 }
 
 impl Obedient {
-    /// `gate`: the timer's milliseconds.
-    pub fn new(gate: u64) -> Self {
+    pub fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let scene = format!("{} {gate}", listener.local_addr().unwrap());
-        let mut keeper = Keeper::new();
-        let control = start(&mut keeper, &scene, &listener);
-        Self { keeper, listener, scene, control }
+        let (gate, rate, mut keeper) = (10_000, 0, Keeper::new());
+        let control = start(&mut keeper, &listener, [gate, rate]);
+        Self { keeper, gate, rate, listener, control }
     }
 
     /// Kills the process and starts another.
     pub fn kill(&mut self) {
         self.keeper.kill();
-        self.control = start(&mut self.keeper, &self.scene, &self.listener);
+        self.control = start(&mut self.keeper, &self.listener, [self.gate, self.rate]);
     }
 
     /// What it answers to a command.
@@ -72,8 +72,13 @@ impl Obedient {
     }
 }
 
-fn start(keeper: &mut Keeper, scene: &str, listener: &TcpListener) -> BufReader<TcpStream> {
-    keeper.start(scene, None);
+fn start(
+    keeper: &mut Keeper,
+    listener: &TcpListener,
+    [gate, rate]: [u64; 2],
+) -> BufReader<TcpStream> {
+    let control = listener.local_addr().unwrap();
+    keeper.start(&format!("{control} {gate} {rate}"), None);
     keeper.wait_until_ready();
     BufReader::new(listener.accept().unwrap().0)
 }
@@ -84,9 +89,16 @@ pub fn run() {
     let keeper = descriptor(fd).expect("inherited from the parent");
     let left = receive(&keeper);
     let scene = std::env::var(SCENE).unwrap();
-    let (control, gate) = scene.split_once(' ').unwrap();
-    let (gate, far) = (Duration::from_millis(gate.parse().unwrap()), Duration::from_secs(600));
-    let config = Config { threads: 1, gate, reconnect: far, join: far, ..Config::default() };
+    let [control, gate, rate] = scene.split(' ').collect::<Vec<_>>()[..] else { panic!("{scene}") };
+    let far = Duration::from_secs(600);
+    let config = Config {
+        threads: 1,
+        gate: Duration::from_millis(gate.parse().unwrap()),
+        session_rate: rate.parse().unwrap(),
+        reconnect: far,
+        join: far,
+        ..Config::default()
+    };
     let told = duplicate(fd).unwrap();
     let relay = if left.is_empty() {
         Relay::start_kept(config, keeper).expect("the engine starts")
