@@ -129,6 +129,12 @@ impl Session {
         matches!(&self.state, State::Joined { renewals } if renewals.is_asked(side))
     }
 
+    /// Joined, and this side waits for another connection than the one it has, or had: its peer has
+    /// moved.
+    pub fn is_moving(&self, side: Side) -> bool {
+        matches!(&self.state, State::Joined { renewals } if renewals.is_moving(side))
+    }
+
     /// Takes one event. Drain [`Session::poll`] afterwards. Events that make no sense in the
     /// present state (a late timer, a second FIN) change nothing.
     pub fn handle(&mut self, input: Input, now: Moment) {

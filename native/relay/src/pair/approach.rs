@@ -28,7 +28,8 @@ pub(super) struct Approach {
     pub(super) found: Option<Held>,
     pub(super) dial: Option<Box<Dial>>,
     pub(super) own_bind: Option<Box<OwnBind>>,
-    /// After the join: the path of the peer that is expected, empty where none is.
+    /// After the join: the path that the peer has named since, empty where it has not. That of the
+    /// connection that is expected, or of the one that comes when the present one is lost.
     pub(super) path: Box<[u8]>,
     /// After the join: its connection, bound or being bound.
     pub(super) fresh: Option<Fresh>,
@@ -49,7 +50,7 @@ impl Approach {
         door.into_iter().chain(self.dial.as_deref().and_then(Dial::deadline)).min()
     }
 
-    /// After the join: nobody comes and nobody is expected.
+    /// After the join: nobody comes, and nobody has another path.
     fn is_idle(&self) -> bool {
         self.door.is_none() && self.path.is_empty() && self.fresh.is_none() && self.dial.is_none()
     }
@@ -99,18 +100,24 @@ impl End {
         }
     }
 
-    /// Lets go of everything but the leg.
+    /// Lets go of everything but the leg, and the path of who may come when that is lost.
     pub(super) fn shut(&mut self, thread: &Thread) {
         if let Some(mut approach) = self.approach.take() {
             approach.shut(thread);
+            let path = approach.path;
+            let named = !path.is_empty();
+            self.approach = named.then(|| Box::new(Approach { path, ..Approach::default() }));
         }
     }
 
-    /// The same, but whoever may come finds the door open.
+    /// The leg is lost: whoever comes now has the path named last, and finds the door open.
     pub(super) fn shut_all_but_door(&mut self, thread: &Thread) {
         if let Some(mut approach) = self.approach.take() {
             approach.cancel(thread);
-            let door = approach.door.take();
+            let Approach { door, path, .. } = *approach;
+            if !path.is_empty() {
+                self.path = path;
+            }
             self.approach = Some(Box::new(Approach { door, ..Approach::default() }));
         }
     }
@@ -129,7 +136,7 @@ impl Pair {
         self.changed = true;
         let Answered { spec, listeners } = answered;
         let plans = Side::BOTH.map(|side| self.plan(side, &spec.legs[side.index()]));
-        if !self.parting {
+        if !self.parting || self.flows.is_some() {
             for ((side, leg), plan) in Side::BOTH.into_iter().zip(spec.legs).zip(plans) {
                 self.describe(side, leg, plan);
             }
@@ -178,27 +185,46 @@ impl Pair {
     }
 
     fn plan(&self, side: Side, leg: &LegAnswer) -> Plan {
-        let before = self.ends[side.index()].latest_path();
+        let end = &self.ends[side.index()];
+        let joined = self.flows.is_some() && !self.life.is_moving(side);
+        let before = if joined { &*end.path } else { end.latest_path() };
         let changed = !before.is_empty() && before != &*text(&leg.peer_path);
         Plan { role: leg.role, aim: aim(&leg.target), changed }
     }
 
-    /// Notes what the answer says about a side. A joined leg keeps its path for as long as it keeps
-    /// its connection.
+    /// Notes what the answer says about a side.
     fn describe(&mut self, side: Side, leg: LegAnswer, plan: Plan) {
-        let joined = self.life.stage() == Stage::Joined;
-        if joined && (!plan.changed || !self.policy.is_aware()) {
-            return;
+        if self.flows.is_some() {
+            return self.expect(side, leg, plan);
         }
         self.board.leg(side).set_role(leg.role);
         let end = self.end(side);
         end.sources = leg.sources;
-        if joined {
-            end.approach().path = text(&leg.peer_path);
-        } else {
-            end.path = text(&leg.peer_path);
+        end.path = text(&leg.peer_path);
+        if let (Target::Addrs(targets), Some(approach)) = (leg.target, &mut end.approach) {
+            approach.targets = targets;
         }
-        if let (Target::Addrs(targets), true) = (leg.target, joined || end.approach.is_some()) {
+    }
+
+    /// The same of a side that has been joined: it keeps its path for as long as it keeps its
+    /// connection.
+    fn expect(&mut self, side: Side, leg: LegAnswer, plan: Plan) {
+        let (moving, joined) = (self.life.is_moving(side), self.life.stage() == Stage::Joined);
+        if !plan.changed {
+            // It is the connection's own again, if another one was named that nobody came with.
+            if let (Some(approach), false) = (&mut self.end(side).approach, moving) {
+                approach.path = Box::default();
+            }
+            return;
+        }
+        let renewed = joined && self.policy.is_aware();
+        if renewed {
+            self.board.leg(side).set_role(leg.role);
+        }
+        let end = self.end(side);
+        end.sources = leg.sources;
+        end.approach().path = text(&leg.peer_path);
+        if let (Target::Addrs(targets), true) = (leg.target, renewed) {
             end.approach().targets = targets;
         }
     }
@@ -254,14 +280,6 @@ impl Pair {
                 end.approach.take_if(|approach| approach.is_idle());
             }
         }
-    }
-
-    /// The joined connection stays after all.
-    pub(super) fn expect_nobody(&mut self, side: Side) {
-        if let Some(approach) = &mut self.end(side).approach {
-            approach.path = Box::default();
-        }
-        self.leave_doors();
     }
 
     /// The caller is the leg's peer.

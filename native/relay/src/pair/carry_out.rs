@@ -161,7 +161,7 @@ impl Pair {
                 }
                 self.board.event(thread.now, Some(side), RingWhat::DialFailed, 0);
             }
-            NoticeKind::AnswerIgnored(side) => self.expect_nobody(side),
+            NoticeKind::AnswerIgnored(_) => self.leave_doors(),
             NoticeKind::LegLost(..) | NoticeKind::Renewed(_) => {}
             NoticeKind::Reconnecting(reason) => {
                 self.board.event(thread.now, reason.side(), RingWhat::Reconnecting, 0);
