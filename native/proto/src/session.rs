@@ -178,6 +178,7 @@ impl Session {
             Input::Answered(plans) => {
                 pairing.answer(plans, now + self.timers.join, &mut self.outputs);
             }
+            Input::Resumed => pairing.resumed(),
             Input::Aimed(side, aim) => pairing.aim(side, aim),
             Input::Bound { side, body } => pairing.bind(side, body, &mut self.outputs),
             Input::Connected(side) => pairing.connected(side),

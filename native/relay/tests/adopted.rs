@@ -191,3 +191,18 @@ fn what_passed_before_is_paid_for() {
         b.expect(&talk.heard(0, tid, b""));
     }
 }
+
+#[test]
+fn a_lost_session_knows_why_when_the_answer_is_told_again() {
+    let mut relay = Obedient::new();
+    let talk = Talk::open(&mut relay);
+    let [a, mut b] = talk.join(&mut relay);
+    a.reset();
+    b.expect_reset();
+    relay.wait_for(talk.id, "reconnecting peer-reset");
+    relay.kill();
+    relay.answer(talk.id, talk.paths);
+    relay.carry_out(talk.id);
+    relay.wait_for(talk.id, "reconnecting peer-reset");
+    talk.join(&mut relay);
+}

@@ -6,8 +6,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use msrp_relay::{
-    AnswerSpec, Config, LegAnswer, LegOpen, OpenSpec, Policy, Relay, Role, Session, Side, Sources,
-    Target, descriptor, duplicate,
+    AnswerSpec, Config, LegAnswer, LegOpen, OpenSpec, Policy, Relay, RingWhat, Role, Session, Side,
+    Sources, Target, descriptor, duplicate,
 };
 
 use super::keeper::{Keeper, receive, tell_ready};
@@ -57,6 +57,11 @@ impl Obedient {
 
     pub fn answer(&mut self, id: u64, paths: [&str; 2]) {
         self.tell(&format!("answer {id} {} {}", paths[0], paths[1]));
+    }
+
+    /// Until all that was told of this session is carried out.
+    pub fn carry_out(&mut self, id: u64) {
+        self.tell(&format!("carry-out {id}"));
     }
 
     /// Stage, reason, states of both legs.
@@ -127,6 +132,13 @@ fn obey(relay: &Relay, sessions: &mut BTreeMap<u64, Session>, line: &str) -> Str
     let session = &sessions[&words[1].parse().unwrap()];
     match words[..] {
         ["answer", _, a, b] => session.answer(AnswerSpec { legs: [a, b].map(leg) }),
+        ["carry-out", _] => {
+            session.pause(true);
+            session.pause(false);
+            let is_carried_out =
+                || session.events().iter().any(|event| event.what == RingWhat::Unpaused);
+            wait_until(is_carried_out);
+        }
         ["report", _] => {
             let report = session.report();
             let reason = report.reason.map_or("-", |reason| reason.as_str());
