@@ -5,8 +5,9 @@ mod kill;
 mod support;
 
 use std::io::{ErrorKind, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use kill::command::{self, Obedient};
 use kill::worker::{OWN, PATH};
@@ -205,4 +206,25 @@ fn a_lost_session_knows_why_when_the_answer_is_told_again() {
     relay.carry_out(talk.id);
     relay.wait_for(talk.id, "reconnecting peer-reset");
     talk.join(&mut relay);
+}
+
+#[test]
+fn a_listener_that_is_not_asked_for_again_closes() {
+    let mut relay = Obedient::new();
+    let talk = Talk::open(&mut relay);
+    let [mut a, mut b] = talk.join(&mut relay);
+    // As when a process dies between the opening and what it was opened for.
+    let listener = TcpListener::bind(talk.at[1]).unwrap();
+    let label = [b"e\x03\x01\0", &[0xff; 4][..], &talk.id.to_le_bytes()].concat();
+    relay.keeper.held.insert(label.try_into().unwrap(), listener.into());
+    relay.gate = 50;
+    relay.kill();
+    let dial = || TcpStream::connect_timeout(&talk.at[1], support::PATIENCE);
+    let begun = Instant::now();
+    while dial().map_err(|why| why.kind()).err() != Some(ErrorKind::ConnectionRefused) {
+        assert!(begun.elapsed() < support::PATIENCE, "it still listens");
+        relay.keeper.live_for(Duration::from_millis(10));
+    }
+    a.send(&talk.said(0, "still", b""));
+    b.expect(&talk.heard(0, "still", b""));
 }

@@ -44,6 +44,14 @@ pub(super) struct Fresh {
     pub(super) peer: SocketAddr,
 }
 
+/// A listener that no door has yet.
+#[derive(Debug)]
+pub(super) struct Spare {
+    pub(super) listener: Held,
+    /// Of one that a dead process had opened: when to close it.
+    pub(super) until: Option<Moment>,
+}
+
 impl Approach {
     pub(super) fn deadline(&self) -> Option<Moment> {
         let door = self.door.as_ref().and_then(Door::deadline);
@@ -170,10 +178,19 @@ impl Pair {
     }
 
     /// A listener to open a door with. Where a dead process had one open already, none could be
-    /// brought, and that one is kept until it is needed or [settled](Self::settle).
+    /// brought, and that one is kept until it is needed or [settled](Self::settle), or nobody can
+    /// wait there any more.
     fn spare(&mut self, side: Side, listener: Option<Held>) {
+        if let Some(listener) = listener {
+            self.spares[side.index()] = Some(Box::new(Spare { listener, until: None }));
+        }
+    }
+
+    pub(super) fn expire_spare(&mut self, side: Side, now: Moment) {
         let spare = &mut self.spares[side.index()];
-        *spare = listener.or(spare.take());
+        if let Some(spare) = spare.take_if(|spare| spare.until.is_some_and(|at| at <= now)) {
+            tcp::stop_listening(&spare.listener);
+        }
     }
 
     /// The first frames of all that wait at this side's door.
@@ -319,6 +336,7 @@ impl Pair {
             let listener = tcp::listen(self.board.local(side), &options).ok()?;
             Some(Keep::hold(thread.keep.as_ref(), listener, Kind::Listener, side, self.id))
         };
+        let spare = spare.map(|spare| spare.listener);
         let Some(listener) = spare.or_else(reopened) else {
             return thread.counters.refused("port-lost");
         };
