@@ -152,7 +152,8 @@ impl Pair {
         }
     }
 
-    /// Its rounds were used up in the last turn.
+    /// Something was left for this turn: its rounds were used up, it has just begun to move bytes or
+    /// to end, or it could not accept.
     pub(crate) fn resume(&mut self, thread: &mut Thread) {
         for side in Side::BOTH {
             self.accept(side, thread);
