@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// A moment of a clock that does not go back, to the nanosecond; the machine's, by convention, so
 /// that it means the same in the process that continues another one's sessions.
 ///
-/// `std::time::Moment` would be this but for being opaque: it cannot be handed on.
+/// [`std::time::Instant`] would be this but for being opaque: it cannot be handed on.
 #[derive(
     Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
 )]

@@ -129,6 +129,12 @@ impl Session {
         matches!(&self.state, State::Joined { renewals } if renewals.is_asked(side))
     }
 
+    /// Joined, and this side waits for another connection than the one it has, or had: its peer has
+    /// moved.
+    pub fn is_moving(&self, side: Side) -> bool {
+        matches!(&self.state, State::Joined { renewals } if renewals.is_moving(side))
+    }
+
     /// Takes one event. Drain [`Session::poll`] afterwards. Events that make no sense in the
     /// present state (a late timer, a second FIN) change nothing.
     pub fn handle(&mut self, input: Input, now: Moment) {
@@ -172,6 +178,7 @@ impl Session {
             Input::Answered(plans) => {
                 pairing.answer(plans, now + self.timers.join, &mut self.outputs);
             }
+            Input::Resumed => pairing.resumed(),
             Input::Aimed(side, aim) => pairing.aim(side, aim),
             Input::Bound { side, body } => pairing.bind(side, body, &mut self.outputs),
             Input::Connected(side) => pairing.connected(side),

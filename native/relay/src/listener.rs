@@ -305,7 +305,7 @@ impl Door {
         board.event_with(thread.now, self.side, RingWhat::Refused, from, why);
     }
 
-    /// Every place that is taken, to be heard again (the key has become known).
+    /// How many places there are, taken or not: each may be heard again (the key has become known).
     pub(crate) fn places(&self) -> usize {
         self.callers.len()
     }

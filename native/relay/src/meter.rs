@@ -25,6 +25,11 @@ impl Meter {
         (most > 0 || rate > 0).then(|| Box::new(Self { most, rate, counted: 0, paid: now }))
     }
 
+    /// So many bytes were carried and paid for in a dead process.
+    pub(crate) fn inherit(&mut self, total: u64) {
+        self.counted = total;
+    }
+
     /// The session has carried `total` bytes; false when that is too much.
     pub(crate) fn count(&mut self, total: u64, now: Moment) -> bool {
         let new = total.saturating_sub(self.counted);

@@ -199,16 +199,6 @@ impl Direction {
         }
     }
 
-    /// The receiver is gone and another will come: what was on its way to it is lost, and so is the
-    /// rest of the chunk it was in.
-    pub(crate) fn forsake(&mut self, thread: &mut Thread) {
-        self.lane.drop_unsent(thread);
-        if let Manner::Aware(aware) = &mut self.manner {
-            aware.forsake();
-            self.lane.unsettled = true;
-        }
-    }
-
     /// Another connection of the sender.
     pub(crate) fn renew(&mut self, rewriter: Rewriter, from: &Leg, now: Moment) {
         self.lane.begin_from(from);

@@ -14,7 +14,7 @@ use std::time::Duration;
 use msrp_proto::Moment;
 use msrp_proto::session::{self, CloseReason, Input, LegReason, Policy, Side};
 
-use approach::{Approach, text};
+use approach::{Approach, Spare, text};
 pub(crate) use inherit::Inheritance;
 
 use crate::board::Board;
@@ -52,11 +52,11 @@ pub(crate) struct Pair {
     idle: Option<Duration>,
     ends: [End; 2],
     /// Opened before a command was given, until it is carried out.
-    spares: [Option<Held>; 2],
-    /// From A, from B; since the join.
-    flows: Option<Box<[Direction; 2]>>,
-    /// What a successor of this process would know of it.
+    spares: [Option<Box<Spare>>; 2],
+    /// What a successor of this process would know of it. Before the directions: it is dropped first.
     record: Option<Box<Record>>,
+    /// From A, from B; since the join. See [`drop_flows`](Self::drop_flows).
+    flows: Option<Box<[Direction; 2]>>,
     /// The record's state is not the present one.
     changed: bool,
     /// Where a session has a limit.
@@ -152,7 +152,8 @@ impl Pair {
         }
     }
 
-    /// Its rounds were used up in the last turn.
+    /// Something was left for this turn: its rounds were used up, it has just begun to move bytes or
+    /// to end, or it could not accept.
     pub(crate) fn resume(&mut self, thread: &mut Thread) {
         for side in Side::BOTH {
             self.accept(side, thread);
@@ -283,6 +284,7 @@ impl Pair {
         self.armed = None;
         for side in Side::BOTH {
             self.expire_approach(side, thread);
+            self.expire_spare(side, thread.now);
         }
         if let Some(side) = self.stalled(thread) {
             return self.lost(side, LegReason::Stalled, thread);
@@ -324,7 +326,8 @@ impl Pair {
         let stalls = Side::BOTH.into_iter().filter_map(|side| self.stalls(side, thread));
         let pauses = self.pauses(thread.now).filter(|_| !self.parting);
         let others = [self.idle_until(), pauses, self.life.deadline()].into_iter().flatten();
-        approaches.chain(stalls).chain(others).min()
+        let spares = self.spares.iter().flatten().filter_map(|spare| spare.until);
+        approaches.chain(stalls).chain(others).chain(spares).min()
     }
 
     /// The moment to be woken at, if it is not arranged yet.

@@ -156,7 +156,7 @@ impl Worker {
                 Command::Close(id, reason, linger) => {
                     self.with_id(id, |pair, thread| pair.close(reason, linger, thread));
                 }
-                Command::Inherit(inheritance) => self.inherit(*inheritance),
+                Command::Inherit(inheritance) => self.inherit(*inheritance, Pair::inherit),
                 Command::Register => self.register(),
                 Command::Stop => return false,
             }
@@ -173,7 +173,11 @@ impl Worker {
     }
 
     /// A session of a dead process. A record that does not make sense harms no other session.
-    fn inherit(&mut self, inheritance: Inheritance) {
+    fn inherit(
+        &mut self,
+        inheritance: Inheritance,
+        go_on: impl FnOnce(Inheritance, usize, &mut Thread) -> Pair,
+    ) {
         let id = inheritance.id;
         let entry = self.pairs.vacant_entry();
         let key = entry.key();
@@ -181,8 +185,12 @@ impl Worker {
         if let Some(keep) = &thread.keep {
             keep.in_hand(id);
         }
-        let inherit = AssertUnwindSafe(|| Pair::inherit(inheritance, key, thread));
-        let Ok(pair) = catch_unwind(inherit) else { return self.thread.counters.panics(1) };
+        let inherit = AssertUnwindSafe(|| go_on(inheritance, key, thread));
+        let Ok(pair) = catch_unwind(inherit) else {
+            thread.counters.panics(1);
+            end_unheard(id, thread);
+            return thread.keep.iter().for_each(|keep| keep.in_hand(0));
+        };
         entry.insert(pair);
         self.keys.insert(id, key);
         self.thread.counters.resumed(1);
@@ -229,8 +237,7 @@ impl Worker {
         }
         let id = pair.id();
         if !calm {
-            thread.counters.closed(CloseReason::Internal);
-            thread.notify(id, NoticeKind::Closed(CloseReason::Internal), None);
+            end_unheard(id, thread);
         }
         self.pairs.remove(key);
         self.keys.remove(&id);
@@ -263,14 +270,22 @@ impl Worker {
     }
 }
 
+/// It cannot say itself that it is over.
+fn end_unheard(session: u64, thread: &mut Thread) {
+    thread.counters.closed(CloseReason::Internal);
+    thread.notify(session, NoticeKind::Closed(CloseReason::Internal), None);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::board::Board;
-    use crate::keep::Held;
+    use crate::keep::{Held, Keeper, State};
     use crate::spec::{LegOpen, OpenSpec, Sources};
+    use crate::sys::arena::Arena;
     use crate::sys::tcp;
     use msrp_proto::session::Policy;
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
     fn worker() -> (Worker, Arc<Queue<Notice>>) {
         let queue = || Arc::new(Queue::new().unwrap());
@@ -296,6 +311,29 @@ mod tests {
         let listeners = [(); 2].map(|()| Held::alone(tcp::listen(listen, &options).unwrap()));
         let board = Arc::new(Board::new([listen, listen], clock::now(), true));
         Opening { id, spec, listeners, board, record: None }
+    }
+
+    #[test]
+    fn a_panic_in_a_session_that_was_left_ends_it_and_no_other() {
+        let (mut worker, notices) = worker();
+        let flags = SocketFlags::CLOEXEC;
+        let (keeper, _other) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+        let keep = Keep::new(Arena::create().unwrap(), Keeper::new(keeper));
+        let opening = opening(1, &worker.thread.config);
+        let record = opening.write_down(&keep).unwrap();
+        let state = State::decode(record.state()).unwrap();
+        let (board, claims, pipes) = (opening.board, Default::default(), [None, None]);
+        let left = Inheritance { id: 1, record, state, claims, pipes, held: Vec::new(), board };
+        worker.thread.keep = Some(keep.clone());
+        worker.inherit(left, |_, _, _| panic!("expected by this test"));
+        worker.thread.news.tell();
+        let closed = NoticeKind::Closed(CloseReason::Internal);
+        assert_eq!(notices.drain(), [Notice { session: 1, what: closed, failure: None }]);
+        assert_eq!((keep.arena.empty_hands(), keep.arena.records()), (vec![], vec![]));
+        let mut counters = crate::Counters::default();
+        counters.add(&worker.thread.counters);
+        assert_eq!((counters.total.panics, counters.closed["internal"]), (1, 1));
     }
 
     #[test]

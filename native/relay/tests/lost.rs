@@ -5,8 +5,8 @@ mod support;
 use std::net::TcpStream;
 use std::time::Duration;
 
-use msrp_relay::{CloseReason, Config, NoticeKind, Policy, Role, Side, Stage, Target};
-use support::{Call, Engine, Peer, config, listener};
+use msrp_relay::{CloseReason, Config, NoticeKind, Policy, RingWhat, Role, Side, Stage, Target};
+use support::{Call, Engine, Peer, config, listener, wait_until};
 
 fn engine() -> Engine {
     Engine::new(Config { reconnect: Duration::from_secs(60), ..config() })
@@ -55,6 +55,55 @@ fn peers_that_lost_their_connections_are_joined_again_without_new_sdp() {
             assert_eq!(call.session.report().legs.map(|leg| leg.chunks), [7, 7]);
         }
     }
+}
+
+const MOVED: &str = "msrp://172.16.4.5:9/moved;tcp";
+
+#[test]
+fn who_comes_back_has_the_path_named_last() {
+    let soon = Duration::from_millis(50);
+    for (policy, ignored) in
+        [(Policy::Aware, false), (Policy::Aware, true), (Policy::Sessmatch, true)]
+    {
+        let reconnect = Duration::from_secs(60);
+        let join = if ignored { soon } else { reconnect };
+        let mut engine = Engine::new(Config { join, reconnect, ..config() });
+        let (mut call, a, mut b) = engine.joined(policy);
+        call.answer_with(Role::Accept, Role::Accept, Target::None, Target::None, MOVED);
+        if ignored {
+            engine.until(&call, NoticeKind::AnswerIgnored(Side::B));
+        } else {
+            // It waits for another connection.
+            let mut stranger = Peer::dial(call.local[1]);
+            stranger.send(b"no MSRP\r\n");
+            stranger.expect_fin();
+        }
+        a.reset();
+        b.expect_reset();
+        engine.until(&call, NoticeKind::Reconnecting(CloseReason::PeerReset(Side::A)));
+        call.path[1] = MOVED.to_owned();
+        if policy == Policy::Sessmatch {
+            call.to[0] = MOVED.to_owned();
+        }
+        comes_back(&mut engine, &call, policy);
+    }
+}
+
+#[test]
+fn a_path_that_was_taken_back_is_not_expected() {
+    let join = Duration::from_millis(50);
+    let mut engine = Engine::new(Config { join, reconnect: Duration::from_secs(60), ..config() });
+    let (call, a, mut b) = engine.joined(Policy::Aware);
+    call.answer_with(Role::Accept, Role::Accept, Target::None, Target::None, MOVED);
+    engine.until(&call, NoticeKind::AnswerIgnored(Side::B));
+    call.answer(Role::Accept, Role::Accept, Target::None, Target::None);
+    call.session.pause(true);
+    call.session.pause(false);
+    wait_until(|| call.session.events().iter().any(|event| event.what == RingWhat::Unpaused));
+    a.reset();
+    b.expect_reset();
+    engine.until(&call, NoticeKind::Reconnecting(CloseReason::PeerReset(Side::A)));
+    comes_back(&mut engine, &call, Policy::Aware);
 }
 
 #[test]

@@ -42,6 +42,9 @@ pub enum Aim {
 pub(super) struct Pairing {
     legs: [Leg; 2],
     answer: Option<Answer>,
+    /// Another process goes on: the answer will be told again.
+    #[serde(skip)]
+    resumed: bool,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -95,7 +98,12 @@ impl Pairing {
     pub(super) fn again(lost: CloseReason, until: Moment) -> Self {
         let roles = [Role::Accept; 2];
         let answer = Answer { roles, aims: [Aim::None; 2], until, lost: Some(lost) };
-        Self { legs: Default::default(), answer: Some(answer) }
+        Self { answer: Some(answer), ..Self::default() }
+    }
+
+    /// Who tells the answer cannot know whether it was heard before.
+    pub(super) fn resumed(&mut self) {
+        self.resumed = true;
     }
 
     /// Why the legs were lost that it waits for.
@@ -158,6 +166,7 @@ impl Pairing {
     }
 
     pub(super) fn answer(&mut self, plans: [Plan; 2], until: Moment, out: &mut VecDeque<Output>) {
+        let repeated = std::mem::take(&mut self.resumed) && plans.iter().all(|plan| !plan.changed);
         for side in Side::BOTH {
             let plan = plans[side.index()];
             if self.answer.is_some() && plan.changed {
@@ -173,7 +182,11 @@ impl Pairing {
                 }
             }
         }
-        self.answer = Some(Answer { roles: plans.map(|plan| plan.role), aims, until, lost: None });
+        let roles = plans.map(|plan| plan.role);
+        // What is told again is due when it was.
+        let before = self.answer.as_ref().filter(|_| repeated);
+        let (until, lost) = before.map_or((until, None), |before| (before.until, before.lost));
+        self.answer = Some(Answer { roles, aims, until, lost });
     }
 
     /// The peer of this side is another one now.

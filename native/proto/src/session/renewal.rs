@@ -118,6 +118,11 @@ impl Renewals {
         self.0[side.index()].as_ref().is_some_and(|renewal| renewal.is_asked())
     }
 
+    /// An answer has moved the peer of this side, and its new connection has not taken over.
+    pub(super) fn is_moving(&self, side: Side) -> bool {
+        self.0[side.index()].as_ref().is_some_and(|renewal| !renewal.is_asked())
+    }
+
     /// A side has no connection.
     pub(super) fn is_vacant(&self) -> bool {
         self.each().any(|renewal| renewal.vacant)

@@ -68,8 +68,9 @@ impl Inventory {
 
     /// What the session of that record has left; `None` for one that cannot be read.
     fn inheritance(&mut self, found: Found, ring: bool) -> Option<Inheritance> {
-        let Found { id, record, claims } = found;
+        let Found { id, record } = found;
         let state: Written = State::decode(record.state())?;
+        let claims = if state.joined { record.claims() } else { Default::default() };
         let pipes = [&claims[0], &claims[1]].map(|claim| {
             let [exit, entry] = self.pipes.remove(&claim.pipe?)?;
             Some([exit?, entry?])
@@ -152,7 +153,7 @@ mod tests {
         let arena = Arena::create().unwrap();
         for id in [1, 2] {
             let mut record = Record::new(&arena).unwrap();
-            record.describe(id, &state().encode());
+            record.describe(id, &state().encode(), false);
             std::mem::forget(record);
         }
         let mut alive = Vec::new();

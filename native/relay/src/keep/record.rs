@@ -70,7 +70,6 @@ pub(crate) struct Claim {
 pub(crate) struct Found {
     pub(crate) id: u64,
     pub(crate) record: Record,
-    pub(crate) claims: [Claim; 2],
 }
 
 // Words of a record. 0 = no session.
@@ -103,14 +102,17 @@ impl Record {
         })
     }
 
-    /// Writes the state of session `id` down.
-    pub(crate) fn describe(&mut self, id: u64, state: &[u8]) {
+    /// Writes the state of session `id` down. Where it is not `joined`, nothing is claimed any more.
+    pub(crate) fn describe(&mut self, id: u64, state: &[u8], joined: bool) {
         let Ok(mut blob) = self.blob.arena().allocate(state.len()) else { return self.give_up() };
         blob[..state.len()].copy_from_slice(state);
         self.store(STATE, u64::from(blob.name()) << 32 | state.len() as u64);
         crate::sys::kill_point();
         if self.state.replace(blob).is_none() {
             self.store(ID, id);
+        }
+        if !joined {
+            Side::BOTH.into_iter().for_each(|side| self.release(side));
         }
     }
 
@@ -189,23 +191,28 @@ impl Record {
         if found.is_none() {
             blob.word(ID).store(0, Ordering::Release);
         }
-        let (id, state, progress, claims) = found?;
+        let (id, state, progress) = found?;
         let record = Self { blob, state: Some(state), progress, stale: Vec::new() };
-        Some(Found { id, record, claims })
+        Some(Found { id, record })
     }
 
-    fn read(arena: &Arc<Arena>, blob: &Blob) -> Option<(u64, Blob, [Progress; 2], [Claim; 2])> {
+    fn read(arena: &Arc<Arena>, blob: &Blob) -> Option<(u64, Blob, [Progress; 2])> {
         let word = |at: usize| blob.word(at).load(Ordering::Acquire);
         let at = slot_at(word(SEQUENCE));
         let slot: [u8; SLOT] = blob.get(at..at + SLOT)?.try_into().ok()?;
         let (a, b) = slot.split_at(PROGRESS);
         let progress = [Progress::decode(arena, a)?, Progress::decode(arena, b)?];
-        let claims = Side::BOTH.map(|side| {
-            let (buffer, pipe) = (word(BUFFER + 16 * side.index()), word(PIPE + 16 * side.index()));
-            Claim::decode(arena, buffer, pipe)
-        });
         let state = arena.claim((word(STATE) >> 32) as u32)?;
-        Some((word(ID), state, progress, claims))
+        Some((word(ID), state, progress))
+    }
+
+    /// What a dead process has claimed. Not to be asked where the state says that nothing is joined:
+    /// whatever stands there then may have been another session's since.
+    pub(crate) fn claims(&self) -> [Claim; 2] {
+        Side::BOTH.map(|side| {
+            let [buffer, pipe] = [BUFFER, PIPE].map(|word| self.load(word + 16 * side.index()));
+            Claim::decode(self.blob.arena(), buffer, pipe)
+        })
     }
 
     /// A process has crashed with this session in hand; gives how many have.

@@ -3,6 +3,7 @@
 use msrp_proto::Moment;
 use msrp_proto::session::{LegReason, Side};
 
+use super::settle::Unclaimed;
 use super::{Moved, Turn};
 use crate::budget::{Credit, Share};
 use crate::buffers::Buffer;
@@ -88,7 +89,7 @@ impl Lane {
     }
 
     /// The record says what has been sent: the room it was in is free.
-    pub(super) fn release(&mut self, thread: &mut Thread) {
+    pub(super) fn release(&mut self, _: &Unclaimed, thread: &mut Thread) {
         if let (true, Some(spent)) = (self.spent, self.unsent.take_if(|_| self.spent)) {
             self.spent = false;
             spent.release(thread);
@@ -131,12 +132,11 @@ impl Lane {
         turn.thread.budget.portion(most, self.credit)
     }
 
-    /// The receiver will not take it any more.
-    pub(super) fn drop_unsent(&mut self, thread: &mut Thread) {
+    /// The receiver will not take it any more, and the record says so.
+    pub(super) fn drop_unsent(&mut self, _: &Unclaimed, thread: &mut Thread) {
         (self.share, self.spent) = (None, false);
         if let Some(unsent) = self.unsent.take() {
             unsent.release(thread);
-            self.unsettled = true;
         }
     }
 

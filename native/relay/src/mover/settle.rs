@@ -4,6 +4,12 @@
 //! sent; then the record accounts for them, and the claim is released. Whoever finds a claim makes
 //! the same output again, of the same bytes, from the same position, and sends what the kernel does
 //! not count as given.
+//!
+//! Room that is claimed is nobody else's: once it is free, another session claims it at once, and a
+//! successor would find it claimed twice. So a direction lets go of its room only where the record
+//! claims nothing of it any more, which [`Unclaimed`] shows; and both directions are dropped only
+//! after the record says that nothing is joined, or is gone. Claims of a record that is not joined
+//! are void.
 
 use msrp_proto::session::Side;
 use msrp_proto::{PathPair, Piece};
@@ -46,6 +52,10 @@ impl Turn<'_> {
     }
 }
 
+/// The record claims nothing of a direction, or there is none.
+#[derive(Debug)]
+pub(super) struct Unclaimed(());
+
 /// What a dead process has left of a direction.
 pub(crate) struct Left<'a> {
     pub(crate) record: &'a Record,
@@ -70,12 +80,27 @@ impl Direction {
         if let Manner::Aware(aware) = &mut self.manner {
             aware.settle();
         }
-        if let Some(record) = turn.record.as_deref_mut()
-            && let Some(place) = self.place(turn.tokens)
-        {
-            self.account(place, record);
+        if let Some(unclaimed) = self.account(turn.tokens, turn.record.as_deref_mut()) {
+            self.lane.release(&unclaimed, turn.thread);
         }
-        self.lane.release(turn.thread);
+    }
+
+    /// The receiver is gone and another will come: what was on its way to it is lost, and so is the
+    /// rest of the chunk it was in. All of it is accounted for.
+    pub(crate) fn forsake(
+        &mut self,
+        tokens: [u32; 2],
+        record: Option<&mut Record>,
+        thread: &mut Thread,
+    ) {
+        if let Manner::Aware(aware) = &mut self.manner {
+            aware.settle();
+            aware.forsake();
+        }
+        if let Some(unclaimed) = self.account(tokens, record) {
+            self.lane.drop_unsent(&unclaimed, thread);
+            self.lane.unsettled = false;
+        }
     }
 
     /// Output waits: whoever continues may not have the sender's connection any more to count by.
@@ -98,8 +123,10 @@ impl Direction {
         }
     }
 
-    fn account(&self, place: Place, record: &mut Record) {
-        let from = self.lane.from;
+    /// Writes down where it stands, nothing being under way. After a fault the claim stands.
+    fn account(&self, tokens: [u32; 2], record: Option<&mut Record>) -> Option<Unclaimed> {
+        let Some(record) = record else { return Some(Unclaimed(())) };
+        let (from, place) = (self.lane.from, self.place(tokens)?);
         *record.place(from) = place;
         if let Manner::Aware(aware) = &self.manner {
             record.note(from, What::Carry, &aware.carry);
@@ -109,6 +136,7 @@ impl Direction {
         }
         record.publish();
         record.release(from);
+        Some(Unclaimed(()))
     }
 
     /// Takes over what the opposite direction owes to this one's receiver. Both records change at

@@ -31,7 +31,8 @@ pub(super) struct Approach {
     /// Why that came to nothing, until it is told.
     pub(super) failure: Option<Box<DialFailure>>,
     pub(super) own_bind: Option<Box<OwnBind>>,
-    /// After the join: the path of the peer that is expected, empty where none is.
+    /// After the join: the path that the peer has named since, empty where it has not. That of the
+    /// connection that is expected, or of the one that comes when the present one is lost.
     pub(super) path: Box<[u8]>,
     /// After the join: its connection, bound or being bound.
     pub(super) fresh: Option<Fresh>,
@@ -46,13 +47,21 @@ pub(super) struct Fresh {
     pub(super) peer: SocketAddr,
 }
 
+/// A listener that no door has yet.
+#[derive(Debug)]
+pub(super) struct Spare {
+    pub(super) listener: Held,
+    /// Of one that a dead process had opened: when to close it.
+    pub(super) until: Option<Moment>,
+}
+
 impl Approach {
     pub(super) fn deadline(&self) -> Option<Moment> {
         let door = self.door.as_ref().and_then(Door::deadline);
         door.into_iter().chain(self.dial.as_deref().and_then(Dial::deadline)).min()
     }
 
-    /// After the join: nobody comes and nobody is expected.
+    /// After the join: nobody comes, and nobody has another path.
     fn is_idle(&self) -> bool {
         self.door.is_none() && self.path.is_empty() && self.fresh.is_none() && self.dial.is_none()
     }
@@ -102,18 +111,24 @@ impl End {
         }
     }
 
-    /// Lets go of everything but the leg.
+    /// Lets go of everything but the leg, and the path of who may come when that is lost.
     pub(super) fn shut(&mut self, thread: &Thread) {
         if let Some(mut approach) = self.approach.take() {
             approach.shut(thread);
+            let path = approach.path;
+            let named = !path.is_empty();
+            self.approach = named.then(|| Box::new(Approach { path, ..Approach::default() }));
         }
     }
 
-    /// The same, but whoever may come finds the door open.
+    /// The leg is lost: whoever comes now has the path named last, and finds the door open.
     pub(super) fn shut_all_but_door(&mut self, thread: &Thread) {
         if let Some(mut approach) = self.approach.take() {
             approach.cancel(thread);
-            let door = approach.door.take();
+            let Approach { door, path, .. } = *approach;
+            if !path.is_empty() {
+                self.path = path;
+            }
             self.approach = Some(Box::new(Approach { door, ..Approach::default() }));
         }
     }
@@ -132,7 +147,7 @@ impl Pair {
         self.changed = true;
         let Answered { spec, listeners } = answered;
         let plans = Side::BOTH.map(|side| self.plan(side, &spec.legs[side.index()]));
-        if !self.parting {
+        if !self.parting || self.flows.is_some() {
             for ((side, leg), plan) in Side::BOTH.into_iter().zip(spec.legs).zip(plans) {
                 self.describe(side, leg, plan, thread);
             }
@@ -166,10 +181,19 @@ impl Pair {
     }
 
     /// A listener to open a door with. Where a dead process had one open already, none could be
-    /// brought, and that one is kept until it is needed or [settled](Self::settle).
+    /// brought, and that one is kept until it is needed or [settled](Self::settle), or nobody can
+    /// wait there any more.
     fn spare(&mut self, side: Side, listener: Option<Held>) {
+        if let Some(listener) = listener {
+            self.spares[side.index()] = Some(Box::new(Spare { listener, until: None }));
+        }
+    }
+
+    pub(super) fn expire_spare(&mut self, side: Side, now: Moment) {
         let spare = &mut self.spares[side.index()];
-        *spare = listener.or(spare.take());
+        if let Some(spare) = spare.take_if(|spare| spare.until.is_some_and(|at| at <= now)) {
+            tcp::stop_listening(&spare.listener);
+        }
     }
 
     /// The first frames of all that wait at this side's door.
@@ -181,28 +205,46 @@ impl Pair {
     }
 
     fn plan(&self, side: Side, leg: &LegAnswer) -> Plan {
-        let before = self.ends[side.index()].latest_path();
+        let end = &self.ends[side.index()];
+        let joined = self.flows.is_some() && !self.life.is_moving(side);
+        let before = if joined { &*end.path } else { end.latest_path() };
         let changed = !before.is_empty() && before != &*text(&leg.peer_path);
         Plan { role: leg.role, aim: aim(&leg.target), changed }
     }
 
-    /// Notes what the answer says about a side. A joined leg keeps its path for as long as it keeps
-    /// its connection.
+    /// Notes what the answer says about a side.
     fn describe(&mut self, side: Side, leg: LegAnswer, plan: Plan, thread: &Thread) {
-        let joined = self.life.stage() == Stage::Joined;
-        if joined && (!plan.changed || !self.policy.is_aware()) {
-            return;
+        if self.flows.is_some() {
+            return self.expect(side, leg, plan, thread);
         }
         self.board.leg(side).set_role(leg.role);
         let end = self.end(side);
         end.sources = leg.sources;
-        if joined {
-            end.approach().path = text(&leg.peer_path);
-        } else {
-            end.path = text(&leg.peer_path);
+        end.path = text(&leg.peer_path);
+        if end.approach.is_some() {
+            self.aim_at(side, leg.target, thread);
         }
-        if joined || end.approach.is_some() {
-            end.approach();
+    }
+
+    /// The same of a side that has been joined: it keeps its path for as long as it keeps its
+    /// connection.
+    fn expect(&mut self, side: Side, leg: LegAnswer, plan: Plan, thread: &Thread) {
+        let (moving, joined) = (self.life.is_moving(side), self.life.stage() == Stage::Joined);
+        if !plan.changed {
+            // It is the connection's own again, if another one was named that nobody came with.
+            if let (Some(approach), false) = (&mut self.end(side).approach, moving) {
+                approach.path = Box::default();
+            }
+            return;
+        }
+        let renewed = joined && self.policy.is_aware();
+        if renewed {
+            self.board.leg(side).set_role(leg.role);
+        }
+        let end = self.end(side);
+        end.sources = leg.sources;
+        end.approach().path = text(&leg.peer_path);
+        if renewed {
             self.aim_at(side, leg.target, thread);
         }
     }
@@ -269,14 +311,6 @@ impl Pair {
         }
     }
 
-    /// The joined connection stays after all.
-    pub(super) fn expect_nobody(&mut self, side: Side) {
-        if let Some(approach) = &mut self.end(side).approach {
-            approach.path = Box::default();
-        }
-        self.leave_doors();
-    }
-
     /// The caller is the leg's peer.
     fn bind(&mut self, side: Side, guest: Guest, thread: &mut Thread) {
         let Guest { socket, from, has_body, watched } = guest;
@@ -317,6 +351,7 @@ impl Pair {
             let listener = tcp::listen(self.board.local(side), &options).ok()?;
             Some(Keep::hold(thread.keep.as_ref(), listener, Kind::Listener, side, self.id))
         };
+        let spare = spare.map(|spare| spare.listener);
         let Some(listener) = spare.or_else(reopened) else {
             return thread.counters.refused("port-lost");
         };

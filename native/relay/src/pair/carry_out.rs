@@ -107,8 +107,7 @@ impl Pair {
     fn close_legs(&mut self, thread: &Thread) {
         if self.life.stage() == Stage::Reconnecting {
             let legs = Side::BOTH.map(|side| self.end(side).leg.take());
-            self.flows = None;
-            self.write_down();
+            self.drop_flows();
             legs.into_iter().flatten().for_each(|leg| leg.close(thread));
         } else {
             self.record = None;
@@ -132,8 +131,19 @@ impl Pair {
             let state = if again { LegState::Listening } else { LegState::Closed };
             self.board.leg(side).set_state(state);
         }
-        self.flows = None;
+        self.drop_flows();
         self.parting = false;
+    }
+
+    /// The only way to let go of both directions. Room that they hold is claimed until the record
+    /// says that nothing is joined, or is gone: see `mover::settle`.
+    fn drop_flows(&mut self) {
+        let flows = self.flows.take();
+        if self.life.stage() == Stage::Closed {
+            self.record = None;
+        } else if flows.is_some() {
+            self.write_down();
+        }
     }
 
     fn notify(&mut self, notice: NoticeKind, thread: &mut Thread) {
@@ -156,7 +166,7 @@ impl Pair {
                     self.board.event(thread.now, Some(side), RingWhat::DialFailed, 0);
                 }
             }
-            NoticeKind::AnswerIgnored(side) => self.expect_nobody(side),
+            NoticeKind::AnswerIgnored(_) => self.leave_doors(),
             NoticeKind::LegLost(..) | NoticeKind::Renewed(_) => {}
             NoticeKind::Reconnecting(reason) => {
                 self.board.event(thread.now, reason.side(), RingWhat::Reconnecting, 0);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use msrp_proto::bind_request;
 use msrp_proto::session::{Input, LegReason, Side, Stage};
 
-use super::approach::{Approach, Fresh};
+use super::approach::{Approach, Fresh, Spare};
 use super::{End, Pair};
 use crate::board::{Board, LegState};
 use crate::dial::OwnBind;
@@ -64,6 +64,9 @@ impl Pair {
         let is_sound = !joined || pair.inherit_flows(&mut left, thread);
         for (side, state) in Side::BOTH.into_iter().zip(&left.state.ends) {
             pair.inherit_board(side, state);
+        }
+        if let Some(meter) = &mut pair.meter {
+            meter.inherit(pair.board.bytes());
         }
         let Inheritance { record, held, state, .. } = left;
         pair.record = Some(record);
@@ -148,7 +151,8 @@ impl Pair {
             }
             if self.ends[side.index()].leg.is_none() {
                 flows[side.index()].cut();
-                flows[side.other().index()].forsake(thread);
+                let tokens = self.tokens_towards(side);
+                flows[side.other().index()].forsake(tokens, Some(&mut left.record), thread);
             }
         }
         self.flows = Some(flows);
@@ -215,9 +219,11 @@ impl Pair {
             Kind::Dialled if !self.parting && self.end(side).leg.is_none() => {
                 self.end(side).approach().found = Some(held);
             }
-            // Whoever has come to it waits until the control plane says again what it is for.
+            // Whoever has come to it waits until the control plane says again what it is for; as long
+            // as at the gate, for it may have been for nothing.
             Kind::Listener if !self.parting && tcp::is_listening(&held) => {
-                self.spares[side.index()] = Some(held);
+                let until = Some(thread.now + thread.config.gate);
+                self.spares[side.index()] = Some(Box::new(Spare { listener: held, until }));
             }
             Kind::Listener => tcp::stop_listening(&held),
             _ => tcp::fin(&held),

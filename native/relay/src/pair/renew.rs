@@ -21,12 +21,14 @@ impl Pair {
 
     /// The old connection of this side is over, the session is not.
     pub(super) fn vacate(&mut self, side: Side, thread: &mut Thread) {
+        let tokens = self.tokens_towards(side);
         let Some(flows) = &mut self.flows else { return };
-        flows[side.index()].cut();
-        flows[side.other().index()].forsake(thread);
-        if let Some(leg) = self.end(side).leg.take() {
+        // First: a successor would give this connection, if it found it, what comes after the gap.
+        if let Some(leg) = self.ends[side.index()].leg.take() {
             leg.close(thread);
         }
+        flows[side.index()].cut();
+        flows[side.other().index()].forsake(tokens, self.record.as_deref_mut(), thread);
         self.board.leg(side).set_state(LegState::Listening);
         thread.runnable.push(self.key);
     }

@@ -24,9 +24,10 @@ impl Pair {
         if self.record.is_none() || self.over {
             return;
         }
-        let state = self.state().encode();
+        let state = self.state();
+        let (joined, state) = (state.joined, state.encode());
         if let Some(record) = &mut self.record {
-            record.describe(self.id, &state);
+            record.describe(self.id, &state, joined);
         }
     }
 
@@ -121,7 +122,7 @@ impl Opening {
             ends: Side::BOTH.map(end),
         };
         let mut record = Record::new(&keep.arena).ok()?;
-        record.describe(self.id, &state.encode());
+        record.describe(self.id, &state.encode(), false);
         Some(Box::new(record))
     }
 }

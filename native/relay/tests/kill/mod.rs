@@ -1,6 +1,7 @@
 //! The parts of the kill test.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod command;
 pub mod keeper;
 pub mod peers;
 pub mod worker;

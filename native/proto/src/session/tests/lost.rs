@@ -76,6 +76,46 @@ fn a_delete_ends_the_wait_and_keeps_the_reason() {
 }
 
 #[test]
+fn an_answer_told_again_to_another_process_changes_neither_reason_nor_time() {
+    let again = || answered(ACCEPT, ACCEPT);
+    let mut bench = joined();
+    bench.feed(Input::Broken(A, LegReason::Reset));
+    let reason = CloseReason::PeerReset(A);
+    for _ in 0..3 {
+        bench.now += Duration::from_secs(5);
+        bench.feed(Input::Resumed);
+        assert_eq!(bench.feed(again()), []);
+        assert_eq!(bench.session.stage(), Stage::Reconnecting);
+        assert_eq!(bench.session.ending(), Some(reason));
+    }
+    assert_eq!(bench.sleep(20), [Output::Part]);
+    assert_eq!(bench.feed(Input::Parted), ended(Output::Close, reason));
+
+    let mut bench = Bench::new(Policy::Aware);
+    bench.feed(again());
+    bench.now += Duration::from_secs(20);
+    bench.feed(Input::Resumed);
+    bench.feed(again());
+    assert_eq!(bench.sleep(30), [Output::Part]);
+}
+
+#[test]
+fn a_new_answer_after_another_process_has_begun_counts() {
+    let mut bench = joined();
+    bench.feed(Input::Broken(A, LegReason::Reset));
+    bench.feed(Input::Resumed);
+    bench.now += Duration::from_secs(5);
+    bench.feed(renewed(false, true, [ACCEPT, ACCEPT]));
+    assert_eq!(bench.session.stage(), Stage::Answered);
+    bench.feed(Input::Resumed);
+    bench.feed(answered(ACCEPT, ACCEPT));
+    bench.now += Duration::from_secs(5);
+    // Told a second time it is no repetition.
+    bench.feed(answered(ACCEPT, ACCEPT));
+    assert_eq!(bench.sleep(40), [Output::Part]);
+}
+
+#[test]
 fn a_new_answer_makes_it_an_answered_session() {
     let mut bench = joined();
     bench.feed(Input::Broken(A, LegReason::Reset));

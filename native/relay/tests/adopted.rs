@@ -1,0 +1,230 @@
+//! What a session has left when its process is killed in the middle of something that is over soon:
+//! connections that were lost, and those that come instead.
+
+mod kill;
+mod support;
+
+use std::io::{ErrorKind, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use kill::command::{self, Obedient};
+use kill::worker::{OWN, PATH};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use support::Peer;
+
+/// Not a test: what the child runs.
+#[test]
+fn worker_process() {
+    command::run();
+}
+
+/// An aware session, and what its peers say.
+struct Talk {
+    id: u64,
+    at: [SocketAddr; 2],
+    paths: [&'static str; 2],
+}
+
+impl Talk {
+    fn open(relay: &mut Obedient) -> Self {
+        let (id, at) = relay.open("aware");
+        Self { id, at, paths: PATH }
+    }
+
+    /// Both peers dial in.
+    fn join(&self, relay: &mut Obedient) -> [Peer; 2] {
+        let mut peers = self.at.map(Peer::dial);
+        for (side, peer) in peers.iter_mut().enumerate() {
+            peer.send(&self.said(side, "bind", b""));
+        }
+        relay.wait_for(self.id, "joined");
+        for (side, peer) in peers.iter_mut().enumerate() {
+            peer.expect(&self.heard(1 - side, "bind", b""));
+        }
+        peers
+    }
+
+    /// A request of this side, as it says it.
+    fn said(&self, side: usize, tid: &str, body: &[u8]) -> Vec<u8> {
+        request(tid, OWN[side], self.paths[side], body)
+    }
+
+    /// The same as the other peer hears it.
+    fn heard(&self, side: usize, tid: &str, body: &[u8]) -> Vec<u8> {
+        request(tid, self.paths[1 - side], OWN[1 - side], body)
+    }
+}
+
+fn request(tid: &str, to: &str, from: &str, body: &[u8]) -> Vec<u8> {
+    let paths = format!("To-Path: {to}\r\nFrom-Path: {from}\r\n");
+    let head = format!("MSRP {tid} SEND\r\n{paths}Message-ID: m{tid}\r\n");
+    let end = format!("-------{tid}$\r\n");
+    if body.is_empty() {
+        return (head + &end).into_bytes();
+    }
+    let head = head + "Content-Type: text/plain\r\n\r\n";
+    [head.as_bytes(), body, b"\r\n", end.as_bytes()].concat()
+}
+
+/// Says as much as is taken while nobody listens; gives how much that was.
+fn fill(peer: &mut Peer, said: &[u8]) -> usize {
+    peer.stream.set_nonblocking(true).unwrap();
+    let mut at = 0;
+    // What was taken goes on through the relay, which makes room again for a while.
+    while is_writable(peer) {
+        match peer.stream.write(&said[at..]) {
+            Ok(n) => at += n,
+            Err(why) => assert_eq!(why.kind(), ErrorKind::WouldBlock),
+        }
+    }
+    peer.stream.set_nonblocking(false).unwrap();
+    assert!(at < said.len(), "all of it was taken");
+    at
+}
+
+fn is_writable(peer: &Peer) -> bool {
+    let mut fds = [PollFd::new(&peer.stream, PollFlags::OUT)];
+    let patience = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+    poll(&mut fds, Some(&patience)).unwrap() > 0
+}
+
+/// Says the rest meanwhile.
+fn say(peer: &Peer, said: Vec<u8>) -> JoinHandle<()> {
+    let mut stream = peer.stream.try_clone().unwrap();
+    std::thread::spawn(move || stream.write_all(&said).expect("the relay reads"))
+}
+
+/// Sessions that are lost in this way come before and behind one that is killed while neither peer
+/// listens.
+fn lost_and_stalled(lose: impl Fn(&mut Obedient, &Talk, [Peer; 2])) {
+    let mut relay = Obedient::new();
+    let [first, talk, last] = [(); 3].map(|()| Talk::open(&mut relay));
+    let mut peers = talk.join(&mut relay);
+    for lost in [&first, &last] {
+        let peers = lost.join(&mut relay);
+        lose(&mut relay, lost, peers);
+        relay.wait_for(lost.id, "reconnecting");
+    }
+    let body: Vec<u8> = (0..8_000_000_u32).map(|n| b' ' + (n % 89) as u8).collect();
+    let said = [talk.said(0, "large", &body), talk.said(1, "large", &body)];
+    let at = [fill(&mut peers[0], &said[0]), fill(&mut peers[1], &said[1])];
+    relay.kill();
+    let rest = [0, 1].map(|side| say(&peers[side], said[side][at[side]..].to_vec()));
+    let [a, b] = &mut peers;
+    std::thread::scope(|scope| {
+        scope.spawn(|| a.expect(&talk.heard(1, "large", &body)));
+        b.expect(&talk.heard(0, "large", &body));
+    });
+    rest.into_iter().for_each(|saying| saying.join().unwrap());
+    for lost in [&first, &last] {
+        relay.wait_for(lost.id, "reconnecting");
+        lost.join(&mut relay);
+    }
+}
+
+#[test]
+fn a_session_lost_to_nonsense_claims_nothing_of_others() {
+    lost_and_stalled(|_, _, [mut a, _b]| a.send(b"this is no MSRP\r\n\r\n"));
+}
+
+#[test]
+fn a_session_lost_while_a_peer_stalls_claims_nothing_of_others() {
+    lost_and_stalled(|_, lost, [mut a, _b]| {
+        let large = vec![b'x'; 8_000_000];
+        fill(&mut a, &lost.said(0, "large", &large));
+        a.reset();
+    });
+}
+
+#[test]
+fn what_was_for_a_peer_that_has_moved_is_over() {
+    let mut relay = Obedient::new();
+    let [mut talk, other] = [(); 2].map(|()| Talk::open(&mut relay));
+    let [a, mut b] = talk.join(&mut relay);
+    let mut others = other.join(&mut relay);
+    // B talks, A does not listen, moves and is gone.
+    let chunks: Vec<Vec<u8>> =
+        (0..8000).map(|n| talk.said(1, &format!("chunk{n:04}"), &[b'x'; 1000])).collect();
+    let chunks = chunks.concat();
+    let at = fill(&mut b, &chunks);
+    talk.paths[0] = "msrp://10.0.0.6:9/movedA;tcp";
+    relay.answer(talk.id, talk.paths);
+    a.reset();
+    relay.wait_for(talk.id, "joined - listening");
+    // What was read from B goes to another session's peers, as it were.
+    for n in 0..3 {
+        let tid = format!("other{n}");
+        others[0].send(&other.said(0, &tid, &[b'y'; 50_000]));
+        others[1].expect(&other.heard(0, &tid, &[b'y'; 50_000]));
+    }
+    relay.kill();
+    relay.wait_for(talk.id, "joined - listening");
+    let mut a = Peer::dial(talk.at[0]);
+    a.send(&talk.said(0, "moved", b""));
+    b.expect(&talk.heard(0, "moved", b""));
+    let saying = say(&b, [&chunks[at..], &talk.said(1, "last", b"hello")].concat());
+    let end = b"-------last$\r\n";
+    let mut heard = Vec::new();
+    while !heard.ends_with(end) {
+        heard = a.frame();
+    }
+    assert_eq!(heard, talk.heard(1, "last", b"hello"));
+    saying.join().unwrap();
+}
+
+#[test]
+fn what_passed_before_is_paid_for() {
+    let mut relay = Obedient::new();
+    let talk = Talk::open(&mut relay);
+    let [mut a, mut b] = talk.join(&mut relay);
+    let body = [b'x'; 100_000];
+    for n in 0..10 {
+        a.send(&talk.said(0, &format!("large{n}"), &body));
+        b.expect(&talk.heard(0, &format!("large{n}"), &body));
+    }
+    relay.rate = 1000;
+    relay.kill();
+    // At this rate all that came before would take a quarter of an hour.
+    for tid in ["first", "second"] {
+        a.send(&talk.said(0, tid, b""));
+        b.expect(&talk.heard(0, tid, b""));
+    }
+}
+
+#[test]
+fn a_lost_session_knows_why_when_the_answer_is_told_again() {
+    let mut relay = Obedient::new();
+    let talk = Talk::open(&mut relay);
+    let [a, mut b] = talk.join(&mut relay);
+    a.reset();
+    b.expect_reset();
+    relay.wait_for(talk.id, "reconnecting peer-reset");
+    relay.kill();
+    relay.answer(talk.id, talk.paths);
+    relay.carry_out(talk.id);
+    relay.wait_for(talk.id, "reconnecting peer-reset");
+    talk.join(&mut relay);
+}
+
+#[test]
+fn a_listener_that_is_not_asked_for_again_closes() {
+    let mut relay = Obedient::new();
+    let talk = Talk::open(&mut relay);
+    let [mut a, mut b] = talk.join(&mut relay);
+    // As when a process dies between the opening and what it was opened for.
+    let listener = TcpListener::bind(talk.at[1]).unwrap();
+    let label = [b"e\x03\x01\0", &[0xff; 4][..], &talk.id.to_le_bytes()].concat();
+    relay.keeper.held.insert(label.try_into().unwrap(), listener.into());
+    relay.gate = 50;
+    relay.kill();
+    let dial = || TcpStream::connect_timeout(&talk.at[1], support::PATIENCE);
+    let begun = Instant::now();
+    while dial().map_err(|why| why.kind()).err() != Some(ErrorKind::ConnectionRefused) {
+        assert!(begun.elapsed() < support::PATIENCE, "it still listens");
+        relay.keeper.live_for(Duration::from_millis(10));
+    }
+    a.send(&talk.said(0, "still", b""));
+    b.expect(&talk.heard(0, "still", b""));
+}
