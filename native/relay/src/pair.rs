@@ -61,8 +61,12 @@ pub(crate) struct Pair {
     changed: bool,
     /// Where a session has a limit.
     meter: Option<Box<Meter>>,
-    /// The earliest timer entry that is certain to come up.
+    /// The timer entry that counts, the earliest.
     armed: Option<Moment>,
+    /// It is among the thread's runnable sessions.
+    queued: bool,
+    /// It is among those that are in want of descriptors or memory.
+    starved: bool,
     /// Nothing is relayed until the control plane says so.
     paused: bool,
     /// Connections are being ended, nothing is relayed.
@@ -123,6 +127,8 @@ impl Pair {
             changed: false,
             meter: Meter::new(&thread.config, thread.now),
             armed: None,
+            queued: false,
+            starved: false,
             paused: false,
             parting: false,
             over: false,
@@ -152,8 +158,31 @@ impl Pair {
         }
     }
 
-    /// Its rounds were used up in the last turn.
+    /// Has it go on in the next turn of the loop, once.
+    pub(crate) fn queue(&mut self, thread: &mut Thread) {
+        if !std::mem::replace(&mut self.queued, true) {
+            thread.runnable.push(self.key);
+        }
+    }
+
+    /// Has it try again when there may be descriptors or memory, once.
+    fn starve(&mut self, thread: &mut Thread) {
+        if !std::mem::replace(&mut self.starved, true) {
+            thread.starved.push(self.key);
+        }
+    }
+
+    /// There may be what it was [in want of](Self::starve).
+    pub(crate) fn try_again(&mut self, thread: &mut Thread) {
+        self.starved = false;
+        for side in Side::BOTH {
+            self.accept(side, thread);
+        }
+    }
+
+    /// It was [queued](Self::queue).
     pub(crate) fn resume(&mut self, thread: &mut Thread) {
+        self.queued = false;
         for side in Side::BOTH {
             self.accept(side, thread);
         }
@@ -250,7 +279,7 @@ impl Pair {
             match self.turn(side, thread) {
                 None => return,
                 Some(Moved::Waits) => {}
-                Some(Moved::More) => thread.runnable.push(self.key),
+                Some(Moved::More) => self.queue(thread),
                 Some(Moved::Fin { whole }) => return self.fin(side, whole, thread),
                 Some(Moved::Broken(side, how)) => return self.lost(side, how, thread),
             }
@@ -335,6 +364,11 @@ impl Pair {
         }
         self.armed = Some(at);
         Some(at)
+    }
+
+    /// Whether this is the timer entry that counts: others were pushed before a nearer deadline.
+    pub(crate) fn is_armed(&self, at: Moment) -> bool {
+        self.armed == Some(at)
     }
 
     /// See [`Leg::sweep`] and [`Direction::review`].

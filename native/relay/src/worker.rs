@@ -224,6 +224,9 @@ impl Worker {
             pair.write_changes();
             if let Some(at) = pair.arm(thread) {
                 self.timers.push(at, key);
+                let is_armed =
+                    |at, key| self.pairs.get(key).is_some_and(|it: &Pair| it.is_armed(at));
+                self.timers.tidy(self.pairs.len(), is_armed);
             }
             return;
         }
@@ -238,8 +241,10 @@ impl Worker {
 
     fn expire(&mut self) {
         let now = self.thread.now;
-        while let Some(key) = self.timers.pop(now) {
-            self.with(key, Pair::expire);
+        while let Some((at, key)) = self.timers.pop(now) {
+            if self.pairs.get(key).is_some_and(|pair| pair.is_armed(at)) {
+                self.with(key, Pair::expire);
+            }
         }
         if self.sweep <= now {
             self.sweep = now + self.thread.config.user_timeout / 4;
@@ -253,8 +258,8 @@ impl Worker {
         }
         if self.retry.is_some_and(|at| at <= now) {
             self.retry = None;
-            for (key, _) in std::mem::take(&mut self.thread.starved) {
-                self.with(key, Pair::resume);
+            for key in std::mem::take(&mut self.thread.starved) {
+                self.with(key, Pair::try_again);
             }
         }
         if !self.thread.starved.is_empty() {
@@ -296,6 +301,21 @@ mod tests {
         let listeners = [(); 2].map(|()| Held::alone(tcp::listen(listen, &options).unwrap()));
         let board = Arc::new(Board::new([listen, listen], clock::now(), true));
         Opening { id, spec, listeners, board, record: None }
+    }
+
+    #[test]
+    fn a_session_is_queued_once_however_much_it_has_to_move() {
+        let (mut worker, _) = worker();
+        let opening = opening(1, &worker.thread.config);
+        worker.adopt(opening);
+        for _ in 0..2 {
+            for _ in 0..4 {
+                worker.with_id(1, Pair::queue);
+            }
+            let key = worker.keys[&1];
+            assert_eq!(std::mem::take(&mut worker.thread.runnable), [key]);
+            worker.with(key, Pair::resume);
+        }
     }
 
     #[test]

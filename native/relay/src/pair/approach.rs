@@ -12,7 +12,7 @@ use crate::command::Answered;
 use crate::dial::{Dial, OwnBind};
 use crate::keep::{Held, Keep, Kind};
 use crate::leg::Leg;
-use crate::listener::{Door, Guest, Rule};
+use crate::listener::{Accepted, Door, Guest, Rule};
 use crate::poller::{Part, Source};
 use crate::ring::RingWhat;
 use crate::spec::{LegAnswer, Target};
@@ -214,7 +214,11 @@ impl Pair {
     pub(super) fn accept(&mut self, side: Side, thread: &mut Thread) {
         let approach = self.ends[side.index()].approach.as_mut();
         if let Some(door) = approach.and_then(|approach| approach.door.as_mut()) {
-            door.accept(&self.board, thread);
+            match door.accept(&self.board, thread) {
+                Accepted::All => {}
+                Accepted::More => self.queue(thread),
+                Accepted::Starved => self.starve(thread),
+            }
         }
         // Its first frame comes with a connection or right behind it.
         while let Some(place) = self.newcomer(side) {

@@ -72,7 +72,7 @@ impl Pair {
         self.leave_doors();
         thread.counters.joined(1);
         // Its turn comes when the outputs before and behind this one are carried out.
-        thread.runnable.push(self.key);
+        self.queue(thread);
     }
 
     fn rewriters(&self, thread: &Thread) -> [Option<Rewriter>; 2] {

@@ -98,6 +98,8 @@ impl Pair {
             changed: true,
             meter: Meter::new(&thread.config, thread.now),
             armed: None,
+            queued: false,
+            starved: false,
             paused: state.paused,
             over: false,
         }
@@ -249,7 +251,7 @@ impl Pair {
             }
         }
         self.leave_doors();
-        thread.runnable.push(self.key);
+        self.queue(thread);
     }
 
     /// The relay's own bind SEND was written down before it was sent.

@@ -16,7 +16,7 @@ impl Pair {
     pub(super) fn replace(&mut self, side: Side, thread: &mut Thread) {
         self.end(side).approach().replacing = true;
         // What the old one has sent comes first.
-        thread.runnable.push(self.key);
+        self.queue(thread);
     }
 
     /// The old connection of this side is over, the session is not.
@@ -28,7 +28,7 @@ impl Pair {
             leg.close(thread);
         }
         self.board.leg(side).set_state(LegState::Listening);
-        thread.runnable.push(self.key);
+        self.queue(thread);
     }
 
     /// Lets a new connection take over where nothing stands in its way.
@@ -81,7 +81,7 @@ impl Pair {
             flows[side.index()].renew(rewriter, leg, thread.now);
             flows[side.other().index()].redirect(to, leg, thread.now);
         }
-        thread.runnable.push(key);
+        self.queue(thread);
         self.feed(Input::Replaced(side), thread);
         self.leave_doors();
     }
