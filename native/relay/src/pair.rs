@@ -53,6 +53,8 @@ pub(crate) struct Pair {
     ends: [End; 2],
     /// Opened before a command was given, until it is carried out.
     spares: [Option<Held>; 2],
+    /// Listeners to be opened when there are descriptors.
+    unopened: [bool; 2],
     /// From A, from B; since the join.
     flows: Option<Box<[Direction; 2]>>,
     /// What a successor of this process would know of it.
@@ -122,6 +124,7 @@ impl Pair {
             idle: spec.idle,
             ends: [a, b],
             spares: [None, None],
+            unopened: [false; 2],
             flows: None,
             record,
             changed: false,
@@ -175,6 +178,7 @@ impl Pair {
     /// There may be what it was [in want of](Self::starve).
     pub(crate) fn try_again(&mut self, thread: &mut Thread) {
         self.starved = false;
+        self.listen_again(thread);
         for side in Side::BOTH {
             self.accept(side, thread);
         }

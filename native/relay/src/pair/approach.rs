@@ -1,10 +1,12 @@
 //! The way of each leg to its connection: its door, and who comes through it.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use msrp_proto::Moment;
 use msrp_proto::session::{Aim, Input, Plan, Policy, Role, Side, Stage};
 use msrp_proto::{Key, Uri, path_uris};
+use rustix::io::Errno;
 
 use super::{End, Pair};
 use crate::board::LegState;
@@ -302,11 +304,17 @@ impl Pair {
         }
         let spare = self.spares[side.index()].take();
         let reopened = || {
-            let listener = tcp::listen(self.board.local(side), &options).ok()?;
-            Some(Keep::hold(thread.keep.as_ref(), listener, Kind::Listener, side, self.id))
+            let listener = tcp::listen(self.board.local(side), &options)?;
+            Ok(Keep::hold(thread.keep.as_ref(), listener, Kind::Listener, side, self.id))
         };
-        let Some(listener) = spare.or_else(reopened) else {
-            return thread.counters.refused("port-lost");
+        let listener = match spare.map_or_else(reopened, Ok) {
+            Ok(listener) => listener,
+            Err(error) if is_want(&error) => {
+                thread.counters.accept_pauses(1);
+                self.unopened[side.index()] = true;
+                return self.starve(thread);
+            }
+            Err(_) => return thread.counters.refused("port-lost"),
         };
         let session = self.id;
         let approach = self.end(side).approach();
@@ -314,10 +322,26 @@ impl Pair {
         door.open(listener, thread);
     }
 
+    /// Opens the listeners for which there were no descriptors, if they are still to be open.
+    pub(super) fn listen_again(&mut self, thread: &mut Thread) {
+        for side in Side::BOTH {
+            let unopened = std::mem::take(&mut self.unopened[side.index()]);
+            if unopened && (self.life.wants(side) || self.life.is_asked(side)) {
+                self.listen(side, thread);
+            }
+        }
+    }
+
     /// Where the relay dials from.
     pub(super) fn source(&self, side: Side) -> IpAddr {
         self.board.local(side).ip()
     }
+}
+
+/// Neither descriptors nor memory: there may be some in a moment.
+fn is_want(error: &io::Error) -> bool {
+    let want = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    Errno::from_io_error(error).is_some_and(|error| want.contains(&error))
 }
 
 fn aim(target: &Target) -> Aim {

@@ -93,6 +93,7 @@ impl Pair {
             idle: state.idle,
             ends: Side::BOTH.map(|side| End::inherit(&state.ends[side.index()], limits)),
             spares: [None, None],
+            unopened: [false; 2],
             flows: None,
             record: None,
             changed: true,
