@@ -142,6 +142,10 @@ impl Pair {
         self.id
     }
 
+    pub(crate) fn board(&self) -> &Arc<Board> {
+        &self.board
+    }
+
     /// Nothing is left of it.
     pub(crate) fn is_over(&self) -> bool {
         self.over

@@ -217,7 +217,7 @@ impl Drop for Relay {
         }
         for thread in &mut self.threads {
             if let Some(join) = thread.join.take() {
-                // A thread that panicked outside a session has ended all the same.
+                // None ends by a panic: the process would.
                 let _ = join.join();
             }
         }
