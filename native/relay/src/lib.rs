@@ -41,5 +41,7 @@ pub use msrp_proto::session::{CloseReason, LegReason, NoticeKind, Policy, Role, 
 pub use notice::Notice;
 pub use relay::{Relay, Session};
 pub use ring::{RingEvent, RingWhat};
-pub use spec::{AnswerSpec, LegAnswer, LegOpen, OpenError, OpenSpec, Sources, Target};
+pub use spec::{
+    AnswerSpec, LegAnswer, LegOpen, OpenError, OpenSpec, PATH_OCTETS, PATH_URIS, Sources, Target,
+};
 pub use sys::{descriptor, duplicate};
