@@ -273,7 +273,6 @@ impl Pair {
     /// The caller is the leg's peer.
     fn bind(&mut self, side: Side, guest: Guest, thread: &mut Thread) {
         let Guest { socket, from, has_body, watched } = guest;
-        self.cancel_dial(side, thread);
         let fresh = self.flows.is_some();
         let part = if fresh { Part::Dial(side) } else { Part::Leg(side) };
         let source = Source::Pair(self.key, part);
@@ -282,8 +281,11 @@ impl Pair {
             false => thread.poller.add(&socket, source),
         };
         if named.is_err() {
+            // Whoever is dialled may still come.
+            tcp::fin(&socket);
             return thread.counters.refused("unwatched");
         }
+        self.cancel_dial(side, thread);
         self.board.event(thread.now, Some(side), RingWhat::FirstFrame, from.port().into());
         let leg = Leg::new(socket, Role::Accept);
         let end = self.end(side);
