@@ -68,7 +68,7 @@ mod tests {
         let mut armed = [Moment::default(); SESSIONS];
         for round in 0..100_000 {
             let key = round % SESSIONS;
-            now = now + Duration::from_millis(1);
+            now += Duration::from_millis(1);
             for at in [far(key) + Duration::from_nanos(round as u64), now] {
                 armed[key] = at;
                 timers.push(at, key);
