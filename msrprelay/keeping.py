@@ -6,11 +6,14 @@ Imports little: after a crash bytes stand still until this has done its work.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
 import socket
+import struct
 import sys
+import termios
 import time
 from collections.abc import Callable, Mapping
 
@@ -34,7 +37,7 @@ from .wire import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
+    from asyncio import AbstractEventLoop, TimerHandle
     from typing import Any
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -47,6 +50,9 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2)
 # Seconds: a keeper that dies sooner is not replaced at once, but after as long.
 SOON = 1.0
 LONGEST_PAUSE = 10.0
+# Seconds: a keeper that takes nothing for so long hangs, as does one that has not begun to take
+# anything so long after its start, which is looked at as often.
+PATIENCE, PREPARATION, LOOK = 0.5, 10.0, 0.02
 
 
 def keeper_command(origin: Mapping[str, object], more: Mapping[str, object]) -> list[str]:
@@ -87,8 +93,31 @@ def reap(child: int) -> None:
         os.waitpid(child, os.WNOHANG)
 
 
+def end(keeper: int) -> None:
+    """Kill a keeper that hangs, if it is still there: it would take our end for a crash."""
+    alive = keeper == os.getppid()
+    with contextlib.suppress(ChildProcessError):
+        alive = alive or os.waitpid(keeper, os.WNOHANG) == (0, 0)
+    if alive:
+        os.kill(keeper, signal.SIGKILL)
+
+
+def impatient(link: socket.socket) -> socket.socket:
+    """The same socket: what cannot be sent on it for too long raises BlockingIOError."""
+    link.setsockopt(
+        socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", 0, int(PATIENCE * 1e6))
+    )
+    return link
+
+
+def unread(link: socket.socket) -> int:
+    """Bytes that the other end has not taken."""
+    (waiting,) = struct.unpack("@i", fcntl.ioctl(link, termios.TIOCOUTQ, bytes(4)))
+    return int(waiting)
+
+
 class Link:
-    """The connection to the keeper; another keeper takes the place of one that has died.
+    """The connection to the keeper; another keeper takes the place of one that died or hangs.
 
     ``inherited`` has the control plane's descriptors by name, ``engine`` the engine's by label.
     ``crashed``: the process before died by a signal other than SIGKILL. ``cold``: there was none.
@@ -96,7 +125,7 @@ class Link:
 
     def __init__(self, descriptor: int, origin: Mapping[str, object]) -> None:
         """``origin``: as :func:`keeper_command` has it."""
-        self._socket = socket.socket(fileno=descriptor)
+        self._socket = impatient(socket.socket(fileno=descriptor))
         self._socket.set_inheritable(False)
         self._origin = origin
         self._held: dict[str, int] = {}
@@ -112,6 +141,9 @@ class Link:
         # When the last keeper was started here, in seconds of the monotonic clock.
         self._since = 0.0
         self._pause = 0.0
+        # The keeper's pid, also of one that is starting; when that one is looked at again.
+        self._keeper = os.getppid()
+        self._introduction: TimerHandle | None = None
 
     def fileno(self) -> int:
         """The socket to the keeper; the engine sends on a duplicate of it."""
@@ -129,6 +161,7 @@ class Link:
                 self._sort(labels, descriptors)
         self._story = json.loads(payload)
         self.cold = self._story.pop("cold")
+        self._keeper = self._story["keeper"]
         self.crashed = self._story.pop("ended")["signal"] not in (None, signal.SIGKILL)
 
     def _sort(self, labels: list[bytes], descriptors: list[int]) -> None:
@@ -183,6 +216,7 @@ class Link:
         if self._loop is not None:
             self._loop.remove_reader(self.fileno())
             self._loop = None
+        self._introduce_no_more()
         self._say(pack(BYE))
 
     def report(self) -> dict[str, object]:
@@ -206,7 +240,15 @@ class Link:
     def _say(self, message: bytes, descriptors: list[int] | None = None) -> None:
         # A keeper that is gone shows when it is read from; its successor is told everything.
         with contextlib.suppress(OSError):
-            send(self._socket, message, descriptors or [])
+            try:
+                send(self._socket, message, descriptors or [])
+            except BlockingIOError:
+                self._give_up()
+
+    def _give_up(self) -> None:
+        """It hangs. The end shows when it is read from: the engine does the same."""
+        self._socket.shutdown(socket.SHUT_RDWR)
+        end(self._keeper)
 
     def _on_readable(self) -> None:
         try:
@@ -225,11 +267,13 @@ class Link:
     def _lost(self) -> None:
         assert self._loop is not None
         self._loop.remove_reader(self.fileno())
+        self._introduce_no_more()
+        end(self._keeper)
         quick = time.monotonic() - self._since < SOON
         self._pause = min(max(SOON, 2 * self._pause), LONGEST_PAUSE) if quick else 0.0
         self._loop.call_later(self._pause, self._replace)
         # The first keeper is our parent, those that we have started are children.
-        self._loop.call_later(SOON, reap, self._story["keeper"])
+        self._loop.call_later(SOON, reap, self._keeper)
 
     def _replace(self) -> None:
         if self._loop is None:
@@ -245,12 +289,29 @@ class Link:
             theirs.close()
             os.close(pidfd)
         self._socket.close()
-        self._socket = ours
+        self._socket = impatient(ours)
         self._loop.add_reader(self.fileno(), self._on_readable)
         for name, descriptor in tuple(self._held.items()):
             self.hold(name, descriptor)
-        self._registered(self.fileno(), self._story["keeper"])
-        self.ready()
+        self._introduction = self._loop.call_later(LOOK, self._introduce)
+
+    def _introduce(self) -> None:
+        """Let the new keeper have the rest once it takes anything: nobody waits for its start."""
+        assert self._loop is not None
+        self._introduction = None
+        if not unread(self._socket):
+            self._story["keeper"] = self._keeper
+            self._registered(self.fileno(), self._keeper)
+            self.ready()
+        elif time.monotonic() - self._since < PREPARATION:
+            self._introduction = self._loop.call_later(LOOK, self._introduce)
+        else:
+            self._give_up()
+
+    def _introduce_no_more(self) -> None:
+        if self._introduction is not None:
+            self._introduction.cancel()
+            self._introduction = None
 
     def _start(self, link: socket.socket, pidfd: int) -> None:
         told = {key: value for key, value in self._story.items() if key != "keeper"}
@@ -259,6 +320,6 @@ class Link:
         for descriptor in (link.fileno(), pidfd):
             os.set_inheritable(descriptor, True)
         # Signals wait until it can do something about them.
-        self._story["keeper"] = os.posix_spawn(
+        self._keeper = os.posix_spawn(
             command[0], command, os.environ, setpgroup=0, setsigmask=SIGNALS
         )

@@ -30,6 +30,9 @@ MAY_BE_ZERO = frozenset(
         "timers.reply-cache",
     }
 )
+# What the engine has room for.
+HEADER_BLOCK = 64 * 1024
+UNBOUND_PER_PORT = 100
 
 # What the kernel takes of a socket's options (tcp(7)); the rest it would refuse with each offer.
 KERNEL_TAKES = {
@@ -56,6 +59,10 @@ def broken_rules(config: Config) -> Iterator[tuple[str, str]]:
     yield from unreachable(config)
     if config.limits.header_line > config.limits.header_block:
         yield "limits.header-line", "is above limits.header-block"
+    if config.limits.header_block > HEADER_BLOCK:
+        yield "limits.header-block", "is above 64 KiB: an undecided one has no more room"
+    if config.limits.unbound_per_port > UNBOUND_PER_PORT:
+        yield "limits.unbound-per-port", f"is above {UNBOUND_PER_PORT}"
     for key, places in listening(config):
         if len(set(places)) < len(places):
             yield key, "an address is named twice"

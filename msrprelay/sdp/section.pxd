@@ -4,7 +4,7 @@ cimport cython
 from ..uri cimport Uri, parse_uri, same_host
 from .lines cimport attributes_of, fields_of, name_of, part, value_of
 
-cdef int ZERO, FOUR, NINE
+cdef int MOST_URIS, LONGEST_PATH, ZERO, FOUR, NINE
 cdef dict _PROTOS, _SETUPS
 
 cdef class MediaLine:
@@ -42,6 +42,8 @@ cpdef parse_connection(bytes line)
 cdef str text(bytes raw)
 
 cdef Uri _first_uri(tuple path)
+
+cdef bint _is_too_long(tuple path)
 
 cdef _judge_path(tuple path, Uri uri, Py_ssize_t path_lines, MediaLine media, list problems)
 

@@ -15,6 +15,9 @@ from .lines import Attributes, attributes_of, fields_of, name_of, part, value_of
 
 # RFC 6135 section 4.2.2: an endpoint that only dials writes the discard port.
 DISCARD_PORT = 9
+# URIs and octets of a path: an endpoint's relays (RFC 4976) and itself. Every chunk for it is sent
+# with all of them, so that short ones grow by as much.
+MOST_URIS, LONGEST_PATH = 8, 2048
 ZERO, FOUR, NINE = 0x30, 0x34, 0x39
 
 
@@ -284,12 +287,21 @@ def text(raw: bytes) -> str:
 
 
 def _first_uri(path: tuple[str, ...]) -> Uri | None:
-    """The first URI of a path; none if one of them is no URI: all go on the wire in To-Path."""
+    """The first URI of a path; none if one of them is no URI: all go on the wire in To-Path.
+
+    Nor is there one of a path that is too long.
+    """
+    if _is_too_long(path):
+        return None
     try:
         uris = [parse_uri(uri) for uri in path]
     except UriError:
         return None
     return uris[0] if uris else None
+
+
+def _is_too_long(path: tuple[str, ...]) -> bool:
+    return len(path) > MOST_URIS or len(" ".join(path)) > LONGEST_PATH
 
 
 def _judge_path(
@@ -298,7 +310,7 @@ def _judge_path(
     if not path:
         problems.append("missing_path")
     elif uri is None:
-        problems.append("bad_path_uri")
+        problems.append("path_too_long" if _is_too_long(path) else "bad_path_uri")
     else:
         if path_lines > 1:
             problems.append("several_path_lines")

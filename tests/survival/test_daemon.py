@@ -154,6 +154,30 @@ def test_the_relay_process_replaces_its_keeper(daemon: KeptDaemon) -> None:
     send_until(new, signal.SIGTERM, ended=after["relay"])
 
 
+def test_a_keeper_that_hangs_holds_nobody_up_and_is_replaced(daemon: KeptDaemon) -> None:
+    relay = daemon.relay
+    ng = NgRelay(daemon.ng_address)
+    with ng.call("aware") as call, ng.call("aware") as other:
+        a, b = call.join()
+        other.agree()
+        halt(old := daemon.keeper)
+        for _ in range(2000):
+            # Each is held, and let go of.
+            socket.create_connection(other.b.where.address).close()
+            if not is_running(old):
+                break
+        new = daemon.new_keeper(old)
+        assert daemon.relay == relay
+        goes_on(a, b)
+        # The new one has everything.
+        end(relay)
+        goes_on(a, b)
+        goes_on(*other.connect())
+    after = daemon.processes()
+    assert (after["keeper"], after["restarts"]) == (new, 1)
+    send_until(new, signal.SIGTERM, ended=after["relay"])
+
+
 def test_a_keeper_that_has_ended_is_not_left_behind(daemon: KeptDaemon) -> None:
     end(daemon.keeper)
     end(second := daemon.new_keeper(daemon.pid))

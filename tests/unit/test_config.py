@@ -216,6 +216,16 @@ def test_the_command_line_wins() -> None:
             "port-min = 40000", "port-min: 40000 is above port-max, 29999", id="empty-range"
         ),
         pytest.param(
+            'limits.header-block = "65 KiB"',
+            "limits.header-block: is above 64 KiB: an undecided one has no more room",
+            id="header-block",
+        ),
+        pytest.param(
+            "limits.unbound-per-port = 101",
+            "limits.unbound-per-port: is above 100",
+            id="unbound-per-port",
+        ),
+        pytest.param(
             'limits.header-line = "1 MiB"',
             "limits.header-line: is above limits.header-block",
             id="line-above-block",

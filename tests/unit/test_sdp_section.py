@@ -81,15 +81,32 @@ def test_cema_never_dials_the_discard_port_of_the_m_line(sdp: ModuleType) -> Non
     assert only(sdp, *lines, port=9).dial_target is None
 
 
+def uris(many: int, octets: int = 20) -> str:
+    """A path of so many URIs of so many octets each."""
+    return " ".join([f"msrp://h:7654/{'x' * (octets - 18)};tcp"] * many)
+
+
 PROBLEMS = [
     pytest.param(["a=path:sip:bob@h"], "bad_path_uri", False, id="no-msrp-uri"),
     pytest.param(["a=path:msrp://h:1/x;tcp nonsense"], "bad_path_uri", False, id="one-bad-uri"),
     pytest.param(["a=path:msrp://h:1/x\udcff;tcp"], "bad_path_uri", False, id="octet-no-ascii"),
     pytest.param([], "missing_path", False, id="no-path"),
     pytest.param(["a=path:"], "missing_path", False, id="empty-path"),
+    pytest.param([f"a=path:{uris(9)}"], "path_too_long", False, id="nine-uris"),
+    pytest.param(
+        [f"a=path:{uris(5)}", f"a=path:{uris(4)}"], "path_too_long", False, id="nine-in-two"
+    ),
+    pytest.param([f"a=path:{uris(1, 2049)}"], "path_too_long", False, id="2049-octets"),
+    pytest.param([f"a=path:{uris(2, 1024)}"], "path_too_long", False, id="two-of-1024"),
     pytest.param(["a=path:msrp://h/x;tcp"], "path_without_port", True, id="no-port"),
     pytest.param(["a=path:msrp://h:7654/x;dc"], "transport_not_tcp", True, id="no-tcp"),
 ]
+
+
+@pytest.mark.parametrize("path", [uris(8), uris(1, 2048)], ids=["uris", "octets"])
+def test_a_path_may_have_so_much(sdp: ModuleType, path: str) -> None:
+    section = only(sdp, "c=IN IP4 h", "a=accept-types:*", f"a=path:{path}")
+    assert section.anchor
 
 
 @pytest.mark.parametrize(("lines", "problem", "anchor"), PROBLEMS)

@@ -21,6 +21,8 @@ pub struct Pieces {
     pub made: Vec<u8>,
     /// The chunk heads decided in this call, in order.
     pub passed: Vec<Passed>,
+    /// There may be more to decide in the input: this was enough for one call.
+    pub stopped: bool,
 }
 
 /// Below this a copy is cheaper than one more iovec.
@@ -32,6 +34,7 @@ impl Pieces {
         self.list.clear();
         self.made.clear();
         self.passed.clear();
+        self.stopped = false;
     }
 
     /// Octets in all.

@@ -60,6 +60,10 @@ enum Chunk {
     Swallowed,
 }
 
+/// Octets made in one push, of output and of answers. Ordinary traffic, as much as is read at once,
+/// makes less.
+const ENOUGH: usize = 512 * 1024;
+
 impl Rewriter {
     /// A rewriter at the start of a stream.
     pub fn new(paths: PathPair, limits: Limits) -> Self {
@@ -129,6 +133,10 @@ impl Rewriter {
 
     /// The same, and puts `own`, whole frames of the relay's own for the receiver, at the first
     /// place between two forwarded chunks; `own` is empty once they are in `out`.
+    ///
+    /// A short chunk may become many times as long where the receiver's path is: with half a
+    /// mebibyte made it [stops](Pieces::stopped), and what is left of `input` is to be pushed again
+    /// once that has been sent.
     pub fn push_with(
         &mut self,
         input: &[u8],
@@ -178,6 +186,11 @@ impl Rewriter {
                     }
                     self.chunks += 1;
                 }
+            }
+            // Where a position can be told: not before an end that is found already.
+            if out.made.len() + reply.len() >= ENOUGH && self.framer.fresh_body().is_ok() {
+                out.stopped = true;
+                break;
             }
         }
         Ok(at)

@@ -326,6 +326,30 @@ fn nothing_is_allocated_once_the_scratch_has_grown() {
 }
 
 #[test]
+fn a_long_path_makes_only_so_much_of_one_push() {
+    let path = format!("msrp://h:1/{};tcp", "x".repeat(10_000));
+    let paths = || PathPair::new(U_A.as_bytes(), &[A], &[&path], U_B.as_bytes());
+    let long = || Rewriter::new(paths(), Limits::default());
+    let stream = chunk("SEND", U_A, A, "").repeat(500);
+    let (mut pieces, mut reply) = (Pieces::default(), Vec::new());
+    let (mut rewriter, mut at, mut got, mut pushes) = (long(), 0, Vec::new(), 0);
+    while at < stream.len() {
+        pieces.clear();
+        let rest = &stream.as_bytes()[at..];
+        at += rewriter.push(rest, &mut pieces, &mut reply).unwrap();
+        assert!(pieces.total() < 600_000, "{} octets", pieces.total());
+        assert_eq!(pieces.stopped, at < stream.len());
+        // A successor goes on from there.
+        let position = rewriter.position().unwrap();
+        rewriter = Rewriter::resume(paths(), Limits::default(), &position);
+        got.extend(pieces.slices(rest).collect::<Vec<_>>().concat());
+        pushes += 1;
+    }
+    assert_eq!(got, forwarded(long(), &chunk("SEND", U_A, A, "")).repeat(500).into_bytes());
+    assert!(pushes > 5);
+}
+
+#[test]
 fn own_frames_go_between_two_chunks_wherever_the_stream_is_cut() {
     let first = chunk("SEND", U_A, A, "Content-Type: a/b\r\n\r\nbody\r\n");
     let stream = first.clone() + &chunk("REPORT", U_A, A, "");

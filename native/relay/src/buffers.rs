@@ -46,6 +46,8 @@ pub(crate) struct Buffers {
 
 /// Free buffers kept; more are given back to the allocator.
 const KEEP: usize = 16;
+/// Octets made for which a free buffer keeps room.
+const MADE: usize = 1024 * 1024;
 /// Slices in one sendmsg(2); what is longer goes out in several.
 const SLICES: usize = 64;
 
@@ -69,6 +71,8 @@ impl Buffers {
     pub(crate) fn give_back(&mut self, mut buffer: Box<Buffer>) {
         if self.free.len() < KEEP {
             buffer.output.clear();
+            // What ordinary traffic makes stays, so that nothing is allocated for it.
+            buffer.output.made.shrink_to(MADE);
             (buffer.read, buffer.sent) = (0, 0);
             self.free.push(buffer);
         }

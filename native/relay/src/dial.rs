@@ -189,6 +189,8 @@ impl Dial {
 pub(crate) struct OwnBind {
     answer: BindAnswer,
     pub(crate) ids: OwnBindState,
+    /// What its connection has not taken of it yet.
+    pub(crate) rest: Vec<u8>,
 }
 
 /// What the peer made of it.
@@ -203,7 +205,7 @@ pub(crate) enum Answered {
 
 impl OwnBind {
     pub(crate) fn new(ids: OwnBindState, limits: Limits) -> Self {
-        Self { answer: BindAnswer::new(&ids.tid, limits), ids }
+        Self { answer: BindAnswer::new(&ids.tid, limits), ids, rest: Vec::new() }
     }
 
     /// Looks for the answer; what stands behind it belongs to the session.

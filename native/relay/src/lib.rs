@@ -42,6 +42,8 @@ pub use msrp_proto::session::{CloseReason, LegReason, NoticeKind, Policy, Role, 
 pub use notice::Notice;
 pub use relay::{Relay, Session};
 pub use ring::{RingEvent, RingWhat};
-pub use spec::{AnswerSpec, LegAnswer, LegOpen, OpenError, OpenSpec, Sources, Target};
+pub use spec::{
+    AnswerSpec, LegAnswer, LegOpen, OpenError, OpenSpec, PATH_OCTETS, PATH_URIS, Sources, Target,
+};
 pub use sys::{descriptor, duplicate};
 pub use why::{DialError, DialFailure, RefusedFor, RingWhy};

@@ -66,6 +66,16 @@ pub(crate) struct Guest {
     pub(crate) watched: bool,
 }
 
+/// What is left of the connections that wait in the kernel.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Accepted {
+    All,
+    /// There may be more, and the edge is used up.
+    More,
+    /// There is neither descriptor nor memory for the next one.
+    Starved,
+}
+
 /// Connections accepted in one event before others get their turn.
 const ROUNDS: usize = 16;
 /// Looked at first; hardly any first frame is longer.
@@ -121,9 +131,9 @@ impl Door {
     }
 
     /// Takes the connections that wait in the kernel.
-    pub(crate) fn accept(&mut self, board: &Board, thread: &mut Thread) {
+    pub(crate) fn accept(&mut self, board: &Board, thread: &mut Thread) -> Accepted {
         for _ in 0..ROUNDS {
-            let Some(listener) = &self.listener else { return };
+            let Some(listener) = &self.listener else { return Accepted::All };
             match tcp::accept(listener) {
                 Ok((socket, from)) => {
                     thread.counters.accepted(1);
@@ -131,18 +141,16 @@ impl Door {
                     let socket = Keep::hold(keep, socket, Kind::Accepted, self.side, self.session);
                     self.admit(socket, from, board, thread);
                 }
-                Err(Errno::AGAIN | Errno::INVAL) => return,
+                Err(Errno::AGAIN | Errno::INVAL) => return Accepted::All,
                 Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
                     thread.counters.accept_pauses(1);
-                    thread.starved.push((self.key, self.side));
-                    return;
+                    return Accepted::Starved;
                 }
                 // A connection that was gone before it could be accepted.
                 Err(_) => {}
             }
         }
-        // There may be more, and the edge is used up.
-        thread.runnable.push(self.key);
+        Accepted::More
     }
 
     /// A new connection, or one that has come to a dead process.

@@ -86,7 +86,12 @@ impl Direction {
             }
             _ => false,
         };
-        !from.is_readable() && !has_frames && self.lane.is_at_rest()
+        !from.is_readable() && !has_frames && !self.is_pending() && self.lane.is_at_rest()
+    }
+
+    /// There is more to send of what has been read.
+    fn is_pending(&self) -> bool {
+        matches!(&self.manner, Manner::Aware(aware) if aware.pending)
     }
 
     /// Keeps buffers and the share in the budget in step with how the direction stands.
@@ -121,7 +126,7 @@ impl Direction {
             {
                 false
             }
-            _ => from.is_readable(),
+            _ => from.is_readable() || self.is_pending(),
         }
     }
 
@@ -130,6 +135,11 @@ impl Direction {
             Manner::Aware(aware) => aware.step(&mut self.lane, from, turn),
             Manner::Opaque(pace) => pace.step(&mut self.lane, from, turn),
         }
+    }
+
+    fn step_pending(&mut self, turn: &mut Turn<'_>) -> Option<Moved> {
+        let Manner::Aware(aware) = &mut self.manner else { return None };
+        aware.step_pending(&mut self.lane, turn)
     }
 
     /// Sends what the receiver did not take before, then frames of the relay's own.
@@ -172,6 +182,11 @@ impl Direction {
     /// Sends what is left and nothing new, for a session that is being ended: true when done.
     pub(crate) fn drain(&mut self, turn: &mut Turn<'_>) -> bool {
         let mut stop = self.lane.flush(turn);
+        while stop.is_none() && self.is_pending() {
+            self.settle(turn);
+            stop = self.step_pending(turn);
+            self.settle(turn);
+        }
         if let (Manner::Aware(aware), None) = (&mut self.manner, stop) {
             aware.drop_undecided();
             stop = aware.flush_own(&mut self.lane, turn);

@@ -53,6 +53,8 @@ pub(crate) struct Pair {
     ends: [End; 2],
     /// Opened before a command was given, until it is carried out.
     spares: [Option<Box<Spare>>; 2],
+    /// Listeners to be opened when there are descriptors.
+    unopened: [bool; 2],
     /// What a successor of this process would know of it. Before the directions: it is dropped first.
     record: Option<Box<Record>>,
     /// From A, from B; since the join. See [`drop_flows`](Self::drop_flows).
@@ -61,8 +63,12 @@ pub(crate) struct Pair {
     changed: bool,
     /// Where a session has a limit.
     meter: Option<Box<Meter>>,
-    /// The earliest timer entry that is certain to come up.
+    /// The timer entry that counts, the earliest.
     armed: Option<Moment>,
+    /// It is among the thread's runnable sessions.
+    queued: bool,
+    /// It is among those that are in want of descriptors or memory.
+    starved: bool,
     /// Nothing is relayed until the control plane says so.
     paused: bool,
     /// Connections are being ended, nothing is relayed.
@@ -118,11 +124,14 @@ impl Pair {
             idle: spec.idle,
             ends: [a, b],
             spares: [None, None],
+            unopened: [false; 2],
             flows: None,
             record,
             changed: false,
             meter: Meter::new(&thread.config, thread.now),
             armed: None,
+            queued: false,
+            starved: false,
             paused: false,
             parting: false,
             over: false,
@@ -131,6 +140,10 @@ impl Pair {
 
     pub(crate) fn id(&self) -> u64 {
         self.id
+    }
+
+    pub(crate) fn board(&self) -> &Arc<Board> {
+        &self.board
     }
 
     /// Nothing is left of it.
@@ -152,9 +165,33 @@ impl Pair {
         }
     }
 
-    /// Something was left for this turn: its rounds were used up, it has just begun to move bytes or
-    /// to end, or it could not accept.
+    /// Has it go on in the next turn of the loop, once.
+    pub(crate) fn queue(&mut self, thread: &mut Thread) {
+        if !std::mem::replace(&mut self.queued, true) {
+            thread.runnable.push(self.key);
+        }
+    }
+
+    /// Has it try again when there may be descriptors or memory, once.
+    fn starve(&mut self, thread: &mut Thread) {
+        if !std::mem::replace(&mut self.starved, true) {
+            thread.starved.push(self.key);
+        }
+    }
+
+    /// There may be what it was [in want of](Self::starve).
+    pub(crate) fn try_again(&mut self, thread: &mut Thread) {
+        self.starved = false;
+        self.listen_again(thread);
+        for side in Side::BOTH {
+            self.accept(side, thread);
+        }
+    }
+
+    /// It was [queued](Self::queue): its rounds were used up, or it has just begun to move bytes or to
+    /// end.
     pub(crate) fn resume(&mut self, thread: &mut Thread) {
+        self.queued = false;
         for side in Side::BOTH {
             self.accept(side, thread);
         }
@@ -251,7 +288,7 @@ impl Pair {
             match self.turn(side, thread) {
                 None => return,
                 Some(Moved::Waits) => {}
-                Some(Moved::More) => thread.runnable.push(self.key),
+                Some(Moved::More) => self.queue(thread),
                 Some(Moved::Fin { whole }) => return self.fin(side, whole, thread),
                 Some(Moved::Broken(side, how)) => return self.lost(side, how, thread),
             }
@@ -338,6 +375,11 @@ impl Pair {
         }
         self.armed = Some(at);
         Some(at)
+    }
+
+    /// Whether this is the timer entry that counts: others were pushed before a nearer deadline.
+    pub(crate) fn is_armed(&self, at: Moment) -> bool {
+        self.armed == Some(at)
     }
 
     /// See [`Leg::sweep`] and [`Direction::review`].

@@ -69,6 +69,12 @@ impl Poller {
         Ok(Self { epoll: epoll::create(CreateFlags::CLOEXEC)? })
     }
 
+    /// One that cannot be waited on.
+    #[cfg(test)]
+    pub(crate) fn broken() -> Self {
+        Self { epoll: std::fs::File::open("/dev/null").unwrap().into() }
+    }
+
     /// Watches for everything, once and for good.
     pub(crate) fn add(&self, fd: impl AsFd, source: Source) -> io::Result<()> {
         Ok(epoll::add(&self.epoll, fd, encode(source), ALL)?)

@@ -22,7 +22,7 @@ use crate::notice::Notice;
 use crate::pair::{Inheritance, Opening};
 use crate::queue::Queue;
 use crate::ring::RingEvent;
-use crate::spec::{AnswerSpec, OpenError, OpenSpec, Target};
+use crate::spec::{AnswerSpec, OpenError, OpenSpec, Target, is_too_long};
 use crate::sys::arena::Arena;
 use crate::sys::{clock, tcp};
 use crate::worker::Worker;
@@ -133,6 +133,10 @@ impl Relay {
     /// Says whose listener could not be opened. A port in use is a normal outcome.
     pub fn open(&self, spec: OpenSpec) -> Result<Session, OpenError> {
         let options = tcp::Options::new(&self.config, spec.tos);
+        let is_too_long = |side: &Side| is_too_long(&spec.legs[side.index()].peer_path);
+        if let Some(side) = Side::BOTH.into_iter().find(is_too_long) {
+            return Err(OpenError { side, source: io::ErrorKind::InvalidInput.into() });
+        }
         let listen = |side: Side| {
             tcp::listen(spec.legs[side.index()].listen, &options)
                 .map_err(|source| OpenError { side, source })
@@ -217,7 +221,7 @@ impl Drop for Relay {
         }
         for thread in &mut self.threads {
             if let Some(join) = thread.join.take() {
-                // A thread that panicked outside a session has ended all the same.
+                // None ends by a panic: the process would.
                 let _ = join.join();
             }
         }
@@ -243,7 +247,11 @@ impl Session {
 
     /// Roles and paths from the answer. May come again (late 200, fork, committed re-offer): a peer
     /// that has another path since finds its listener open when this returns. Waits for no thread.
+    /// A path that is too long ends the session.
     pub fn answer(&self, spec: AnswerSpec) {
+        if spec.legs.iter().any(|leg| is_too_long(&leg.peer_path)) {
+            return self.close(CloseReason::Internal, Duration::ZERO);
+        }
         let listeners = Side::BOTH.map(|side| {
             let path = &spec.legs[side.index()].peer_path;
             self.board.leg(side).moves(path).then(|| self.listen_again(side)).flatten()

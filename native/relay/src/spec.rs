@@ -28,10 +28,23 @@ pub struct LegOpen {
     pub listen: SocketAddr,
     /// The URI this peer is given as its peer's (aware: its To-Path must be exactly this one).
     pub own_uri: Vec<u8>,
-    /// The path this peer gave, leftmost URI first; empty while unknown.
+    /// The path this peer gave, leftmost URI first; empty while unknown. At most [`PATH_URIS`] and
+    /// [`PATH_OCTETS`].
     pub peer_path: Vec<Vec<u8>>,
     /// Where this peer may come from.
     pub sources: Sources,
+}
+
+/// URIs of a path: those of the peer's relays (RFC 4976) and its own. Every chunk for it has them
+/// all, so that short ones grow by as much.
+pub const PATH_URIS: usize = 8;
+/// Octets of a path.
+pub const PATH_OCTETS: usize = 2048;
+
+/// No session has such a path.
+pub(crate) fn is_too_long(path: &[Vec<u8>]) -> bool {
+    let octets = path.iter().map(|uri| uri.len() + 1).sum::<usize>().saturating_sub(1);
+    path.len() > PATH_URIS || octets > PATH_OCTETS
 }
 
 /// The answer: who connects to whom.
@@ -46,7 +59,7 @@ pub struct AnswerSpec {
 pub struct LegAnswer {
     /// Who makes the connection.
     pub role: Role,
-    /// The path this peer gave, leftmost URI first.
+    /// The path this peer gave, leftmost URI first. At most [`PATH_URIS`] and [`PATH_OCTETS`].
     pub peer_path: Vec<Vec<u8>>,
     /// Where to dial, for [`Role::Dial`].
     pub target: Target,
@@ -95,7 +108,8 @@ pub enum Target {
 pub struct OpenError {
     /// Whose listener it was.
     pub side: Side,
-    /// What the kernel said; `AddrInUse` is a normal outcome of choosing a port.
+    /// What the kernel said; `AddrInUse` is a normal outcome of choosing a port. `InvalidInput`:
+    /// the path is too long.
     pub source: io::Error,
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use msrp_proto::Moment;
-use msrp_proto::session::{NoticeKind, Side, Timers};
+use msrp_proto::session::{NoticeKind, Timers};
 
 use crate::budget::Budget;
 use crate::buffers::Buffers;
@@ -37,8 +37,8 @@ pub(crate) struct Thread {
     pub(crate) now: Moment,
     /// Sessions that used up their rounds and have more to move.
     pub(crate) runnable: Vec<usize>,
-    /// Listeners that could not accept for want of descriptors or memory.
-    pub(crate) starved: Vec<(usize, Side)>,
+    /// Sessions that could not accept for want of descriptors or memory.
+    pub(crate) starved: Vec<usize>,
 }
 
 impl Thread {

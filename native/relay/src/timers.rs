@@ -1,7 +1,9 @@
 //! Deadlines of a thread's sessions: a heap whose entries may be stale.
 //!
 //! A session's deadline mostly moves away (each message postpones it), so an entry is looked at
-//! when it comes up and pushed again if the session's own deadline is later by then.
+//! when it comes up and pushed again if the session's own deadline is later by then. Where it comes
+//! nearer another entry is pushed; only one of a session's entries, the one it was last armed with,
+//! is of any use.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -14,6 +16,9 @@ pub(crate) struct Timers {
     heap: BinaryHeap<Reverse<(Moment, usize)>>,
 }
 
+/// Entries that are not worth looking at for those of no use.
+const SLACK: usize = 64;
+
 impl Timers {
     pub(crate) fn push(&mut self, at: Moment, key: usize) {
         self.heap.push(Reverse((at, key)));
@@ -24,13 +29,63 @@ impl Timers {
         self.heap.peek().map(|Reverse((at, _))| *at)
     }
 
-    /// Takes an entry that is due.
-    pub(crate) fn pop(&mut self, now: Moment) -> Option<usize> {
+    /// Takes an entry that is due: when it was to come up, and whose it is.
+    pub(crate) fn pop(&mut self, now: Moment) -> Option<(Moment, usize)> {
         let Reverse((at, key)) = *self.heap.peek()?;
         if at > now {
             return None;
         }
         self.heap.pop();
-        Some(key)
+        Some((at, key))
+    }
+
+    /// Throws away what is of no use where that is most of it; of `sessions` sessions one entry each
+    /// is. So the heap does not grow with what their peers do, and an entry pays once for this.
+    pub(crate) fn tidy(&mut self, sessions: usize, is_armed: impl Fn(Moment, usize) -> bool) {
+        if self.heap.len() > 2 * sessions + SLACK {
+            self.heap.retain(|Reverse((at, key))| is_armed(*at, *key));
+        }
+    }
+
+    /// Entries.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.heap.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn deadlines_that_come_nearer_and_go_away_again_do_not_add_up() {
+        const SESSIONS: usize = 100;
+        let (mut timers, mut now) = (Timers::default(), Moment::default());
+        let far = |key: usize| Moment::default() + Duration::from_secs(3600 + key as u64);
+        let mut armed = [Moment::default(); SESSIONS];
+        for round in 0..100_000 {
+            let key = round % SESSIONS;
+            now += Duration::from_millis(1);
+            for at in [far(key) + Duration::from_nanos(round as u64), now] {
+                armed[key] = at;
+                timers.push(at, key);
+                timers.tidy(SESSIONS, |at, key| armed[key] == at);
+            }
+            assert_eq!(timers.pop(now), Some((now, key)));
+            assert!(timers.len() <= 2 * SESSIONS + SLACK, "{} entries", timers.len());
+        }
+    }
+
+    #[test]
+    fn the_entry_that_counts_is_kept() {
+        let (mut timers, at) = (Timers::default(), |n| Moment::default() + Duration::from_secs(n));
+        for n in (1..1000).rev() {
+            timers.push(at(n), 0);
+            timers.tidy(1, |entry, _| entry == at(n));
+        }
+        assert_eq!(timers.pop(at(1000)), Some((at(1), 0)));
     }
 }

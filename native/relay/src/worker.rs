@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use msrp_proto::Moment;
-use msrp_proto::session::{CloseReason, NoticeKind};
+use msrp_proto::session::{CloseReason, NoticeKind, Stage};
 use slab::Slab;
 
+use crate::board::Board;
 use crate::budget::{Budget, SLOW};
 use crate::buffers::Buffers;
 use crate::command::Command;
@@ -91,15 +92,28 @@ impl Worker {
         })
     }
 
-    /// Until [`Command::Stop`].
-    pub(crate) fn run(mut self) {
+    /// Until [`Command::Stop`]. Whatever else ends it ends the process: without this thread its
+    /// sessions would stand still for ever, while a successor of the process goes on with them.
+    pub(crate) fn run(self) {
+        let ended = catch_unwind(AssertUnwindSafe(|| self.turns()));
+        if !matches!(ended, Ok(Ok(()))) {
+            // Of a panic the hook has told.
+            if let Ok(Err(error)) = ended {
+                eprintln!("a thread of the engine cannot wait for events: {error}");
+            }
+            std::process::abort();
+        }
+    }
+
+    fn turns(mut self) -> io::Result<()> {
         let mut events = Events::new();
         let mut runnable = Vec::new();
-        while let Ok(()) = self.thread.poller.wait(self.wake(), self.thread.now, &mut events) {
+        loop {
+            self.thread.poller.wait(self.wake(), self.thread.now, &mut events)?;
             self.thread.now = clock::now();
             // First: a peer may act on an answer as soon as the control plane has given it.
             if !self.obey() {
-                return;
+                return Ok(());
             }
             for (source, readiness) in events.iter() {
                 if let Source::Pair(key, part) = source {
@@ -165,42 +179,58 @@ impl Worker {
     }
 
     fn adopt(&mut self, opening: Opening) {
-        let id = opening.id;
-        let entry = self.pairs.vacant_entry();
-        let key = entry.key();
-        entry.insert(Pair::new(opening, key, &mut self.thread));
-        self.keys.insert(id, key);
+        let (id, board) = (opening.id, Arc::clone(&opening.board));
+        self.begin(id, &board, |key, thread| Pair::new(opening, key, thread));
     }
 
     /// A session of a dead process. A record that does not make sense harms no other session.
     fn inherit(
         &mut self,
         inheritance: Inheritance,
-        go_on: impl FnOnce(Inheritance, usize, &mut Thread) -> Pair,
+        resume: impl FnOnce(Inheritance, usize, &mut Thread) -> Pair,
     ) {
-        let id = inheritance.id;
-        let entry = self.pairs.vacant_entry();
-        let key = entry.key();
-        let thread = &mut self.thread;
-        if let Some(keep) = &thread.keep {
+        let (id, board) = (inheritance.id, Arc::clone(&inheritance.board));
+        if let Some(keep) = &self.thread.keep {
             keep.in_hand(id);
         }
-        let inherit = AssertUnwindSafe(|| go_on(inheritance, key, thread));
-        let Ok(pair) = catch_unwind(inherit) else {
-            thread.counters.panics(1);
-            end_unheard(id, thread);
-            return thread.keep.iter().for_each(|keep| keep.in_hand(0));
+        match self.begin(id, &board, |key, thread| resume(inheritance, key, thread)) {
+            Some(key) => {
+                self.thread.counters.resumed(1);
+                self.with(key, |_, _| {});
+            }
+            None => self.thread.keep.iter().for_each(|keep| keep.in_hand(0)),
+        }
+    }
+
+    /// Gives a session its place; gives that.
+    fn begin(
+        &mut self,
+        id: u64,
+        board: &Board,
+        new: impl FnOnce(usize, &mut Thread) -> Pair,
+    ) -> Option<usize> {
+        let (entry, thread) = (self.pairs.vacant_entry(), &mut self.thread);
+        let key = entry.key();
+        let Ok(pair) = catch_unwind(AssertUnwindSafe(|| new(key, thread))) else {
+            self.thread.counters.panics(1);
+            self.lose(id, board);
+            return None;
         };
         entry.insert(pair);
         self.keys.insert(id, key);
-        self.thread.counters.resumed(1);
-        self.with(key, |_, _| {});
+        Some(key)
     }
 
     /// Has a new keeper keep everything.
-    fn register(&self) {
-        self.pairs.iter().for_each(|(_, pair)| pair.register());
+    fn register(&mut self) {
+        self.with_all(|pair, _| pair.register());
         self.thread.pipes.register();
+    }
+
+    /// Lets something happen to every session.
+    fn with_all(&mut self, act: impl Fn(&mut Pair, &mut Thread)) {
+        let keys: Vec<_> = self.pairs.iter().map(|(key, _)| key).collect();
+        keys.into_iter().for_each(|key| self.with(key, &act));
     }
 
     fn with_id(&mut self, id: u64, act: impl FnOnce(&mut Pair, &mut Thread)) {
@@ -220,48 +250,71 @@ impl Worker {
     fn let_happen(&mut self, key: usize, act: impl FnOnce(&mut Pair, &mut Thread)) {
         let thread = &mut self.thread;
         let Some(pair) = self.pairs.get_mut(key) else { return };
-        if let Some(keep) = &thread.keep {
-            keep.in_hand(pair.id());
-        }
-        let mut calm = catch_unwind(AssertUnwindSafe(|| act(pair, thread))).is_ok();
-        if !calm {
-            thread.counters.panics(1);
-            calm = catch_unwind(AssertUnwindSafe(|| pair.fail(thread))).is_ok();
-        }
-        if calm && !pair.is_over() {
-            pair.write_changes();
-            if let Some(at) = pair.arm(thread) {
-                self.timers.push(at, key);
-            }
-            return;
-        }
         let id = pair.id();
-        if !calm {
-            end_unheard(id, thread);
+        if let Some(keep) = &thread.keep {
+            keep.in_hand(id);
         }
+        let mut happened = catch_unwind(AssertUnwindSafe(|| {
+            act(pair, thread);
+            go_on(pair, thread)
+        }));
+        if happened.is_err() {
+            thread.counters.panics(1);
+            happened = catch_unwind(AssertUnwindSafe(|| {
+                pair.fail(thread);
+                go_on(pair, thread)
+            }));
+        }
+        match happened {
+            Ok(GoesOn::Until(at)) => {
+                self.timers.push(at, key);
+                let is_armed =
+                    |at, key| self.pairs.get(key).is_some_and(|it: &Pair| it.is_armed(at));
+                self.timers.tidy(self.pairs.len(), is_armed);
+            }
+            Ok(GoesOn::Armed) => {}
+            Ok(GoesOn::Over) => self.forget(key, id),
+            Err(_) => {
+                let board = Arc::clone(pair.board());
+                self.forget(key, id);
+                self.lose(id, &board);
+            }
+        }
+    }
+
+    fn forget(&mut self, key: usize, id: u64) {
         self.pairs.remove(key);
         self.keys.remove(&id);
     }
 
+    /// Panics have left nothing of it.
+    fn lose(&mut self, id: u64, board: &Board) {
+        let reason = CloseReason::Internal;
+        board.set_reason(Some(reason));
+        board.set_stage(Stage::Closed);
+        self.thread.counters.closed(reason);
+        self.thread.notify(id, NoticeKind::Closed(reason), None);
+    }
+
     fn expire(&mut self) {
         let now = self.thread.now;
-        while let Some(key) = self.timers.pop(now) {
-            self.with(key, Pair::expire);
+        while let Some((at, key)) = self.timers.pop(now) {
+            if self.pairs.get(key).is_some_and(|pair| pair.is_armed(at)) {
+                self.with(key, Pair::expire);
+            }
         }
         if self.sweep <= now {
             self.sweep = now + self.thread.config.user_timeout / 4;
             self.thread.budget.shrunk = false;
-            for (_, pair) in &mut self.pairs {
-                pair.sweep(&mut self.thread);
-            }
+            self.with_all(Pair::sweep);
         }
         if self.thread.budget.presses() {
             self.sweep = self.sweep.min(now + SLOW);
         }
         if self.retry.is_some_and(|at| at <= now) {
             self.retry = None;
-            for (key, _) in std::mem::take(&mut self.thread.starved) {
-                self.with(key, Pair::resume);
+            for key in std::mem::take(&mut self.thread.starved) {
+                self.with(key, Pair::try_again);
             }
         }
         if !self.thread.starved.is_empty() {
@@ -270,16 +323,26 @@ impl Worker {
     }
 }
 
-/// It cannot say itself that it is over.
-fn end_unheard(session: u64, thread: &mut Thread) {
-    thread.counters.closed(CloseReason::Internal);
-    thread.notify(session, NoticeKind::Closed(CloseReason::Internal), None);
+/// What becomes of a session to which something has happened.
+enum GoesOn {
+    /// It has to be looked at then.
+    Until(Moment),
+    /// When to look at it is arranged already.
+    Armed,
+    Over,
+}
+
+fn go_on(pair: &mut Pair, thread: &Thread) -> GoesOn {
+    if pair.is_over() {
+        return GoesOn::Over;
+    }
+    pair.write_changes();
+    pair.arm(thread).map_or(GoesOn::Armed, GoesOn::Until)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::board::Board;
     use crate::keep::{Held, Keeper, State};
     use crate::spec::{LegOpen, OpenSpec, Sources};
     use crate::sys::arena::Arena;
@@ -311,6 +374,49 @@ mod tests {
         let listeners = [(); 2].map(|()| Held::alone(tcp::listen(listen, &options).unwrap()));
         let board = Arc::new(Board::new([listen, listen], clock::now(), true));
         Opening { id, spec, listeners, board, record: None }
+    }
+
+    #[test]
+    fn a_session_is_queued_once_however_much_it_has_to_move() {
+        let (mut worker, _) = worker();
+        let opening = opening(1, &worker.thread.config);
+        worker.adopt(opening);
+        for _ in 0..2 {
+            for _ in 0..4 {
+                worker.with_id(1, Pair::queue);
+            }
+            let key = worker.keys[&1];
+            assert_eq!(std::mem::take(&mut worker.thread.runnable), [key]);
+            worker.with(key, Pair::resume);
+        }
+    }
+
+    #[test]
+    fn a_session_that_cannot_be_begun_is_closed() {
+        let (mut worker, notices) = worker();
+        let board = opening(1, &worker.thread.config).board;
+        assert_eq!(worker.begin(1, &board, |_, _| panic!("expected by this test")), None);
+        worker.thread.news.tell();
+        let closed = NoticeKind::Closed(CloseReason::Internal);
+        assert_eq!(notices.drain(), [Notice { session: 1, what: closed, failure: None }]);
+        assert_eq!(board.report().stage, Stage::Closed);
+        assert!(worker.pairs.is_empty() && worker.keys.is_empty());
+    }
+
+    /// In a process of its own, which is this program again.
+    #[test]
+    fn a_thread_that_cannot_go_on_ends_its_process() {
+        const NAME: &str = "worker::tests::a_thread_that_cannot_go_on_ends_its_process";
+        const CHILD: &str = "MSRPRELAY_TEST_CHILD";
+        if std::env::var_os(CHILD).is_some() {
+            let (mut worker, _) = worker();
+            worker.thread.poller = Poller::broken();
+            return worker.run();
+        }
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        let child = child.args(["--exact", NAME]).env(CHILD, "1").output().unwrap();
+        let signal = std::os::unix::process::ExitStatusExt::signal(&child.status);
+        assert_eq!(signal, Some(libc::SIGABRT), "{child:?}");
     }
 
     #[test]

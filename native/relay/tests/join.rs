@@ -2,9 +2,13 @@
 
 mod support;
 
+use std::io::{BufRead, BufReader};
 use std::time::Duration;
 
-use msrp_relay::{CloseReason, LegReason, NoticeKind, Policy, RingWhat, Role, Side, Target};
+use msrp_relay::{
+    AnswerSpec, CloseReason, LegAnswer, LegOpen, LegReason, NoticeKind, OpenSpec, Policy, RingWhat,
+    Role, Side, Sources, Target,
+};
 use support::{Call, Engine, Peer, config, deaf, listener, nobody};
 
 const POLICIES: [Policy; 3] = [Policy::Aware, Policy::Cema, Policy::Sessmatch];
@@ -137,6 +141,37 @@ fn two_passive_peers_are_dialled_and_each_is_bound_by_the_relay() {
     let [a, b] = &mut peers;
     a.send(&call.message(Side::A, "tidhello", b"hello"));
     b.expect(&call.arrives(Side::A, Policy::Aware, &call.message(Side::A, "tidhello", b"hello")));
+}
+
+#[test]
+fn an_own_bind_for_which_there_is_no_room_at_once_is_said_to_its_end() {
+    let engine = Engine::new(msrp_relay::Config { buffer_cap: 16 * 1024, ..config() });
+    let (listener, target) = listener();
+    let any = "127.0.0.1:0".parse().unwrap();
+    let own = format!("msrp://192.0.2.10:30002/{};tcp", "x".repeat(4 << 20));
+    let leg = |own: &str| LegOpen {
+        listen: any,
+        own_uri: own.into(),
+        peer_path: vec![],
+        sources: Sources::Any,
+    };
+    let legs = [leg("msrp://192.0.2.10:30000/ownA;tcp"), leg(&own)];
+    let spec = OpenSpec { policy: Policy::Aware, legs, tos: None, idle: None };
+    let session = engine.relay.open(spec).unwrap();
+    let leg = |role, target| LegAnswer {
+        role,
+        peer_path: vec![b"msrp://172.16.4.4:9/path;tcp".to_vec()],
+        target,
+        sources: Sources::Any,
+    };
+    let legs = [leg(Role::Dial, Target::None), leg(Role::Dial, target)];
+    session.answer(AnswerSpec { legs });
+    let b = Peer::accept(&listener);
+    let mut bind = BufReader::new(&b.stream).lines().map(Result::unwrap);
+    let tid = bind.next().unwrap().split(' ').nth(1).unwrap().to_owned();
+    let end_line = format!("-------{tid}$");
+    let lines: Vec<_> = bind.take_while(|line| *line != end_line).collect();
+    assert!(lines.contains(&format!("From-Path: {own}")));
 }
 
 #[test]

@@ -3,24 +3,50 @@
 mod support;
 
 use std::fs::File;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use msrp_relay::{NoticeKind, Policy, Role, Side, Target};
+use msrp_relay::{CloseReason, Config, NoticeKind, Policy, Role, Side, Target};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use support::{Engine, Peer, config};
 
-/// One test: the limit is the process's.
-#[test]
-fn accepting_recovers_from_a_lack_of_descriptors() {
+/// One test at a time: the limit is the process's.
+static ONE: Mutex<()> = Mutex::new(());
+
+/// All descriptors that there are.
+fn hoard() -> Vec<File> {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: Some(64), ..limit }).unwrap();
+    std::iter::from_fn(|| File::open("/dev/null").ok()).collect()
+}
+
+#[test]
+fn ports_are_opened_again_after_a_loss_for_which_there_were_no_descriptors() {
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut engine = Engine::new(Config { reconnect: Duration::from_secs(60), ..config() });
+    let (call, mut a, mut b) = engine.joined(Policy::Aware);
+    let hoard = hoard();
+    a.fin();
+    b.expect_fin();
+    b.fin();
+    a.expect_fin();
+    engine.until(&call, NoticeKind::Reconnecting(CloseReason::Hangup(Side::A)));
+    drop(hoard);
+    for side in Side::BOTH {
+        let mut peer = Peer::dial(call.local[side.index()]);
+        peer.send(&call.bind(side, "tidagain"));
+        engine.until(&call, NoticeKind::Bound(side));
+    }
+}
+
+#[test]
+fn accepting_recovers_from_a_lack_of_descriptors() {
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut engine = Engine::new(config());
     let call = engine.open(Policy::Aware);
     call.answer(Role::Accept, Role::Accept, Target::None, Target::None);
     // One descriptor is left, for the peer's own end: the relay finds none.
-    let mut hoard = Vec::new();
-    while let Ok(file) = File::open("/dev/null") {
-        hoard.push(file);
-    }
+    let mut hoard = hoard();
     hoard.pop();
     let mut a = Peer::dial(call.local[0]);
     a.send(&call.bind(Side::A, "tidright"));

@@ -5,9 +5,9 @@ mod support;
 use std::io::Write;
 use std::time::Duration;
 
-use msrp_relay::{CloseReason, Config, LegReason, Policy, Side};
+use msrp_relay::{CloseReason, Config, LegReason, PATH_OCTETS, Policy, Role, Side, Target};
 use support::traffic::read_exactly;
-use support::{Call, Engine, config};
+use support::{Call, Engine, Peer, config, wait_until};
 
 #[test]
 fn bytes_and_chunks_are_counted_per_leg() {
@@ -30,6 +30,70 @@ fn bytes_and_chunks_are_counted_per_leg() {
     assert_eq!(leg_a.bytes_out, bound(Side::B, "bindbbbb"));
     assert_eq!((leg_a.chunks, leg_b.chunks), (2, 1));
     assert_eq!((leg_a.reason, leg_b.reason), (Some(LegReason::Fin), Some(LegReason::Fin)));
+}
+
+/// A joined session whose side B has a path of this many octets.
+fn joined_far(engine: &mut Engine, octets: usize) -> (Call, Peer, Peer) {
+    let mut call = engine.open(Policy::Aware);
+    call.path[1] = format!("msrp://10.1.1.1:9/{};tcp", "x".repeat(octets - 22));
+    assert_eq!(call.path[1].len(), octets);
+    call.answer(Role::Accept, Role::Accept, Target::None, Target::None);
+    let (mut a, mut b) = (Peer::dial(call.local[0]), Peer::dial(call.local[1]));
+    a.send(&call.bind(Side::A, "bindaaaa"));
+    b.send(&call.bind(Side::B, "bindbbbb"));
+    b.expect(&call.arrives(Side::A, Policy::Aware, &call.bind(Side::A, "bindaaaa")));
+    a.expect(&call.arrives(Side::B, Policy::Aware, &call.bind(Side::B, "bindbbbb")));
+    (call, a, b)
+}
+
+/// Many short chunks, and what they become.
+fn short_chunks(call: &Call, many: usize) -> [Vec<u8>; 2] {
+    let chunks = (0..many).map(|n| call.bind(Side::A, &format!("tid{n:05}")));
+    let chunks: Vec<_> = chunks.collect();
+    let arrive = chunks.iter().map(|chunk| call.arrives(Side::A, Policy::Aware, chunk));
+    let arrive: Vec<_> = arrive.collect();
+    [chunks.concat(), arrive.concat()]
+}
+
+#[test]
+fn short_chunks_arrive_over_a_long_path_and_hold_little_memory() {
+    let mut engine = Engine::new(config());
+    let (call, mut a, b) = joined_far(&mut engine, PATH_OCTETS);
+    let [chunks, arrive] = short_chunks(&call, 10_000);
+    let writer = std::thread::spawn(move || {
+        a.send(&chunks);
+        a
+    });
+    // Both socket buffers, what is read at once, and what is made of it in one go.
+    let stalled = || engine.relay.counters().stalled_bytes;
+    wait_until(|| stalled() > 0);
+    assert!(stalled() < 4 << 20, "{} bytes", stalled());
+    read_exactly(&b.stream, &arrive);
+    writer.join().unwrap().fin();
+    b.fin();
+    assert_eq!(engine.closed(&call).as_str(), "hangup");
+}
+
+#[test]
+fn what_was_read_before_the_end_arrives_over_a_long_path_too() {
+    let mut engine = Engine::new(config());
+    let (call, mut a, mut b) = joined_far(&mut engine, PATH_OCTETS);
+    let [chunks, arrive] = short_chunks(&call, 1000);
+    let before = call.session.report().legs[0].bytes_in;
+    a.send(&chunks);
+    wait_until(|| call.session.report().legs[0].bytes_in == before + chunks.len() as u64);
+    call.session.close(CloseReason::Deleted, Duration::ZERO);
+    b.expect(&arrive);
+    b.expect_fin();
+}
+
+#[test]
+fn a_path_that_is_too_long_ends_the_session() {
+    let mut engine = Engine::new(config());
+    let call = engine.open(Policy::Aware);
+    let path = "x".repeat(PATH_OCTETS + 1);
+    call.answer_with(Role::Accept, Role::Accept, Target::None, Target::None, &path);
+    assert_eq!(engine.closed(&call), CloseReason::Internal);
 }
 
 /// The one test here that must let time pass: what it shows is that nothing happens.

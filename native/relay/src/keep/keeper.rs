@@ -6,11 +6,16 @@
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use msrp_proto::session::Side;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, IoSlice};
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use rustix::net::{
+    SendAncillaryBuffer, SendAncillaryMessage, SendFlags, Shutdown, sendmsg, shutdown,
+};
+
+use crate::sys::clock;
 
 /// Bytes of a label on the wire.
 pub(crate) const LABEL: usize = 16;
@@ -65,8 +70,10 @@ const DROP: u8 = 2;
 const VERSION: u8 = 1;
 /// The room of the engine's labels among others'.
 const ROOM: u8 = b'e';
-/// How long a keeper that does not take anything is waited for. It does nothing but take.
-const PATIENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
+/// How long a keeper that does not take anything is waited for, once. It does nothing but take.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// Between two attempts where so many descriptors are on their way that the kernel takes no more.
+const PAUSE: Duration = Duration::from_millis(1);
 
 impl Label {
     pub(crate) fn encode(self) -> [u8; LABEL] {
@@ -146,10 +153,31 @@ impl Keeper {
         let socket = self.socket.read().unwrap_or_else(PoisonError::into_inner);
         let said = send(&socket, message, fds);
         crate::sys::kill_point();
-        if said == Err(Errno::AGAIN) {
-            let mut room = [PollFd::new(&*socket, PollFlags::OUT)];
-            let _ = poll(&mut room, Some(&PATIENCE));
-            let _ = send(&socket, message, fds);
+        if said.is_err_and(is_full) && !send_patiently(&socket, message, fds) {
+            // It hangs. Nobody waits for it again: bytes would stand still with every connection
+            // that comes or goes. The control plane sees the end, and starts another keeper.
+            let _ = shutdown(&*socket, Shutdown::Both);
+        }
+    }
+}
+
+fn is_full(error: Errno) -> bool {
+    matches!(error, Errno::AGAIN | Errno::TOOMANYREFS)
+}
+
+/// False when there has been no room for too long. One that is gone is none that hangs.
+fn send_patiently(socket: &OwnedFd, message: &[u8], fds: &[BorrowedFd<'_>]) -> bool {
+    let end = clock::now() + PATIENCE;
+    loop {
+        let left = end.saturating_duration_since(clock::now());
+        let mut room = [PollFd::new(socket, PollFlags::OUT)];
+        let wait = Timespec { tv_sec: 0, tv_nsec: left.subsec_nanos().into() };
+        let _ = poll(&mut room, Some(&wait));
+        match send(socket, message, fds) {
+            Err(error) if is_full(error) && left.is_zero() => return false,
+            Err(Errno::TOOMANYREFS) => std::thread::sleep(PAUSE),
+            Err(Errno::AGAIN) => {}
+            _ => return true,
         }
     }
 }
@@ -257,5 +285,31 @@ mod tests {
         let label = LABELS[0].encode();
         let message = |what| [&[what, VERSION, 1, 0][..], &label].concat();
         assert_eq!(heard, [message(HOLD), message(DROP)]);
+    }
+
+    #[test]
+    fn a_keeper_that_hangs_is_waited_for_once_and_given_up() {
+        let flags = SocketFlags::CLOEXEC;
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+        let control = ours.try_clone().unwrap();
+        let keeper = Keeper::new(ours);
+        let begun = clock::now();
+        // It takes some hundreds.
+        for _ in 0..2000 {
+            keeper.let_go(LABELS[0]);
+        }
+        let waited = clock::now().saturating_duration_since(begun);
+        assert!(waited < 3 * PATIENCE, "{waited:?}");
+        // Whoever starts another one sees the end.
+        let (n, _) = recv(&control, &mut [0; 64], RecvFlags::DONTWAIT).unwrap();
+        assert_eq!(n, 0);
+        let (another, at_keeper) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+        keeper.replace(another);
+        keeper.let_go(LABELS[0]);
+        let (n, _) = recv(&at_keeper, &mut [0; 64], RecvFlags::DONTWAIT).unwrap();
+        assert_eq!(n, 4 + LABEL);
+        drop(theirs);
     }
 }

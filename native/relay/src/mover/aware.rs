@@ -21,6 +21,8 @@ pub(super) struct Aware {
     pub(super) rewriter: Rewriter,
     /// Read, and not decided.
     pub(super) carry: Vec<u8>,
+    /// It can be decided: its output was too much for one push, and comes before anything is read.
+    pub(super) pending: bool,
     /// Of the relay's own.
     pub(super) frames: Frames,
     /// A body went by unseen: read little, as the next one may follow at once.
@@ -37,7 +39,13 @@ const BESIDE: usize = 2048;
 
 impl Aware {
     pub(super) fn new(rewriter: Rewriter) -> Self {
-        Self { rewriter, carry: Vec::new(), frames: Frames::default(), beside: false }
+        Self {
+            rewriter,
+            carry: Vec::new(),
+            pending: false,
+            frames: Frames::default(),
+            beside: false,
+        }
     }
 
     /// One read and one write.
@@ -47,6 +55,9 @@ impl Aware {
         from: &mut Leg,
         turn: &mut Turn<'_>,
     ) -> Option<Moved> {
+        if self.pending {
+            return self.step_pending(lane, turn);
+        }
         if self.rewriter.body_ahead() >= WORTH_A_SPLICE
             && self.carry.is_empty()
             && !from.may_have_ended()
@@ -67,7 +78,27 @@ impl Aware {
         };
         buffer.read = read;
         lane.count_in(read, turn);
-        let decided = self.decide(&mut buffer, carried + read);
+        self.pass_on(buffer, carried + read, lane, turn)
+    }
+
+    /// The same with what was read before: one write.
+    pub(super) fn step_pending(&mut self, lane: &mut Lane, turn: &mut Turn<'_>) -> Option<Moved> {
+        let mut buffer = turn.thread.buffers.lease();
+        let carried = self.carry.len();
+        buffer.input[..carried].copy_from_slice(&self.carry);
+        self.pass_on(buffer, carried, lane, turn)
+    }
+
+    /// Makes output of `len` bytes of input and sends it.
+    fn pass_on(
+        &mut self,
+        mut buffer: Box<Buffer>,
+        len: usize,
+        lane: &mut Lane,
+        turn: &mut Turn<'_>,
+    ) -> Option<Moved> {
+        let decided = self.decide(&mut buffer, len);
+        lane.carried = if self.pending { self.carry.len() as u32 } else { 0 };
         self.see(&buffer.output.passed, lane, turn);
         if let Err(rule) = decided {
             turn.thread.counters.refused(rule.as_str());
@@ -103,11 +134,13 @@ impl Aware {
     fn decide(&mut self, buffer: &mut Buffer, len: usize) -> Result<(), FrameError> {
         let (input, output) = (&buffer.input[..len], &mut buffer.output);
         let rewriter = &mut self.rewriter;
+        self.pending = false;
         let decided = self.frames.edit(|frames| {
             rewriter.push_with(input, &mut frames.own, output, &mut frames.replies)
         })?;
         let carried = self.carry.len();
         self.keep_undecided(&buffer.input[..len], carried, decided);
+        self.pending = buffer.output.stopped && !self.carry.is_empty();
         Ok(())
     }
 
@@ -155,7 +188,7 @@ impl Aware {
 
     /// What is undecided goes nowhere any more.
     pub(super) fn drop_undecided(&mut self) {
-        self.carry = Vec::new();
+        (self.carry, self.pending) = (Vec::new(), false);
     }
 
     /// No more comes of what the sender has begun.
@@ -177,7 +210,7 @@ impl Aware {
     /// Another sender begins.
     pub(super) fn renew(&mut self, rewriter: Rewriter) {
         self.rewriter = rewriter;
-        self.carry = Vec::new();
+        self.drop_undecided();
     }
 
     /// Another receiver follows.

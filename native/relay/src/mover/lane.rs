@@ -20,6 +20,8 @@ pub(super) struct Lane {
     /// Output that the receiver has not taken; or, `spent`, that it has, until the record says so.
     unsent: Option<Unsent>,
     spent: bool,
+    /// Bytes that are read and not made into output for want of room.
+    pub(super) carried: u32,
     /// When bytes were last taken from the sender, or could be again.
     pub(super) moved: Moment,
     /// Bytes taken from the sender's connection, and given to the receiver's.
@@ -60,6 +62,7 @@ impl Lane {
             from,
             flow: Flow::Open,
             unsent: None,
+            carried: 0,
             moved: now,
             taken: 0,
             given: 0,
@@ -124,7 +127,7 @@ impl Lane {
 
     /// Bytes in what the receiver has not taken all of.
     pub(super) fn kept(&self) -> usize {
-        self.unsent.as_ref().filter(|_| !self.spent).map_or(0, Unsent::size)
+        self.carried as usize + self.unsent.as_ref().filter(|_| !self.spent).map_or(0, Unsent::size)
     }
 
     /// How much to read at once, of at most `most`.

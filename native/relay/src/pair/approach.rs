@@ -1,10 +1,12 @@
 //! The way of each leg to its connection: its door, and who comes through it.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use msrp_proto::Moment;
 use msrp_proto::session::{Aim, Input, Plan, Policy, Role, Side, Stage};
 use msrp_proto::{Key, Uri, path_uris};
+use rustix::io::Errno;
 
 use super::{End, Pair};
 use crate::board::LegState;
@@ -12,7 +14,7 @@ use crate::command::Answered;
 use crate::dial::{Dial, OwnBind};
 use crate::keep::{Held, Keep, Kind};
 use crate::leg::Leg;
-use crate::listener::{Door, Guest, Rule};
+use crate::listener::{Accepted, Door, Guest, Rule};
 use crate::poller::{Part, Source};
 use crate::ring::RingWhat;
 use crate::spec::{LegAnswer, Target};
@@ -269,7 +271,11 @@ impl Pair {
     pub(super) fn accept(&mut self, side: Side, thread: &mut Thread) {
         let approach = self.ends[side.index()].approach.as_mut();
         if let Some(door) = approach.and_then(|approach| approach.door.as_mut()) {
-            door.accept(&self.board, thread);
+            match door.accept(&self.board, thread) {
+                Accepted::All => {}
+                Accepted::More => self.queue(thread),
+                Accepted::Starved => self.starve(thread),
+            }
         }
         // Its first frame comes with a connection or right behind it.
         while let Some(place) = self.newcomer(side) {
@@ -314,7 +320,6 @@ impl Pair {
     /// The caller is the leg's peer.
     fn bind(&mut self, side: Side, guest: Guest, thread: &mut Thread) {
         let Guest { socket, from, has_body, watched } = guest;
-        self.cancel_dial(side, thread);
         let fresh = self.flows.is_some();
         let part = if fresh { Part::Dial(side) } else { Part::Leg(side) };
         let source = Source::Pair(self.key, part);
@@ -323,11 +328,14 @@ impl Pair {
             false => thread.poller.add(&socket, source),
         };
         if named.is_err() {
+            // Whoever is dialled may still come.
+            tcp::fin(&socket);
             let why = RefusedFor::Unwatched;
             thread.counters.refused(why.as_str());
             let (what, why) = (RingWhat::Refused, Some(RingWhy::Refused(why)));
             return self.board.event_with(thread.now, side, what, from, why);
         }
+        self.cancel_dial(side, thread);
         self.board.event(thread.now, Some(side), RingWhat::FirstFrame, from.port().into());
         let leg = Leg::new(socket, Role::Accept);
         let end = self.end(side);
@@ -348,12 +356,17 @@ impl Pair {
         }
         let spare = self.spares[side.index()].take();
         let reopened = || {
-            let listener = tcp::listen(self.board.local(side), &options).ok()?;
-            Some(Keep::hold(thread.keep.as_ref(), listener, Kind::Listener, side, self.id))
+            let listener = tcp::listen(self.board.local(side), &options)?;
+            Ok(Keep::hold(thread.keep.as_ref(), listener, Kind::Listener, side, self.id))
         };
-        let spare = spare.map(|spare| spare.listener);
-        let Some(listener) = spare.or_else(reopened) else {
-            return thread.counters.refused("port-lost");
+        let listener = match spare.map_or_else(reopened, |spare| Ok(spare.listener)) {
+            Ok(listener) => listener,
+            Err(error) if is_want(&error) => {
+                thread.counters.accept_pauses(1);
+                self.unopened[side.index()] = true;
+                return self.starve(thread);
+            }
+            Err(_) => return thread.counters.refused("port-lost"),
         };
         let session = self.id;
         let approach = self.end(side).approach();
@@ -361,10 +374,26 @@ impl Pair {
         door.open(listener, thread);
     }
 
+    /// Opens the listeners for which there were no descriptors, if they are still to be open.
+    pub(super) fn listen_again(&mut self, thread: &mut Thread) {
+        for side in Side::BOTH {
+            let unopened = std::mem::take(&mut self.unopened[side.index()]);
+            if unopened && (self.life.wants(side) || self.life.is_asked(side)) {
+                self.listen(side, thread);
+            }
+        }
+    }
+
     /// Where the relay dials from.
     pub(super) fn source(&self, side: Side) -> IpAddr {
         self.board.local(side).ip()
     }
+}
+
+/// Neither descriptors nor memory: there may be some in a moment.
+fn is_want(error: &io::Error) -> bool {
+    let want = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    Errno::from_io_error(error).is_some_and(|error| want.contains(&error))
 }
 
 fn aim(target: &Target) -> Aim {

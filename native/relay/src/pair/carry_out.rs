@@ -33,9 +33,16 @@ impl Pair {
 
     fn carry_out(&mut self, output: Output, thread: &mut Thread) {
         match output {
-            Output::Abort => self.abort(thread),
+            Output::Abort => {
+                self.abort(thread);
+                self.listen_again(thread);
+            }
             Output::CancelDial(side) => self.cancel_dial(side, thread),
-            Output::Close => self.close_legs(thread),
+            Output::Close => {
+                self.close_legs(thread);
+                // The descriptors that are free now are enough for it.
+                self.listen_again(thread);
+            }
             Output::CloseListener(side) => {
                 self.end(side).close_listener(thread);
                 self.leave_doors();
@@ -72,7 +79,7 @@ impl Pair {
         self.leave_doors();
         thread.counters.joined(1);
         // Its turn comes when the outputs before and behind this one are carried out.
-        thread.runnable.push(self.key);
+        self.queue(thread);
     }
 
     fn rewriters(&self, thread: &Thread) -> [Option<Rewriter>; 2] {

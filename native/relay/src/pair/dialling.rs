@@ -69,10 +69,13 @@ impl Pair {
             let dialled = dial.advance(&self.board, thread);
             return self.dialled(side, dialled, thread);
         }
+        let Some(fresh) = &mut approach.fresh else { return };
+        fresh.leg.note(readiness);
+        self.say_rest(side, thread);
+        let Some(approach) = &mut self.ends[side.index()].approach else { return };
         let (Some(fresh), Some(own_bind)) = (&mut approach.fresh, &mut approach.own_bind) else {
             return;
         };
-        fresh.leg.note(readiness);
         match own_bind.hear(&mut fresh.leg, thread) {
             Answered::Not => {}
             Answered::With(status, len) => self.own_bind_answered(side, status, len, thread),
@@ -154,7 +157,12 @@ impl Pair {
         let fresh = approach.as_mut().and_then(|approach| approach.fresh.as_mut());
         let Some(leg) = fresh.map(|fresh| &mut fresh.leg).or(leg.as_mut()) else { return };
         match leg.send(&[IoSlice::new(rest)]) {
-            Sent::Bytes(n) => self.board.leg(side).add_out(n),
+            Sent::Bytes(n) => {
+                self.board.leg(side).add_out(n);
+                if let Some(own_bind) = approach.as_mut().and_then(|it| it.own_bind.as_mut()) {
+                    own_bind.rest = rest[n..].to_vec();
+                }
+            }
             // Its end is noticed where the answer is awaited.
             Sent::Nowhere => {}
             Sent::Broken(_) if self.flows.is_some() => {
@@ -164,8 +172,23 @@ impl Pair {
         }
     }
 
+    /// There may be room for what is left of the relay's own bind SEND.
+    fn say_rest(&mut self, side: Side, thread: &mut Thread) {
+        let End { leg, approach: Some(approach), .. } = &mut self.ends[side.index()] else {
+            return;
+        };
+        let leg = approach.fresh.as_ref().map(|fresh| &fresh.leg).or(leg.as_ref());
+        if let (Some(own_bind), true) = (&mut approach.own_bind, leg.is_some_and(Leg::is_writable))
+            && !own_bind.rest.is_empty()
+        {
+            let rest = std::mem::take(&mut own_bind.rest);
+            self.say_bind(side, &rest, thread);
+        }
+    }
+
     /// Before the join a leg is not read, except for the answer to the relay's own bind SEND.
     pub(super) fn watch_unjoined(&mut self, side: Side, thread: &mut Thread) {
+        self.say_rest(side, thread);
         let End { leg: Some(leg), approach: Some(approach), .. } = &mut self.ends[side.index()]
         else {
             return;
@@ -193,12 +216,13 @@ impl Pair {
         let End { leg, approach: Some(approach), .. } = &mut self.ends[side.index()] else {
             return;
         };
-        approach.own_bind = None;
+        // Nobody can answer what has not been said.
+        let is_said = approach.own_bind.take().is_some_and(|own_bind| own_bind.rest.is_empty());
         let is_fresh = approach.fresh.is_some();
         let fresh = approach.fresh.as_mut().map(|fresh| &mut fresh.leg);
         let Some(leg) = fresh.or(leg.as_mut()) else { return };
         leg.prologue[0] = len as u32;
-        let accepted = status == 200;
+        let accepted = status == 200 && is_said;
         self.board.event(thread.now, Some(side), RingWhat::OwnBindAnswer, status.into());
         self.feed(Input::OwnBindAnswered { side, accepted }, thread);
         if accepted {

@@ -96,11 +96,14 @@ impl Pair {
             idle: state.idle,
             ends: Side::BOTH.map(|side| End::inherit(&state.ends[side.index()], limits)),
             spares: [None, None],
+            unopened: [false; 2],
             flows: None,
             record: None,
             changed: true,
             meter: Meter::new(&thread.config, thread.now),
             armed: None,
+            queued: false,
+            starved: false,
             paused: state.paused,
             over: false,
         }
@@ -255,7 +258,7 @@ impl Pair {
             }
         }
         self.leave_doors();
-        thread.runnable.push(self.key);
+        self.queue(thread);
     }
 
     /// The relay's own bind SEND was written down before it was sent.

@@ -30,7 +30,7 @@ impl Pair {
             }
         }
         // Not at once: the outputs behind this one come first.
-        thread.runnable.push(self.key);
+        self.queue(thread);
     }
 
     pub(super) fn part_on(&mut self, thread: &mut Thread) {
@@ -74,7 +74,7 @@ impl Pair {
         }
         match read_away(leg, thread) {
             Away::Waits => {}
-            Away::More => thread.runnable.push(self.key),
+            Away::More => self.queue(thread),
             Away::Ended => {
                 self.board.leg(side).set_state(LegState::Closed);
                 if let Some(leg) = end.leg.take() {

@@ -16,7 +16,7 @@ impl Pair {
     pub(super) fn replace(&mut self, side: Side, thread: &mut Thread) {
         self.end(side).approach().replacing = true;
         // What the old one has sent comes first.
-        thread.runnable.push(self.key);
+        self.queue(thread);
     }
 
     /// The old connection of this side is over, the session is not.
@@ -30,7 +30,7 @@ impl Pair {
         flows[side.index()].cut();
         flows[side.other().index()].forsake(tokens, self.record.as_deref_mut(), thread);
         self.board.leg(side).set_state(LegState::Listening);
-        thread.runnable.push(self.key);
+        self.queue(thread);
     }
 
     /// Lets a new connection take over where nothing stands in its way.
@@ -83,7 +83,7 @@ impl Pair {
             flows[side.index()].renew(rewriter, leg, thread.now);
             flows[side.other().index()].redirect(to, leg, thread.now);
         }
-        thread.runnable.push(key);
+        self.queue(thread);
         self.feed(Input::Replaced(side), thread);
         self.leave_doors();
     }
