@@ -187,7 +187,8 @@ impl Rewriter {
                     self.chunks += 1;
                 }
             }
-            if out.made.len() + reply.len() >= ENOUGH {
+            // Where a position can be told: not before an end that is found already.
+            if out.made.len() + reply.len() >= ENOUGH && self.framer.fresh_body().is_ok() {
                 out.stopped = true;
                 break;
             }

@@ -328,12 +328,8 @@ fn nothing_is_allocated_once_the_scratch_has_grown() {
 #[test]
 fn a_long_path_makes_only_so_much_of_one_push() {
     let path = format!("msrp://h:1/{};tcp", "x".repeat(10_000));
-    let long = || {
-        Rewriter::new(
-            PathPair::new(U_A.as_bytes(), &[A], &[&path], U_B.as_bytes()),
-            Limits::default(),
-        )
-    };
+    let paths = || PathPair::new(U_A.as_bytes(), &[A], &[&path], U_B.as_bytes());
+    let long = || Rewriter::new(paths(), Limits::default());
     let stream = chunk("SEND", U_A, A, "").repeat(500);
     let (mut pieces, mut reply) = (Pieces::default(), Vec::new());
     let (mut rewriter, mut at, mut got, mut pushes) = (long(), 0, Vec::new(), 0);
@@ -343,6 +339,9 @@ fn a_long_path_makes_only_so_much_of_one_push() {
         at += rewriter.push(rest, &mut pieces, &mut reply).unwrap();
         assert!(pieces.total() < 600_000, "{} octets", pieces.total());
         assert_eq!(pieces.stopped, at < stream.len());
+        // A successor goes on from there.
+        let position = rewriter.position().unwrap();
+        rewriter = Rewriter::resume(paths(), Limits::default(), &position);
         got.extend(pieces.slices(rest).collect::<Vec<_>>().concat());
         pushes += 1;
     }
