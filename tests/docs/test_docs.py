@@ -27,7 +27,7 @@ LOG_LINES = {
     "journal cut at its last good record": "Its end was torn or rotten: `bytes` behind `at`.",
     "journal not read": "It is of another version or cannot be read; the relay begins without it.",
     "garbled message": "A mistake in the relay: the keeper cannot read it. Please report it.",
-    "keeper replaced": "The keeper has died; calls are not affected.",
+    "keeper replaced": "The keeper has died, or hung and was killed; calls are not affected.",
     "ng reply not delivered": "The SIP server's socket is gone; it will ask again.",
     "not listening again": "After a cold start somebody else has the port; the session is over.",
     "notice failed": "A mistake in the relay. Please report it.",
