@@ -42,9 +42,6 @@ pub enum Aim {
 pub(super) struct Pairing {
     legs: [Leg; 2],
     answer: Option<Answer>,
-    /// Another process goes on: the answer will be told again.
-    #[serde(skip)]
-    resumed: bool,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -101,11 +98,6 @@ impl Pairing {
         Self { answer: Some(answer), ..Self::default() }
     }
 
-    /// Who tells the answer cannot know whether it was heard before.
-    pub(super) fn resumed(&mut self) {
-        self.resumed = true;
-    }
-
     /// Why the legs were lost that it waits for.
     pub(super) fn lost_to(&self) -> Option<CloseReason> {
         self.answer.as_ref()?.lost
@@ -155,8 +147,15 @@ impl Pairing {
         })
     }
 
-    pub(super) fn answer(&mut self, plans: [Plan; 2], until: Moment, out: &mut VecDeque<Output>) {
-        let repeated = std::mem::take(&mut self.resumed) && plans.iter().all(|plan| !plan.changed);
+    /// `again`: it may have been told before, to another process.
+    pub(super) fn answer(
+        &mut self,
+        plans: [Plan; 2],
+        again: bool,
+        until: Moment,
+        out: &mut VecDeque<Output>,
+    ) {
+        let repeated = again && plans.iter().all(|plan| !plan.changed);
         for side in Side::BOTH {
             let plan = plans[side.index()];
             if self.answer.is_some() && plan.changed {
