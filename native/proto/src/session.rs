@@ -33,6 +33,9 @@ pub struct Session {
     /// The relay dials neither leg: the peers of a lost session may come again by themselves.
     returns: bool,
     state: State,
+    /// Another process goes on: who tells the next answer cannot know whether it was heard before.
+    #[serde(skip)]
+    resumed: bool,
     #[serde(skip)]
     outputs: VecDeque<Output>,
 }
@@ -57,12 +60,13 @@ impl Session {
     /// A session whose offer is out: both listeners are open.
     pub fn new(policy: Policy, timers: impl Into<Arc<Timers>>) -> Self {
         let state = State::Pairing(Box::default());
-        Self { policy, timers: timers.into(), returns: false, state, outputs: VecDeque::new() }
+        let outputs = VecDeque::new();
+        Self { policy, timers: timers.into(), returns: false, state, resumed: false, outputs }
     }
 
     /// A session that somebody else has begun and was read back, when all it had to do was done.
     pub fn resumed(self, timers: impl Into<Arc<Timers>>) -> Self {
-        Self { timers: timers.into(), ..self }
+        Self { timers: timers.into(), resumed: true, ..self }
     }
 
     /// The next thing to do; `None` when all is done.
@@ -160,10 +164,12 @@ impl Session {
             }
             (_, input) => self.relay(input, now),
         }
+        self.resumed &= !matches!(input, Input::Answered(_));
     }
 
     /// Before the join.
     fn pair(&mut self, input: Input, now: Moment) {
+        let again = self.resumed;
         let State::Pairing(pairing) = &mut self.state else { return };
         match input {
             Input::Close { reason, .. } => {
@@ -176,9 +182,8 @@ impl Session {
                 None => return,
             },
             Input::Answered(plans) => {
-                pairing.answer(plans, now + self.timers.join, &mut self.outputs);
+                pairing.answer(plans, again, now + self.timers.join, &mut self.outputs);
             }
-            Input::Resumed => pairing.resumed(),
             Input::Aimed(side, aim) => pairing.aim(side, aim),
             Input::Bound { side, body } => pairing.bind(side, body, &mut self.outputs),
             Input::Connected(side) => pairing.connected(side),

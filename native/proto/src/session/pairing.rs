@@ -42,9 +42,6 @@ pub enum Aim {
 pub(super) struct Pairing {
     legs: [Leg; 2],
     answer: Option<Answer>,
-    /// Another process goes on: the answer will be told again.
-    #[serde(skip)]
-    resumed: bool,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -99,11 +96,6 @@ impl Pairing {
         let roles = [Role::Accept; 2];
         let answer = Answer { roles, aims: [Aim::None; 2], until, lost: Some(lost) };
         Self { answer: Some(answer), ..Self::default() }
-    }
-
-    /// Who tells the answer cannot know whether it was heard before.
-    pub(super) fn resumed(&mut self) {
-        self.resumed = true;
     }
 
     /// Why the legs were lost that it waits for.
@@ -165,8 +157,15 @@ impl Pairing {
         })
     }
 
-    pub(super) fn answer(&mut self, plans: [Plan; 2], until: Moment, out: &mut VecDeque<Output>) {
-        let repeated = std::mem::take(&mut self.resumed) && plans.iter().all(|plan| !plan.changed);
+    /// `again`: it may have been told before, to another process.
+    pub(super) fn answer(
+        &mut self,
+        plans: [Plan; 2],
+        again: bool,
+        until: Moment,
+        out: &mut VecDeque<Output>,
+    ) {
+        let repeated = again && plans.iter().all(|plan| !plan.changed);
         for side in Side::BOTH {
             let plan = plans[side.index()];
             if self.answer.is_some() && plan.changed {

@@ -45,6 +45,12 @@ impl Bench {
         std::iter::from_fn(|| self.session.poll()).collect()
     }
 
+    /// Another process goes on.
+    fn resume(&mut self) {
+        self.session = self.session.clone().resumed(self.session.timers.clone());
+        self.feed(Input::Resumed);
+    }
+
     /// The clock jumps to the session's deadline, which is `seconds` after its start.
     fn sleep(&mut self, seconds: u64) -> Vec<Output> {
         self.now = self.session.deadline().expect("a deadline");

@@ -3,89 +3,162 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use msrp_relay::{
     AnswerSpec, Config, LegAnswer, LegOpen, OpenSpec, Policy, Relay, RingWhat, Role, Session, Side,
-    Sources, Target, descriptor, duplicate,
+    Sources, Target, descriptor,
 };
 
-use super::keeper::{Keeper, receive, tell_ready};
+use super::keeper::{Keeper, Label, receive};
 use super::worker::{KEEPER, OWN, PATH, SCENE};
 use crate::support::wait_until;
 
-/// A keeper, and the process that obeys.
+/// A keeper, and the process that obeys. Where that dies, another one goes on, and is told again
+/// what its sessions' answers are.
 pub struct Obedient {
-    pub keeper: Keeper,
-    /// For the next process: milliseconds at the gate, and bytes per second of a session.
-    pub gate: u64,
-    pub rate: u64,
+    inner: Arc<Mutex<Inner>>,
+    over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Inner {
+    keeper: Keeper,
     listener: TcpListener,
     control: BufReader<TcpStream>,
+    /// For the next process: milliseconds at the gate, bytes per second of a session.
+    gate: u64,
+    rate: u64,
+    answers: BTreeMap<u64, [&'static str; 2]>,
 }
 
 impl Obedient {
     pub fn new() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (gate, rate, mut keeper) = (10_000, 0, Keeper::new());
-        let control = start(&mut keeper, &listener, [gate, rate]);
-        Self { keeper, gate, rate, listener, control }
+        let inner = Arc::new(Mutex::new(Inner::new()));
+        let over = Arc::new(AtomicBool::new(false));
+        let (watched, is_over) = (Arc::clone(&inner), Arc::clone(&over));
+        let thread = std::thread::spawn(move || {
+            while !is_over.load(Ordering::Relaxed) {
+                watched.lock().unwrap().live();
+                // The others get their turn at the lock.
+                std::thread::park_timeout(Duration::from_millis(1));
+            }
+        });
+        Self { inner, over, thread: Some(thread) }
     }
 
-    /// Kills the process and starts another.
-    pub fn kill(&mut self) {
-        self.keeper.kill();
-        self.control = start(&mut self.keeper, &self.listener, [self.gate, self.rate]);
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap()
     }
 
-    /// What it answers to a command.
-    pub fn tell(&mut self, command: &str) -> String {
-        writeln!(self.control.get_mut(), "{command}").unwrap();
-        let mut line = String::new();
-        self.control.read_line(&mut line).unwrap();
-        line.trim_end().to_owned()
+    /// Kills the process; another one starts.
+    pub fn kill(&self) {
+        self.inner().restart();
+    }
+
+    /// The next process has other settings: see [`Inner`].
+    pub fn set(&self, gate: u64, rate: u64) {
+        let mut inner = self.inner();
+        (inner.gate, inner.rate) = (gate, rate);
+    }
+
+    /// The keeper has this, too.
+    pub fn hold(&self, label: Label, fd: OwnedFd) {
+        self.inner().keeper.held.insert(label, fd);
     }
 
     /// A session, both peers of which dial in: its number and where it listens.
-    pub fn open(&mut self, policy: &str) -> (u64, [SocketAddr; 2]) {
-        let told = self.tell(&format!("open {policy}"));
+    pub fn open(&self, policy: &str) -> (u64, [SocketAddr; 2]) {
+        let told = self.inner().tell(&format!("open {policy}"));
         let words: Vec<_> = told.split(' ').collect();
         let id = words[0].parse().unwrap();
         self.answer(id, PATH);
         (id, [words[1], words[2]].map(|address| address.parse().unwrap()))
     }
 
-    pub fn answer(&mut self, id: u64, paths: [&str; 2]) {
-        self.tell(&format!("answer {id} {} {}", paths[0], paths[1]));
+    pub fn answer(&self, id: u64, paths: [&'static str; 2]) {
+        let mut inner = self.inner();
+        inner.answers.insert(id, paths);
+        inner.tell(&answer(id, paths));
     }
 
     /// Until all that was told of this session is carried out.
-    pub fn carry_out(&mut self, id: u64) {
-        self.tell(&format!("carry-out {id}"));
+    pub fn carry_out(&self, id: u64) {
+        self.inner().tell(&format!("carry-out {id}"));
     }
 
     /// Stage, reason, states of both legs.
-    pub fn wait_for(&mut self, id: u64, state: &str) {
-        let control = std::cell::RefCell::new(self);
+    pub fn wait_for(&self, id: u64, state: &str) {
         wait_until(|| {
-            let mut this = control.borrow_mut();
-            let found = this.tell(&format!("report {id}"));
-            this.keeper.live_for(Duration::from_millis(1));
-            assert!(!found.starts_with("closed") || state.starts_with("closed"), "{found}");
+            let found = self.inner().tell(&format!("report {id}"));
+            assert!(!found.starts_with("closed"), "{found}");
             found.starts_with(state)
         });
     }
 }
 
-fn start(
-    keeper: &mut Keeper,
-    listener: &TcpListener,
-    [gate, rate]: [u64; 2],
-) -> BufReader<TcpStream> {
-    let control = listener.local_addr().unwrap();
-    keeper.start(&format!("{control} {gate} {rate}"), None);
-    keeper.wait_until_ready();
+impl Drop for Obedient {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Inner {
+    fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (gate, rate, mut keeper) = (10_000, 0, Keeper::new());
+        keeper.start(&scene(&listener, gate, rate), None);
+        let control = control(&listener);
+        Self { keeper, listener, control, gate, rate, answers: BTreeMap::new() }
+    }
+
+    fn live(&mut self) {
+        self.keeper.live_for(Duration::from_millis(1));
+        if self.keeper.is_dead() {
+            self.restart();
+        }
+    }
+
+    fn restart(&mut self) {
+        self.keeper.kill();
+        self.keeper.start(&scene(&self.listener, self.gate, self.rate), None);
+        self.control = control(&self.listener);
+        for (id, paths) in self.answers.clone() {
+            self.tell(&answer(id, paths));
+        }
+    }
+
+    /// What it answers to a command; another one is asked again.
+    fn tell(&mut self, command: &str) -> String {
+        loop {
+            let mut line = String::new();
+            let told = writeln!(self.control.get_mut(), "{command}");
+            if told.and_then(|()| self.control.read_line(&mut line)).is_ok_and(|n| n > 0) {
+                return line.trim_end().to_owned();
+            }
+            self.restart();
+        }
+    }
+}
+
+/// The way to the process, once it is there.
+fn control(listener: &TcpListener) -> BufReader<TcpStream> {
     BufReader::new(listener.accept().unwrap().0)
+}
+
+fn scene(listener: &TcpListener, gate: u64, rate: u64) -> String {
+    format!("{} {gate} {rate}", listener.local_addr().unwrap())
+}
+
+fn answer(id: u64, [a, b]: [&str; 2]) -> String {
+    format!("answer {id} {a} {b}")
 }
 
 /// What the process runs, where there is a keeper.
@@ -100,11 +173,12 @@ pub fn run() {
         threads: 1,
         gate: Duration::from_millis(gate.parse().unwrap()),
         session_rate: rate.parse().unwrap(),
+        // So that peers that do not read stall soon.
+        buffer_cap: 64 * 1024,
         reconnect: far,
         join: far,
         ..Config::default()
     };
-    let told = duplicate(fd).unwrap();
     let relay = if left.is_empty() {
         Relay::start_kept(config, keeper).expect("the engine starts")
     } else {
@@ -112,7 +186,6 @@ pub fn run() {
     };
     let mut sessions = relay.sessions().clone();
     let mut control = TcpStream::connect(control).unwrap();
-    tell_ready(&told);
     for line in BufReader::new(control.try_clone().unwrap()).lines() {
         let reply = obey(&relay, &mut sessions, &line.unwrap());
         writeln!(control, "{reply}").unwrap();

@@ -79,22 +79,24 @@ fn a_delete_ends_the_wait_and_keeps_the_reason() {
 fn an_answer_told_again_to_another_process_changes_neither_reason_nor_time() {
     let again = || answered(ACCEPT, ACCEPT);
     let mut bench = joined();
-    bench.feed(Input::Broken(A, LegReason::Reset));
     let reason = CloseReason::PeerReset(A);
-    for _ in 0..3 {
+    for round in 0..3 {
         bench.now += Duration::from_secs(5);
-        bench.feed(Input::Resumed);
+        bench.resume();
+        if round == 0 {
+            bench.feed(Input::Broken(A, LegReason::Reset));
+        }
         assert_eq!(bench.feed(again()), []);
         assert_eq!(bench.session.stage(), Stage::Reconnecting);
         assert_eq!(bench.session.ending(), Some(reason));
     }
-    assert_eq!(bench.sleep(20), [Output::Part]);
+    assert_eq!(bench.sleep(25), [Output::Part]);
     assert_eq!(bench.feed(Input::Parted), ended(Output::Close, reason));
 
     let mut bench = Bench::new(Policy::Aware);
     bench.feed(again());
     bench.now += Duration::from_secs(20);
-    bench.feed(Input::Resumed);
+    bench.resume();
     bench.feed(again());
     assert_eq!(bench.sleep(30), [Output::Part]);
 }
@@ -103,11 +105,11 @@ fn an_answer_told_again_to_another_process_changes_neither_reason_nor_time() {
 fn a_new_answer_after_another_process_has_begun_counts() {
     let mut bench = joined();
     bench.feed(Input::Broken(A, LegReason::Reset));
-    bench.feed(Input::Resumed);
+    bench.resume();
     bench.now += Duration::from_secs(5);
     bench.feed(renewed(false, true, [ACCEPT, ACCEPT]));
     assert_eq!(bench.session.stage(), Stage::Answered);
-    bench.feed(Input::Resumed);
+    bench.resume();
     bench.feed(answered(ACCEPT, ACCEPT));
     bench.now += Duration::from_secs(5);
     // Told a second time it is no repetition.
