@@ -37,7 +37,7 @@ pub struct LegOpen {
 
 /// URIs of a path: those of the peer's relays (RFC 4976) and its own. Every chunk for it has them
 /// all, so that short ones grow by as much.
-pub const PATH_URIS: usize = 8;
+pub const PATH_URIS: usize = 32;
 /// Octets of a path.
 pub const PATH_OCTETS: usize = 2048;
 
