@@ -137,7 +137,7 @@ SENTENCES = {
     "bad_port": ("error", "the port in the m= line is no port"),
     "missing_path": ("error", "no a=path: nobody can be addressed (RFC 4975 section 8)"),
     "bad_path_uri": ("error", "a=path is no MSRP URI"),
-    "path_too_long": ("error", "a=path has more than 32 URIs or 2 KiB"),
+    "path_too_long": ("error", "a=path has more than 32 URIs or 4 KiB"),
     "several_path_lines": ("note", "several a=path lines; the relay reads them as one"),
     "path_without_port": ("error", "a path URI in SDP must have a port (RFC 4975 section 8.2)"),
     "transport_not_tcp": ("note", "the path's transport is not tcp: nobody can dial it"),

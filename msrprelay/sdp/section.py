@@ -17,7 +17,7 @@ from .lines import Attributes, attributes_of, fields_of, name_of, part, value_of
 DISCARD_PORT = 9
 # URIs and octets of a path: an endpoint's relays (RFC 4976) and itself. Every chunk for it is sent
 # with all of them, so that short ones grow by as much.
-MOST_URIS, LONGEST_PATH = 32, 2048
+MOST_URIS, LONGEST_PATH = 32, 4096
 ZERO, FOUR, NINE = 0x30, 0x34, 0x39
 
 

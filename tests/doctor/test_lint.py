@@ -68,7 +68,7 @@ def test_a_good_pair_has_no_problem() -> None:
         pytest.param(OFFER.replace(b"a=path", b"a=pfad"), ANSWER, "missing_path", id="no-path"),
         pytest.param(OFFER.replace(b"tcp\r\n", b"\r\n"), ANSWER, "bad_path_uri", id="bad-path"),
         pytest.param(
-            OFFER.replace(b";tcp\r\n", b";tcp" + 8 * b" msrp://h:1/x;tcp" + b"\r\n"),
+            OFFER.replace(b";tcp\r\n", b";tcp" + 32 * b" msrp://h:1/x;tcp" + b"\r\n"),
             ANSWER,
             "path_too_long",
             id="long-path",

@@ -39,7 +39,7 @@ pub struct LegOpen {
 /// all, so that short ones grow by as much.
 pub const PATH_URIS: usize = 32;
 /// Octets of a path.
-pub const PATH_OCTETS: usize = 2048;
+pub const PATH_OCTETS: usize = 4096;
 
 /// No session has such a path.
 pub(crate) fn is_too_long(path: &[Vec<u8>]) -> bool {
