@@ -242,8 +242,7 @@ fn a_failed_dial_leaves_the_listener_to_the_peer() {
 
 #[test]
 fn a_dial_that_nobody_answers_has_timed_out() {
-    let mut engine =
-        Engine::new(msrp_relay::Config { join: Duration::from_secs(1), ..config() });
+    let mut engine = Engine::new(msrp_relay::Config { join: Duration::from_secs(1), ..config() });
     // Its queue is full: the kernel drops whoever else comes.
     let deaf = deaf();
     for targets in [vec![deaf.address], vec![deaf.address, deaf.address]] {
