@@ -66,18 +66,19 @@ pub(crate) struct Guest {
     pub(crate) watched: bool,
 }
 
-/// What is left of the connections that wait in the kernel.
+/// What accepting brought.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Accepted {
-    All,
-    /// There may be more, and the edge is used up.
-    More,
-    /// There is neither descriptor nor memory for the next one.
+    /// A connection, if it did not go at once. There may be more, and the edge is used up.
+    One,
+    /// None waits.
+    Nobody,
+    /// There is neither descriptor nor memory for the one that waits.
     Starved,
 }
 
-/// Connections accepted in one event before others get their turn.
-const ROUNDS: usize = 16;
+/// How often a caller that was refused is read before it counts as a flood.
+const READS: usize = 16;
 /// Looked at first; hardly any first frame is longer.
 const GLANCE: usize = 4096;
 
@@ -130,27 +131,25 @@ impl Door {
         }
     }
 
-    /// Takes the connections that wait in the kernel.
+    /// Takes one of the connections that wait in the kernel.
     pub(crate) fn accept(&mut self, board: &Board, thread: &mut Thread) -> Accepted {
-        for _ in 0..ROUNDS {
-            let Some(listener) = &self.listener else { return Accepted::All };
-            match tcp::accept(listener) {
-                Ok((socket, from)) => {
-                    thread.counters.accepted(1);
-                    let keep = thread.keep.as_ref();
-                    let socket = Keep::hold(keep, socket, Kind::Accepted, self.side, self.session);
-                    self.admit(socket, from, board, thread);
-                }
-                Err(Errno::AGAIN | Errno::INVAL) => return Accepted::All,
-                Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
-                    thread.counters.accept_pauses(1);
-                    return Accepted::Starved;
-                }
-                // A connection that was gone before it could be accepted.
-                Err(_) => {}
+        let Some(listener) = &self.listener else { return Accepted::Nobody };
+        match tcp::accept(listener) {
+            Ok((socket, from)) => {
+                thread.counters.accepted(1);
+                let keep = thread.keep.as_ref();
+                let socket = Keep::hold(keep, socket, Kind::Accepted, self.side, self.session);
+                self.admit(socket, from, board, thread);
+                Accepted::One
             }
+            Err(Errno::AGAIN | Errno::INVAL) => Accepted::Nobody,
+            Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
+                thread.counters.accept_pauses(1);
+                Accepted::Starved
+            }
+            // It was gone before it could be accepted.
+            Err(_) => Accepted::One,
         }
-        Accepted::More
     }
 
     /// A new connection, or one that has come to a dead process.
@@ -389,7 +388,7 @@ impl Caller {
     /// Throws input away; false when the peer has ended too, or floods.
     fn read_away(&mut self, thread: &mut Thread) -> bool {
         let mut buffer = thread.buffers.lease();
-        let mut reads = (0..ROUNDS).map(|_| tcp::recv(&self.socket, &mut buffer.input));
+        let mut reads = (0..READS).map(|_| tcp::recv(&self.socket, &mut buffer.input));
         let end = reads.find(|read| !matches!(read, Ok(1..)));
         thread.buffers.give_back(buffer);
         matches!(end, Some(Err(Errno::AGAIN)))

@@ -22,6 +22,9 @@ use crate::sys::tcp;
 use crate::thread::Thread;
 use crate::why::{DialFailure, RefusedFor, RingWhy};
 
+/// Connections accepted at one door before others get their turn.
+const CALLERS: usize = 16;
+
 /// What a side needs while it has no connection, or waits for another one.
 #[derive(Debug, Default)]
 pub(super) struct Approach {
@@ -268,23 +271,23 @@ impl Pair {
         self.feed(Input::Aimed(side, aim), thread);
     }
 
+    /// Takes the connections that wait in the kernel, until one is the peer's: asking for another
+    /// costs as much as taking one.
     pub(super) fn accept(&mut self, side: Side, thread: &mut Thread) {
-        let approach = self.ends[side.index()].approach.as_mut();
-        if let Some(door) = approach.and_then(|approach| approach.door.as_mut()) {
+        for _ in 0..CALLERS {
+            let approach = self.ends[side.index()].approach.as_mut();
+            let Some(door) = approach.and_then(|approach| approach.door.as_mut()) else { return };
             match door.accept(&self.board, thread) {
-                Accepted::All => {}
-                Accepted::More => self.queue(thread),
-                Accepted::Starved => self.starve(thread),
+                Accepted::One => {}
+                Accepted::Nobody => return,
+                Accepted::Starved => return self.starve(thread),
+            }
+            // Its first frame comes with a connection or right behind it.
+            if let Some(place) = door.newcomer() {
+                self.hear(side, place, thread);
             }
         }
-        // Its first frame comes with a connection or right behind it.
-        while let Some(place) = self.newcomer(side) {
-            self.hear(side, place, thread);
-        }
-    }
-
-    fn newcomer(&self, side: Side) -> Option<usize> {
-        self.ends[side.index()].approach.as_ref()?.door.as_ref()?.newcomer()
+        self.queue(thread);
     }
 
     /// A caller's first frame.
