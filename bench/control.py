@@ -53,14 +53,14 @@ class Daemon:
         self.cpu_seconds = self._service.cpu_seconds
         self.pids = self._service.pids
 
-    def run(self, calls: int) -> dict[str, float]:
-        """Make and end so many calls, one after the other."""
-        outcome: dict[str, float] = self._client.ask(f"run {calls}")
+    def run(self, calls: int, workers: int) -> dict[str, float]:
+        """Make and end so many calls, one after the other in each of so many workers."""
+        outcome: dict[str, float] = self._client.ask(f"run {calls} {workers}")
         return outcome
 
-    def ping(self, calls: int) -> dict[str, float]:
+    def ping(self, calls: int, workers: int) -> dict[str, float]:
         """The same with pings beside it; the times are theirs."""
-        outcome: dict[str, float] = self._client.ask(f"ping {calls}")
+        outcome: dict[str, float] = self._client.ask(f"ping {calls} {workers}")
         return outcome
 
     def stop(self) -> None:

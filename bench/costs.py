@@ -40,7 +40,7 @@ COSTS: dict[str, tuple[str, str, Policy]] = {
     "message-few": ("chat-100", "msrprelay-defaults", "aware"),
     "message-many": ("chat-8900", "msrprelay-defaults", "aware"),
     "session": ("setup", "msrprelay-deleted", "aware"),
-    "call": ("call", "msrprelayd", "aware"),
+    "call": ("call-16", "msrprelayd", "aware"),
     "idle": ("idle", "msrprelay-defaults", "aware"),
     "one-thread": ("threads", "one-thread", "opaque"),
     "two-threads": ("threads", "msrprelay-2-threads", "opaque"),

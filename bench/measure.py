@@ -68,11 +68,11 @@ def measure(work: Work, system: Measured, place: Place, policy: Policy) -> dict[
 
 def calls(work: Work, daemon: Daemon) -> dict[str, Any]:
     """Calls on a control plane; then more of them with pings beside, whose times are given."""
-    daemon.run(max(1, work.amount // WARM_UP))
+    daemon.run(max(1, work.amount // WARM_UP), work.sessions)
     before = daemon.cpu_seconds()
-    outcome = daemon.run(work.amount)
+    outcome = daemon.run(work.amount, work.sessions)
     used = daemon.cpu_seconds() - before
-    pinged = daemon.ping(work.amount)
+    pinged = daemon.ping(work.amount, work.sessions)
     return {
         "cost": used / work.amount * MEGA,
         "cpu_seconds": used,
