@@ -97,9 +97,10 @@ impl Aware {
         lane: &mut Lane,
         turn: &mut Turn<'_>,
     ) -> Option<Moved> {
+        let seen = self.rewriter.chunks();
         let decided = self.decide(&mut buffer, len);
         lane.carried = if self.pending { self.carry.len() as u32 } else { 0 };
-        self.see(&buffer.output.passed, lane, turn);
+        self.see(&buffer.output.passed, seen, lane, turn);
         if let Err(rule) = decided {
             turn.thread.counters.refused(rule.as_str());
             // What stands before the fault is whole, and the receiver's.
@@ -253,8 +254,8 @@ impl Aware {
         frames.owed.len() + frames.replies.len()
     }
 
-    /// Shows the chunks that passed.
-    fn see(&self, passed: &[Passed], lane: &Lane, turn: &Turn<'_>) {
+    /// Shows the chunks that passed, `before` of which were shown before.
+    fn see(&self, passed: &[Passed], before: u64, lane: &Lane, turn: &Turn<'_>) {
         for chunk in passed {
             if let Some(refusal) = chunk.refused {
                 turn.thread.counters.refused(refusal.as_str());
@@ -262,8 +263,9 @@ impl Aware {
             let (what, n) = shown(chunk.what);
             turn.board.event(turn.thread.now, Some(lane.from), what, n);
         }
-        let chunks = self.rewriter.chunks();
-        turn.thread.counters.chunks(turn.board.leg(lane.from).set_chunks(chunks));
+        let chunks = self.rewriter.chunks() - before;
+        turn.board.leg(lane.from).add_chunks(chunks);
+        turn.thread.counters.chunks(chunks);
     }
 }
 
