@@ -7,6 +7,7 @@ use std::mem;
 
 use msrp_proto::{FrameError, Method, Passed, PathPair, Piece, Rewriter, What};
 
+use super::carry::Carry;
 use super::frames::Frames;
 use super::lane::{Flow, Lane, Unsent};
 use super::{Moved, Turn};
@@ -20,7 +21,7 @@ use crate::ring::RingWhat;
 pub(super) struct Aware {
     pub(super) rewriter: Rewriter,
     /// Read, and not decided.
-    pub(super) carry: Vec<u8>,
+    pub(super) carry: Carry,
     /// It can be decided: its output was too much for one push, and comes before anything is read.
     pub(super) pending: bool,
     /// Of the relay's own.
@@ -41,7 +42,7 @@ impl Aware {
     pub(super) fn new(rewriter: Rewriter) -> Self {
         Self {
             rewriter,
-            carry: Vec::new(),
+            carry: Carry::default(),
             pending: false,
             frames: Frames::default(),
             beside: false,
@@ -140,7 +141,8 @@ impl Aware {
             rewriter.push_with(input, &mut frames.own, output, &mut frames.replies)
         })?;
         let carried = self.carry.len();
-        self.keep_undecided(&buffer.input[..len], carried, decided);
+        // What is undecided leaves the buffer, which goes to the next session.
+        self.carry.become_rest(&input[decided..], if decided == 0 { carried } else { 0 });
         self.pending = buffer.output.stopped && !self.carry.is_empty();
         Ok(())
     }
@@ -162,20 +164,6 @@ impl Aware {
         true
     }
 
-    /// What is undecided leaves the buffer, which goes to the next session.
-    fn keep_undecided(&mut self, input: &[u8], carried: usize, decided: usize) {
-        let rest = &input[decided..];
-        if decided == 0 && carried > 0 {
-            // Byte by byte the head of a chunk grows: only what is new is copied.
-            self.carry.extend_from_slice(&rest[carried..]);
-        } else if rest.is_empty() {
-            self.carry = Vec::new();
-        } else {
-            self.carry.clear();
-            self.carry.extend_from_slice(rest);
-        }
-    }
-
     /// Sends frames of the relay's own.
     pub(super) fn flush_own(&mut self, lane: &mut Lane, turn: &mut Turn<'_>) -> Option<Moved> {
         if self.frames.kinds().own.is_empty() || self.cuts_chunk() {
@@ -189,7 +177,7 @@ impl Aware {
 
     /// What is undecided goes nowhere any more.
     pub(super) fn drop_undecided(&mut self) {
-        (self.carry, self.pending) = (Vec::new(), false);
+        (self.carry, self.pending) = (Carry::default(), false);
     }
 
     /// No more comes of what the sender has begun.

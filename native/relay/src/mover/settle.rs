@@ -177,7 +177,7 @@ impl Direction {
         };
         if let Manner::Aware(aware) = &mut manner {
             if same_from {
-                aware.carry = progress.carry.to_vec();
+                aware.carry.become_rest(progress.carry, 0);
                 aware.frames.edit(|frames| frames.owed = progress.owed.to_vec());
             }
             if same_to {
