@@ -11,9 +11,8 @@ use crate::{Flag, FrameError, Head, Limits, PathLine, Span, header, start_line};
 /// which stays at the front of the buffer until the block is complete.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Block {
-    /// None until the start line is complete, and while no part of a block waits for more. Boxed:
-    /// most directions are idle.
-    head: Option<Box<Head>>,
+    /// The start line is complete.
+    begun: bool,
     /// Where the line in the reading starts.
     line: usize,
     /// Up to where that line holds no LF.
@@ -50,8 +49,8 @@ impl Block {
         if error == FrameError::HeadersTooLarge { 0 } else { self.line }
     }
 
-    /// Reads the lines that are complete into `head`; None means "read more". Octets seen in an
-    /// earlier call are not searched again.
+    /// Reads the lines that are complete into `head`, always the same one; None means "read more".
+    /// Octets seen in an earlier call are not searched again.
     pub(crate) fn read<'a>(
         &mut self,
         buf: &[u8],
@@ -59,18 +58,17 @@ impl Block {
         usual: impl FnOnce() -> Usual<'a>,
         head: &mut Head,
     ) -> Result<Option<Ending>, FrameError> {
-        match self.head.take() {
-            Some(begun) => *head = *begun,
-            None if self.begin(buf, limits, head)? => self.pass_usual(head, buf, limits, usual()),
-            None => return Ok(None),
+        if !self.begun {
+            if !self.begin(buf, limits, head)? {
+                return Ok(None);
+            }
+            self.pass_usual(head, buf, limits, usual());
         }
         while let Some(line) = self.next_line(buf, limits)? {
             if let Some(ending) = self.take(&line, head, buf, limits)? {
                 return Ok(Some(ending));
             }
         }
-        // Most blocks are complete at once: only what waits for more is put down.
-        self.head = Some(Box::new(*head));
         Ok(None)
     }
 
@@ -83,6 +81,7 @@ impl Block {
         let (tid, kind) = start_line::parse(buf, line.end)?;
         self.pass(&line);
         *head = Head::begin(tid, kind, self.line);
+        self.begun = true;
         Ok(true)
     }
 

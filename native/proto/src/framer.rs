@@ -111,106 +111,140 @@ pub(crate) enum Found {
 
 /// Finds the chunk boundaries in one direction of a connection (RFC 4975 §7.1).
 ///
-/// Copies and allocates nothing: events are spans at the front of the caller's buffer. It remembers
-/// how far it looked, so that a peer that sends one octet at a time costs no more than another.
+/// Copies nothing: events are spans at the front of the caller's buffer. It remembers how far it
+/// looked, so that a peer that sends one octet at a time costs no more than another; between two
+/// chunks it holds no memory for that.
 /// What could turn out to be an end-line is held back until that is decided: an end-line is given
 /// in one piece, for some peers lose its flag otherwise.
 #[derive(Clone, Debug)]
 pub struct Framer {
     bounds: Bounds,
     state: State,
-    /// Of the chunk in the reading, while its body is awaited; else of one before.
+    /// In the middle of a chunk, unless it is in the caller's hands. Boxed: most directions are idle.
+    kept: Option<Box<Desk>>,
+}
+
+/// What is known of the chunk in the reading.
+#[derive(Clone, Debug)]
+pub(crate) struct Desk {
+    /// Of a header block that was found.
+    pub(crate) head: Head,
+    block: Block,
+    /// While its body is awaited.
     end_line: EndLine,
 }
 
+impl Desk {
+    fn new() -> Self {
+        Self { head: Head::none(), block: Block::default(), end_line: EndLine::default() }
+    }
+}
+
 /// What stands at the front of the buffer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum State {
     /// The gap between chunks, then a header block.
-    Block(Block),
+    Block,
     /// A body. `fresh`: nothing of it has been given, so that the CRLF before its end-line may be
     /// that of the blank line (an empty body written without its own CRLF).
     Body { fresh: bool },
     /// An end of `len` octets that has been found already.
-    End { flag: Flag, len: usize },
+    End { flag: Flag, len: u32 },
     /// What cannot be framed; `offset` as in [`Framer::fault_offset`].
-    Lost { error: FrameError, offset: usize },
+    Lost { error: FrameError, offset: u32 },
 }
 
 impl Framer {
     /// A framer at the start of a stream.
     pub fn new(limits: Limits) -> Self {
-        let bounds = Bounds::of(limits);
-        Self { bounds, state: State::Block(Block::default()), end_line: EndLine::default() }
+        Self { bounds: Bounds::of(limits), state: State::Block, kept: None }
     }
 
     /// Looks at the unconsumed bytes; None means "read more". The caller drops [`Event::len`]
     /// octets from the front before the next call, and none otherwise. An error is final: every
     /// later call repeats it.
     pub fn next(&mut self, buf: &[u8]) -> Result<Option<Event>, FrameError> {
-        let mut head = Head::none();
-        let found = self.next_of(buf, Usual::default, &mut head)?;
+        let mut desk = self.take_up();
+        let found = self.next_of(buf, Usual::default, &mut desk)?;
+        self.put_down(&desk);
         Ok(found.map(|found| match found {
             Found::Body(octets) => Event::Body(octets),
             Found::End { flag, len } => Event::End { flag, len },
             Found::Gap(octets) => Event::Gap(octets),
-            Found::Head => Event::Head(head),
+            Found::Head => Event::Head(desk.head),
         }))
     }
 
-    /// The same, faster where chunks have the usual paths. What is known of a header block is put
-    /// into `head`.
+    /// What is known of the chunk in the reading, for any number of calls of
+    /// [`next_of`](Self::next_of); to be [put down](Self::put_down) behind them.
+    pub(crate) fn take_up(&mut self) -> Desk {
+        self.kept.take().map_or_else(Desk::new, |kept| *kept)
+    }
+
+    /// Keeps what is on the desk, if it is needed.
+    pub(crate) fn put_down(&mut self, desk: &Desk) {
+        let is_inside = match self.state {
+            State::Block => !desk.block.is_untouched(),
+            State::Body { .. } => true,
+            State::End { .. } | State::Lost { .. } => false,
+        };
+        self.kept = is_inside.then(|| Box::new(desk.clone()));
+    }
+
+    /// The same as [`next`](Self::next), faster where chunks have the usual paths.
     #[inline]
     pub(crate) fn next_of<'a>(
         &mut self,
         buf: &[u8],
         usual: impl FnOnce() -> Usual<'a>,
-        head: &mut Head,
+        desk: &mut Desk,
     ) -> Result<Option<Found>, FrameError> {
-        match &mut self.state {
-            State::Block(_) => self.block(buf, usual, head),
-            State::Body { .. } => Ok(self.body(buf)),
+        match self.state {
+            State::Block => self.block(buf, usual, desk),
+            State::Body { fresh } => Ok(self.body(buf, fresh, desk)),
             State::End { flag, len } => {
-                let (flag, len) = (*flag, *len);
-                Ok((buf.len() >= len).then(|| self.end(flag, len)))
+                let len = len as usize;
+                Ok((buf.len() >= len).then(|| self.end(flag, len, desk)))
             }
-            State::Lost { error, .. } => Err(*error),
+            State::Lost { error, .. } => Err(error),
         }
     }
 
     /// Whether the stream may end here without cutting a chunk: nothing of a chunk has been seen
     /// beyond what was dropped.
     pub fn between_chunks(&self) -> bool {
-        matches!(&self.state, State::Block(block) if block.is_untouched())
+        matches!(self.state, State::Block) && self.kept.is_none()
     }
 
     /// After an error: where the line that broke the rule starts (for a limit on the whole block,
     /// the block), counted from the buffer's front.
     pub fn fault_offset(&self) -> usize {
         match self.state {
-            State::Lost { offset, .. } => offset,
+            State::Lost { offset, .. } => offset as usize,
             _ => 0,
         }
     }
 
     /// The transaction id of the chunk whose body stands at the front of the buffer.
     pub(crate) fn open_tid(&self) -> Option<&[u8]> {
-        matches!(self.state, State::Body { .. }).then(|| self.end_line.tid())
+        let kept = self.kept.as_deref().filter(|_| matches!(self.state, State::Body { .. }))?;
+        Some(kept.end_line.tid())
     }
 
     /// A framer in the middle of a body.
     pub(crate) fn in_body(limits: Limits, tid: &[u8], fresh: bool) -> Self {
-        let mut end_line = EndLine::default();
-        end_line.set(tid);
-        Self { bounds: Bounds::of(limits), state: State::Body { fresh }, end_line }
+        let mut desk = Desk::new();
+        desk.end_line.set(tid);
+        let (bounds, kept) = (Bounds::of(limits), Some(Box::new(desk)));
+        Self { bounds, state: State::Body { fresh }, kept }
     }
 
     /// Whether nothing of the body at the front has been given; `None` where there is no body.
     /// `Err` after an error, or where not all that could be framed has been.
     pub(crate) fn fresh_body(&self) -> Result<Option<bool>, ()> {
-        match &self.state {
-            State::Block(_) => Ok(None),
-            State::Body { fresh } => Ok(Some(*fresh)),
+        match self.state {
+            State::Block => Ok(None),
+            State::Body { fresh } => Ok(Some(fresh)),
             State::End { .. } | State::Lost { .. } => Err(()),
         }
     }
@@ -226,9 +260,9 @@ impl Framer {
         &mut self,
         buf: &[u8],
         usual: impl FnOnce() -> Usual<'a>,
-        head: &mut Head,
+        desk: &mut Desk,
     ) -> Result<Option<Found>, FrameError> {
-        let State::Block(block) = &mut self.state else { return Ok(None) };
+        let Desk { head, block, end_line } = desk;
         if block.is_untouched() && matches!(buf.first(), None | Some(b'\r')) {
             match gap(buf) {
                 0 if buf.len() < 2 => return Ok(None),
@@ -241,42 +275,43 @@ impl Framer {
             Ok(Some(ending)) => {
                 self.state = match ending {
                     Ending::BlankLine => {
-                        self.end_line.set(head.tid.of(buf));
+                        end_line.set(head.tid.of(buf));
                         State::Body { fresh: true }
                     }
-                    Ending::EndLine { flag, len } => State::End { flag, len },
+                    Ending::EndLine { flag, len } => State::End { flag, len: len as u32 },
                 };
                 Ok(Some(Found::Head))
             }
             Err(error) => {
-                self.state = State::Lost { error, offset: block.fault_offset(error) };
+                self.state = State::Lost { error, offset: block.fault_offset(error) as u32 };
                 Err(error)
             }
         }
     }
 
-    fn body(&mut self, buf: &[u8]) -> Option<Found> {
-        let State::Body { fresh } = &mut self.state else { return None };
-        if *fresh {
-            match self.end_line.bare(buf) {
-                Match::No => *fresh = false,
+    fn body(&mut self, buf: &[u8], fresh: bool, desk: &mut Desk) -> Option<Found> {
+        let end_line = &desk.end_line;
+        if fresh {
+            match end_line.bare(buf) {
+                Match::No => self.state = State::Body { fresh: false },
                 Match::Open => return None,
-                Match::Whole(flag) => return Some(self.end(flag, self.end_line.bare_octets())),
+                Match::Whole(flag) => return Some(self.end(flag, end_line.bare_octets(), desk)),
             }
         }
-        let (octets, found) = self.end_line.search(buf);
+        let (octets, found) = end_line.search(buf);
         if let Match::Whole(flag) = found {
-            let len = self.end_line.octets();
+            let len = end_line.octets();
             if octets == 0 {
-                return Some(self.end(flag, len));
+                return Some(self.end(flag, len, desk));
             }
-            self.state = State::End { flag, len };
+            self.state = State::End { flag, len: len as u32 };
         }
         (octets > 0).then_some(Found::Body(octets))
     }
 
-    fn end(&mut self, flag: Flag, len: usize) -> Found {
-        self.state = State::Block(Block::default());
+    fn end(&mut self, flag: Flag, len: usize, desk: &mut Desk) -> Found {
+        self.state = State::Block;
+        desk.block = Block::default();
         Found::End { flag, len }
     }
 }
@@ -349,6 +384,7 @@ mod tests {
 
     #[test]
     fn the_state_of_a_direction_is_small() {
-        assert!(size_of::<Framer>() <= 256, "{}", size_of::<Framer>());
+        assert!(size_of::<Framer>() <= 32, "{}", size_of::<Framer>());
+        assert!(size_of::<crate::Rewriter>() <= 80, "{}", size_of::<crate::Rewriter>());
     }
 }

@@ -35,7 +35,7 @@ pub use gate::{Gate, Key, RefuseCause, Verdict};
 pub use head::{ByteRange, FailureReport, Head, Headers, Kind, Method, PathLine, path_uris};
 pub use host::Host;
 pub use moment::Moment;
-pub use paths::PathPair;
+pub use paths::{LegPaths, PathPair};
 pub use pieces::{Piece, Pieces};
 pub use position::Position;
 pub use refusal::Refusal;

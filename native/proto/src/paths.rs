@@ -1,5 +1,6 @@
 //! The paths of a session as header lines: what chunks are expected to have, and are given.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::block::Usual;
@@ -9,44 +10,69 @@ use crate::{Kind, path_uris};
 /// The paths of one direction of an aware session, from the sending leg to the receiving leg.
 #[derive(Clone, Debug)]
 pub struct PathPair {
-    /// Sender's leg and receiver's leg in the order of [`both`](Self::both); shared, because most
-    /// sessions are idle and hold little else.
-    legs: Arc<[LegLines; 2]>,
-    sender: usize,
+    sender: LegPaths,
+    receiver: LegPaths,
 }
 
-/// One leg's paths as whole header lines.
+/// One leg's paths, shared by all that need them: most sessions are idle and hold little else.
+#[derive(Clone, Debug)]
+pub struct LegPaths(Arc<Lines>);
+
+/// The same as whole header lines.
 #[derive(Debug)]
-struct LegLines {
+struct Lines {
     /// As most chunks for its peer have them: `To-Path` with the path that peer put into its SDP,
-    /// `From-Path` with the URI it was given as the other's.
-    both: Box<[u8]>,
-    /// Where the latter begins.
-    middle: usize,
-    /// `To-Path` with the first URI of the path only; None where there is only one.
-    first: Option<Box<[u8]>>,
+    /// `From-Path` with the URI it was given as the other's. Then, where the path has several URIs,
+    /// `To-Path` with the first of them only.
+    text: Box<[u8]>,
+    /// Where `From-Path` begins and ends.
+    from: Range<u32>,
 }
 
 const FROM: &[u8] = b"From-Path: ";
 const TO: &[u8] = b"To-Path: ";
+const CRLF: &[u8] = b"\r\n";
 
-impl LegLines {
-    fn new<P: AsRef<[u8]>>(own: &[u8], path: &[P]) -> Self {
-        let first = (path.len() > 1).then(|| line(TO, path[0].as_ref()).into());
-        let mut both = line(TO, &join(path));
-        let middle = both.len();
-        both.extend_from_slice(&line(FROM, own));
-        Self { both: both.into(), middle, first }
+impl LegPaths {
+    /// `own`: the URI its peer is given as the other's; `path`: what that peer put into its SDP, as
+    /// a header field has it, empty while unknown. Both together are at most 1 GiB.
+    pub fn new(own: &[u8], path: &[u8]) -> Self {
+        let mut uris = path_uris(path);
+        let first = uris.next().filter(|_| uris.next().is_some());
+        let mut text = Vec::new();
+        text.extend([TO, path, CRLF].concat());
+        let start = text.len() as u32;
+        text.extend([FROM, own, CRLF].concat());
+        let from = start..text.len() as u32;
+        text.extend(first.map(|first| [TO, first, CRLF].concat()).unwrap_or_default());
+        Self(Arc::new(Lines { text: text.into(), from }))
     }
 
-    /// The `To-Path` line of the whole path.
-    fn path(&self) -> &[u8] {
-        &self.both[..self.middle]
+    /// The URI its peer is given.
+    pub fn own(&self) -> &[u8] {
+        value(FROM, self.own_line())
     }
 
-    /// The `From-Path` line.
-    fn own(&self) -> &[u8] {
-        &self.both[self.middle..]
+    /// What its peer gave as its path.
+    pub fn path(&self) -> &[u8] {
+        value(TO, self.path_line())
+    }
+
+    fn both_lines(&self) -> &[u8] {
+        &self.0.text[..self.0.from.end as usize]
+    }
+
+    fn path_line(&self) -> &[u8] {
+        &self.0.text[..self.0.from.start as usize]
+    }
+
+    fn own_line(&self) -> &[u8] {
+        &self.0.text[self.0.from.start as usize..self.0.from.end as usize]
+    }
+
+    /// Empty where the path has one URI only.
+    fn first_line(&self) -> &[u8] {
+        &self.0.text[self.0.from.end as usize..]
     }
 }
 
@@ -55,53 +81,50 @@ impl PathPair {
     /// path it put into its SDP; `receiver`: the path of the other peer, at least one URI; `other`:
     /// the URI that peer was given, which becomes `From-Path`.
     pub fn new<P: AsRef<[u8]>>(own: &[u8], sender: &[P], receiver: &[P], other: &[u8]) -> Self {
-        let [pair, _] = Self::both((own, sender), (other, receiver));
-        pair
+        let (sender, receiver) = (join(sender), join(receiver));
+        Self::between(&LegPaths::new(own, &sender), &LegPaths::new(other, &receiver))
     }
 
-    /// Both directions of a session, from `a` and from `b`: the URI each peer was given and the
-    /// path it put into its SDP.
-    pub fn both<P: AsRef<[u8]>>(a: (&[u8], &[P]), b: (&[u8], &[P])) -> [Self; 2] {
-        let legs = Arc::new([LegLines::new(a.0, a.1), LegLines::new(b.0, b.1)]);
-        [Self { legs: Arc::clone(&legs), sender: 0 }, Self { legs, sender: 1 }]
+    /// The paths from one leg to the other.
+    pub fn between(sender: &LegPaths, receiver: &LegPaths) -> Self {
+        Self { sender: sender.clone(), receiver: receiver.clone() }
     }
 
     /// The URI the sender was given.
     pub(crate) fn own(&self) -> &[u8] {
-        value(FROM, self.legs[self.sender].own())
+        self.sender.own()
     }
 
     /// What nearly all the sender's chunks have.
     pub(crate) fn usual(&self) -> Usual<'_> {
-        let sender = &self.legs[self.sender];
-        Usual { to: &sender.own()[FROM.len()..], from: &sender.path()[TO.len()..] }
+        let (to, from) = (self.sender.own_line(), self.sender.path_line());
+        Usual { to: &to[FROM.len()..], from: &from[TO.len()..] }
     }
 
     /// What both lines become where they stand together, if that is all of the path.
     pub(crate) fn both_lines(&self, kind: Kind) -> Option<&[u8]> {
-        let receiver = &self.legs[1 - self.sender];
-        let is_short = matches!(kind, Kind::Response { .. }) && receiver.first.is_some();
-        (!is_short).then_some(&receiver.both)
+        let is_short =
+            matches!(kind, Kind::Response { .. }) && !self.receiver.first_line().is_empty();
+        (!is_short).then(|| self.receiver.both_lines())
     }
 
     /// What `From-Path` becomes.
     pub(crate) fn sender_line(&self) -> &[u8] {
-        self.legs[1 - self.sender].own()
+        self.receiver.own_line()
     }
 
     /// A response goes to the next hop only: such is the answer to SEND (RFC 4975 §7.2), and which
     /// method a response answers is not seen in it.
     pub(crate) fn to_line(&self, kind: Kind) -> &[u8] {
-        let receiver = &self.legs[1 - self.sender];
-        match (kind, &receiver.first) {
-            (Kind::Response { .. }, Some(first)) => first,
-            _ => receiver.path(),
+        match (kind, self.receiver.first_line()) {
+            (Kind::Request { .. }, _) | (_, []) => self.receiver.path_line(),
+            (Kind::Response { .. }, first) => first,
         }
     }
 
     /// Whether `From-Path` is the path the sender put into its SDP.
     pub(crate) fn is_senders(&self, from_path: &[u8]) -> bool {
-        let sender = value(TO, self.legs[self.sender].path());
+        let sender = self.sender.path();
         if from_path == sender {
             return true;
         }
@@ -120,11 +143,7 @@ fn join<P: AsRef<[u8]>>(path: &[P]) -> Vec<u8> {
     path.iter().map(P::as_ref).collect::<Vec<_>>().join(&b' ')
 }
 
-/// What stands in a line made by [`line`].
+/// What stands in a line of this name.
 fn value<'a>(name: &[u8], line: &'a [u8]) -> &'a [u8] {
-    &line[name.len()..line.len() - 2]
-}
-
-fn line(name: &[u8], value: &[u8]) -> Vec<u8> {
-    [name, value, b"\r\n"].concat()
+    &line[name.len()..line.len() - CRLF.len()]
 }

@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use crate::framer::Found;
+use crate::framer::{Desk, Found};
 use crate::pieces::Kept;
 use crate::refusal::judge;
 use crate::{
@@ -160,14 +160,14 @@ impl Rewriter {
         out: &mut Pieces,
         reply: &mut Vec<u8>,
     ) -> Result<usize, FrameError> {
-        let (mut at, mut head) = (0, Head::none());
-        while let Some(found) = self.next_of(&kept.input[at..], &mut head)? {
+        let (mut at, mut desk) = (0, self.framer.take_up());
+        while let Some(found) = self.next_of(&kept.input[at..], &mut desk)? {
             let start = at;
             match found {
                 Found::Gap(octets) => at += octets,
                 Found::Head => {
-                    at += head.len;
-                    self.head(&head, start..at, kept, out, reply);
+                    at += desk.head.len;
+                    self.head(&desk.head, start..at, kept, out, reply);
                 }
                 Found::Body(len) | Found::End { len, .. } if self.chunk == Chunk::Swallowed => {
                     at += len;
@@ -193,13 +193,14 @@ impl Rewriter {
                 break;
             }
         }
+        self.framer.put_down(&desk);
         Ok(at)
     }
 
     #[inline]
-    fn next_of(&mut self, rest: &[u8], head: &mut Head) -> Result<Option<Found>, FrameError> {
+    fn next_of(&mut self, rest: &[u8], desk: &mut Desk) -> Result<Option<Found>, FrameError> {
         let paths = &self.paths;
-        self.framer.next_of(rest, || paths.usual(), head)
+        self.framer.next_of(rest, || paths.usual(), desk)
     }
 
     /// Whether the stream may end here without cutting a chunk.

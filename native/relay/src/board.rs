@@ -1,7 +1,7 @@
 //! What the owning thread shows of a session: written there, readable anywhere at any time.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -95,9 +95,7 @@ pub(crate) struct LegBoard {
     state: AtomicU8,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
-    /// Of this leg's connections so far, and of those before the present one.
     chunks: AtomicU64,
-    earlier_chunks: AtomicU64,
     /// Of the path that was named last, 0 where none was.
     path: AtomicU64,
     facts: Mutex<Facts>,
@@ -106,9 +104,28 @@ pub(crate) struct LegBoard {
 #[derive(Debug)]
 struct Facts {
     role: Option<Role>,
-    local: SocketAddr,
-    peer: Option<SocketAddr>,
+    local: Endpoint,
+    peer: Option<Endpoint>,
     reason: Option<LegReason>,
+}
+
+/// An address without what only the kernel wants of it: there are four to a session.
+#[derive(Clone, Copy, Debug)]
+struct Endpoint {
+    ip: IpAddr,
+    port: u16,
+}
+
+impl From<SocketAddr> for Endpoint {
+    fn from(address: SocketAddr) -> Self {
+        Self { ip: address.ip(), port: address.port() }
+    }
+}
+
+impl From<Endpoint> for SocketAddr {
+    fn from(Endpoint { ip, port }: Endpoint) -> Self {
+        Self::new(ip, port)
+    }
 }
 
 impl Board {
@@ -128,7 +145,7 @@ impl Board {
 
     /// Where this side's listener is.
     pub(crate) fn local(&self, side: Side) -> SocketAddr {
-        lock(&self.leg(side).facts).local
+        lock(&self.leg(side).facts).local.into()
     }
 
     pub(crate) fn set_stage(&self, stage: Stage) {
@@ -199,9 +216,8 @@ impl LegBoard {
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
             chunks: AtomicU64::new(0),
-            earlier_chunks: AtomicU64::new(0),
             path: AtomicU64::new(0),
-            facts: Mutex::new(Facts { role: None, local, peer: None, reason: None }),
+            facts: Mutex::new(Facts { role: None, local: local.into(), peer: None, reason: None }),
         }
     }
 
@@ -216,7 +232,7 @@ impl LegBoard {
     /// A new connection: whatever ended the one before is history.
     pub(crate) fn set_peer(&self, peer: SocketAddr) {
         let mut facts = lock(&self.facts);
-        facts.peer = Some(peer);
+        facts.peer = Some(peer.into());
         facts.reason = None;
     }
 
@@ -243,24 +259,15 @@ impl LegBoard {
         add(&self.bytes_out, bytes as u64);
     }
 
-    /// The chunks of another connection are counted from 0.
-    pub(crate) fn keep_chunks(&self) {
-        self.earlier_chunks.store(self.chunks.load(Ordering::Relaxed), Ordering::Relaxed);
+    pub(crate) fn add_chunks(&self, chunks: u64) {
+        add(&self.chunks, chunks);
     }
 
-    /// The chunks of the present connection; gives how many are new.
-    pub(crate) fn set_chunks(&self, chunks: u64) -> u64 {
-        let chunks = self.earlier_chunks.load(Ordering::Relaxed) + chunks;
-        chunks.saturating_sub(self.chunks.swap(chunks, Ordering::Relaxed))
-    }
-
-    /// What was counted before, in a dead process: bytes in, bytes out, chunks of earlier
-    /// connections, chunks of the present one.
-    pub(crate) fn inherit(&self, [bytes_in, bytes_out, earlier, chunks]: [u64; 4]) {
+    /// What was counted before, in a dead process: bytes in, bytes out, chunks.
+    pub(crate) fn inherit(&self, [bytes_in, bytes_out, chunks]: [u64; 3]) {
         self.bytes_in.store(bytes_in, Ordering::Relaxed);
         self.bytes_out.store(bytes_out, Ordering::Relaxed);
-        self.earlier_chunks.store(earlier, Ordering::Relaxed);
-        self.chunks.store(earlier + chunks, Ordering::Relaxed);
+        self.chunks.store(chunks, Ordering::Relaxed);
     }
 
     /// Bytes in, bytes out, chunks.
@@ -271,7 +278,7 @@ impl LegBoard {
     /// Who makes the connection, and where its peer is.
     pub(crate) fn facts(&self) -> (Option<Role>, Option<SocketAddr>) {
         let facts = lock(&self.facts);
-        (facts.role, facts.peer)
+        (facts.role, facts.peer.map(SocketAddr::from))
     }
 
     fn report(&self) -> LegReport {
@@ -280,8 +287,8 @@ impl LegBoard {
         LegReport {
             role: facts.role,
             state: LegState::ALL.get(state).copied().unwrap_or(LegState::Closed),
-            local: facts.local,
-            peer: facts.peer,
+            local: facts.local.into(),
+            peer: facts.peer.map(SocketAddr::from),
             bytes_in: self.bytes_in.load(Ordering::Relaxed),
             bytes_out: self.bytes_out.load(Ordering::Relaxed),
             chunks: self.chunks.load(Ordering::Relaxed),

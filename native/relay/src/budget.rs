@@ -33,8 +33,8 @@ pub(crate) struct Share {
 /// What a receiver has shown: who takes much without a pause is not made to pay for the others.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Credit {
-    /// Bytes it has taken since it was slow last.
-    Earning(usize),
+    /// Bytes it has taken since it was slow last; no more than these are counted.
+    Earning(u32),
     Earned,
 }
 
@@ -113,7 +113,7 @@ impl Budget {
     /// Bytes a receiver has to take until it is trusted: more than what can be on the way to one
     /// that reads nothing.
     pub(crate) fn trusted_after(&self) -> usize {
-        2 * self.cap
+        (2 * self.cap).min(u32::MAX as usize)
     }
 
     /// Takes a part of it, which may be more than is left.
@@ -144,18 +144,18 @@ impl Credit {
     /// The receiver has taken so many bytes.
     pub(crate) fn earn(&mut self, bytes: usize) {
         if let Self::Earning(taken) = self {
-            *taken = taken.saturating_add(bytes);
+            *taken = taken.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
         }
     }
 
     /// Bulk is on its way to a receiver that may be slow.
     pub(crate) fn is_due(&self) -> bool {
-        matches!(self, Self::Earning(taken) if *taken >= BULK)
+        matches!(self, Self::Earning(taken) if *taken as usize >= BULK)
     }
 
     /// Whether it has just earned it.
     pub(crate) fn matures(&mut self, after: usize) -> bool {
-        let matures = matches!(self, Self::Earning(taken) if *taken >= after);
+        let matures = matches!(self, Self::Earning(taken) if *taken as usize >= after);
         if matures {
             *self = Self::Earned;
         }
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn bulk_is_on_credit_until_that_is_earned() {
-        let mut credit = Credit::Earning(BULK - 1);
+        let mut credit = Credit::Earning(BULK as u32 - 1);
         assert!(!credit.is_due());
         credit.earn(1);
         assert!(credit.is_due());

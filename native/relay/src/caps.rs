@@ -8,11 +8,11 @@ use crate::sys::tcp;
 use crate::sys::tcp_info::tcp_info;
 use crate::thread::Thread;
 
-/// The caps that were set since a leg was born.
+/// The caps that were set since a leg was born, in bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Caps {
-    send: Option<usize>,
-    receive: Option<usize>,
+    send: Option<u32>,
+    receive: Option<u32>,
 }
 
 impl Leg {
@@ -25,7 +25,7 @@ impl Leg {
     pub(crate) fn fit_send(&mut self, halvings: u32, thread: &mut Thread) {
         let (before, cap) = (self.send_cap(thread), thread.budget.send_cap(halvings));
         if cap != before && tcp::set_send_cap(&*self, cap).is_ok() {
-            self.caps.send = Some(cap);
+            self.caps.send = Some(narrow(cap));
             note(before, cap, thread);
         }
     }
@@ -42,8 +42,8 @@ impl Leg {
             cap if cap < before => cap.max(self.promised(before)).min(before),
             cap => cap,
         };
-        if self.caps.receive != Some(cap) && tcp::set_receive_cap(&*self, cap).is_ok() {
-            self.caps.receive = Some(cap);
+        if self.caps.receive != Some(narrow(cap)) && tcp::set_receive_cap(&*self, cap).is_ok() {
+            self.caps.receive = Some(narrow(cap));
             note(before, cap, thread);
         }
     }
@@ -51,7 +51,7 @@ impl Leg {
     /// A buffer is smaller than it would be if nothing pressed.
     pub(crate) fn is_shrunk(&self, thread: &Thread) -> bool {
         let caps = [self.caps.send, self.caps.receive];
-        caps.into_iter().flatten().any(|cap| cap < thread.budget.cap())
+        caps.into_iter().flatten().any(|cap| cap < narrow(thread.budget.cap()))
     }
 
     /// What the receive buffer must have room for. The peer may send all that its window allows,
@@ -79,12 +79,18 @@ impl Leg {
     }
 
     fn send_cap(&self, thread: &Thread) -> usize {
-        self.caps.send.unwrap_or(thread.budget.cap())
+        self.caps.send.map_or(thread.budget.cap(), |cap| cap as usize)
     }
 
     fn receive_cap(&self, thread: &Thread) -> usize {
-        self.caps.receive.unwrap_or(thread.budget.cap().min(tcp::BORN_RECEIVE))
+        let born = || thread.budget.cap().min(tcp::BORN_RECEIVE);
+        self.caps.receive.map_or_else(born, |cap| cap as usize)
     }
+}
+
+/// The kernel counts buffers in less.
+fn narrow(cap: usize) -> u32 {
+    u32::try_from(cap).unwrap_or(u32::MAX)
 }
 
 fn note(before: usize, cap: usize, thread: &mut Thread) {

@@ -4,6 +4,7 @@
 //! taken stays with the direction, in the buffer or the pipe it was read into.
 
 mod aware;
+mod carry;
 mod frames;
 mod lane;
 mod opaque;

@@ -11,8 +11,8 @@ mod state;
 use std::sync::Arc;
 use std::time::Duration;
 
-use msrp_proto::Moment;
 use msrp_proto::session::{self, CloseReason, Input, LegReason, Policy, Side};
+use msrp_proto::{LegPaths, Moment};
 
 use approach::{Approach, Spare, text};
 pub(crate) use inherit::Inheritance;
@@ -82,10 +82,8 @@ struct End {
     leg: Option<Leg>,
     /// The way to its connection, or to another one.
     approach: Option<Box<Approach>>,
-    /// The URI this peer is given.
-    own_uri: Box<[u8]>,
-    /// What this peer gave as its path, as a header field has it; empty while unknown.
-    path: Box<[u8]>,
+    /// The URI this peer is given, and what it gave as its path.
+    paths: LegPaths,
     sources: Sources,
 }
 
@@ -94,8 +92,7 @@ impl End {
         Self {
             leg: None,
             approach: Some(Box::new(Approach { door: Some(door), ..Approach::default() })),
-            own_uri: open.own_uri.into(),
-            path: text(&open.peer_path),
+            paths: LegPaths::new(&open.own_uri, &text(&open.peer_path)),
             sources: open.sources,
         }
     }

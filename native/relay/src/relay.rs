@@ -42,9 +42,17 @@ pub struct Relay {
 
 #[derive(Debug)]
 struct Thread {
-    commands: Arc<Queue<Command>>,
+    owner: Arc<Owner>,
     counters: Arc<ThreadCounters>,
     join: Option<JoinHandle<()>>,
+}
+
+/// What the handles of a thread's sessions have in common.
+#[derive(Debug)]
+struct Owner {
+    commands: Arc<Queue<Command>>,
+    config: Arc<Config>,
+    keep: Option<Keep>,
 }
 
 impl Relay {
@@ -124,7 +132,9 @@ impl Relay {
         )?;
         let name = format!("msrp-{number}");
         let join = std::thread::Builder::new().name(name).spawn(move || worker.run())?;
-        Ok(Thread { commands, counters, join: Some(join) })
+        let (config, keep) = (Arc::clone(&self.config), self.keep.clone());
+        let owner = Arc::new(Owner { commands, config, keep });
+        Ok(Thread { owner, counters, join: Some(join) })
     }
 
     /// Opens a session: both listeners accept connections when this returns. Waits for no thread.
@@ -156,21 +166,20 @@ impl Relay {
         let session = self.session_handle(id, Arc::clone(&board), spec.tos);
         let mut opening = Opening { id, spec, listeners, board, record: None };
         opening.record = self.keep.as_ref().and_then(|keep| opening.write_down(keep));
-        session.commands.push(Command::Adopt(Box::new(opening)));
+        session.owner.commands.push(Command::Adopt(Box::new(opening)));
         Ok(session)
     }
 
     fn session_handle(&self, id: u64, board: Arc<Board>, tos: Option<u8>) -> Session {
         let thread = &self.threads[id as usize % self.threads.len()];
-        let (commands, config) = (Arc::clone(&thread.commands), Arc::clone(&self.config));
-        Session { id, board, commands, config, keep: self.keep.clone(), tos }
+        Session { id, board, owner: Arc::clone(&thread.owner), tos }
     }
 
     fn inherit(&mut self, inheritance: Inheritance) {
         let Inheritance { id, board, state, .. } = &inheritance;
         let session = self.session_handle(*id, Arc::clone(board), state.tos);
         self.opened.fetch_max(*id, Ordering::Relaxed);
-        session.commands.push(Command::Inherit(Box::new(inheritance)));
+        session.owner.commands.push(Command::Inherit(Box::new(inheritance)));
         self.inherited.insert(session.id, session);
     }
 
@@ -185,7 +194,7 @@ impl Relay {
         keep.keeper.replace(keeper);
         keep.register();
         for thread in &self.threads {
-            thread.commands.push(Command::Register);
+            thread.owner.commands.push(Command::Register);
         }
     }
 
@@ -217,7 +226,7 @@ impl Relay {
 impl Drop for Relay {
     fn drop(&mut self) {
         for thread in &self.threads {
-            thread.commands.push(Command::Stop);
+            thread.owner.commands.push(Command::Stop);
         }
         for thread in &mut self.threads {
             if let Some(join) = thread.join.take() {
@@ -233,9 +242,7 @@ impl Drop for Relay {
 pub struct Session {
     id: u64,
     board: Arc<Board>,
-    commands: Arc<Queue<Command>>,
-    config: Arc<Config>,
-    keep: Option<Keep>,
+    owner: Arc<Owner>,
     tos: Option<u8>,
 }
 
@@ -257,42 +264,42 @@ impl Session {
             self.board.leg(side).moves(path).then(|| self.listen_again(side)).flatten()
         });
         self.board.announce(Side::BOTH.map(|side| spec.legs[side.index()].role));
-        self.commands.push(Command::Answer(self.id, Box::new(Answered { spec, listeners })));
+        self.owner.commands.push(Command::Answer(self.id, Box::new(Answered { spec, listeners })));
     }
 
     /// The peer of a joined side has a re-offer, and may dial before its answer is known: it finds
     /// its listener open when this returns, and is heard when [`answer`](Self::answer) moves it or
     /// [`settle`](Self::settle) does not. Without effect where bytes pass untouched.
     pub fn reoffer(&self, side: Side) {
-        self.commands.push(Command::Reoffer(self.id, side, self.listen_again(side)));
+        self.owner.commands.push(Command::Reoffer(self.id, side, self.listen_again(side)));
     }
 
     /// The re-offer is over, answered or rejected. To be called after [`answer`](Self::answer).
     pub fn settle(&self, side: Side) {
-        self.commands.push(Command::Settle(self.id, side));
+        self.owner.commands.push(Command::Settle(self.id, side));
     }
 
     fn listen_again(&self, side: Side) -> Option<Held> {
-        let options = tcp::Options::new(&self.config, self.tos);
+        let options = tcp::Options::new(&self.owner.config, self.tos);
         // A port in use is the listener that is still open.
         let listener = tcp::listen(self.board.local(side), &options).ok()?;
-        Some(Keep::hold(self.keep.as_ref(), listener, Kind::Listener, side, self.id))
+        Some(Keep::hold(self.owner.keep.as_ref(), listener, Kind::Listener, side, self.id))
     }
 
     /// What became of a target that was [`Target::Pending`].
     pub fn set_target(&self, side: Side, target: Target) {
-        self.commands.push(Command::SetTarget(self.id, side, target));
+        self.owner.commands.push(Command::SetTarget(self.id, side, target));
     }
 
     /// Reads nothing from either peer, or goes on. What they send waits with them: TCP tells them.
     pub fn pause(&self, paused: bool) {
-        self.commands.push(Command::Pause(self.id, paused));
+        self.owner.commands.push(Command::Pause(self.id, paused));
     }
 
     /// Ends the session: no new connections; joined legs go on for `linger`, then both are ended
     /// politely.
     pub fn close(&self, reason: CloseReason, linger: Duration) {
-        self.commands.push(Command::Close(self.id, reason, linger));
+        self.owner.commands.push(Command::Close(self.id, reason, linger));
     }
 
     /// How it stands, also after its end.

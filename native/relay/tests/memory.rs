@@ -15,7 +15,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 #[test]
 fn idle_sessions_are_small_and_messages_allocate_nothing() {
-    for (policy, most) in [(Policy::Aware, 1900), (Policy::Sessmatch, 1200)] {
+    for (policy, most) in [(Policy::Aware, 1350), (Policy::Sessmatch, 1150)] {
         let held = idle_session(policy, false);
         assert!(held < most, "{policy:?}: {held} bytes for an idle session");
         assert!(idle_session(policy, true) < held + 1024, "a ring is under 1 KiB");

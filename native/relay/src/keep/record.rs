@@ -22,21 +22,31 @@ use crate::sys::arena::{Arena, Blob, RECORD};
 pub(crate) struct Record {
     blob: Blob,
     state: Option<Blob>,
-    progress: [Progress; 2],
-    /// Replaced since the last [`publish`](Self::publish).
-    stale: Vec<Blob>,
+    /// What the texts of the slot that holds are in. That slot itself is not known here but read
+    /// when another one is made from it: most sessions are idle.
+    texts: Vec<Blob>,
 }
 
 /// Where one direction stands when nothing of it is under way.
-#[derive(Debug, Default)]
-pub(crate) struct Progress {
+#[derive(Debug)]
+pub(crate) struct Progress<'a> {
     pub(crate) place: Place,
     /// Taken from the sender and not decided.
-    pub(crate) carry: Text,
+    pub(crate) carry: &'a [u8],
     /// Frames of the relay's own for the receiver.
-    pub(crate) own: Text,
+    pub(crate) own: &'a [u8],
     /// Frames of the relay's own for the sender, which its direction has not taken over yet.
-    pub(crate) owed: Text,
+    pub(crate) owed: &'a [u8],
+}
+
+/// The progress of both directions as it is to be. Nothing changes for a successor before it is
+/// [published](Self::publish).
+#[derive(Debug)]
+pub(crate) struct Draft<'a> {
+    record: &'a mut Record,
+    slot: [u8; SLOT],
+    /// There was no memory for a text.
+    fails: bool,
 }
 
 /// Counts of a direction, and the connections that they are counted on.
@@ -51,10 +61,6 @@ pub(crate) struct Place {
     /// Where chunks are seen.
     pub(crate) position: Option<Position>,
 }
-
-/// A few bytes in a blob of their own.
-#[derive(Debug, Default)]
-pub(crate) struct Text(Option<(Blob, u32)>);
 
 /// Bytes that are with the process: taken from the sender, not yet accounted for.
 #[derive(Debug, Default)]
@@ -85,7 +91,7 @@ const SLOTS: usize = 64;
 const SLOT: usize = 2 * PROGRESS;
 const PROGRESS: usize = 144;
 const _: () = assert!(SLOTS + 2 * SLOT <= RECORD && PLACE + 24 <= PROGRESS);
-/// Bytes of an encoded place; three texts follow.
+/// Bytes of an encoded place; three texts follow, a word each: in which blob, and how many bytes.
 const PLACE: usize = 24 + 1 + Position::OCTETS;
 
 impl Record {
@@ -94,12 +100,7 @@ impl Record {
     /// # Errors
     /// `OutOfMemory`.
     pub(crate) fn new(arena: &Arc<Arena>) -> io::Result<Self> {
-        Ok(Self {
-            blob: arena.record()?,
-            state: None,
-            progress: Default::default(),
-            stale: Vec::new(),
-        })
+        Ok(Self { blob: arena.record()?, state: None, texts: Vec::new() })
     }
 
     /// Writes the state of session `id` down. Where it is not `joined`, nothing is claimed any more.
@@ -122,44 +123,29 @@ impl Record {
         self.state.as_deref().and_then(|blob| blob.get(..len)).unwrap_or_default()
     }
 
-    pub(crate) fn progress(&self, from: Side) -> &Progress {
-        &self.progress[from.index()]
+    /// Where a direction stands, as was published last.
+    pub(crate) fn progress(&self, from: Side) -> Progress<'_> {
+        let slot = self.slot();
+        let place = Place::decode(place_in(&slot, from)).unwrap_or_default();
+        let [carry, own, owed] = [What::Carry, What::Own, What::Owed].map(|what| {
+            let (name, len) = text_in(&slot, from, what);
+            let blob = self.texts.iter().find(|blob| blob.name() == name);
+            blob.and_then(|blob| blob.get(..len)).unwrap_or_default()
+        });
+        Progress { place, carry, own, owed }
     }
 
-    /// To be changed and [published](Self::publish).
-    pub(crate) fn place(&mut self, from: Side) -> &mut Place {
-        &mut self.progress[from.index()].place
+    /// The progress, to be changed.
+    pub(crate) fn draft(&mut self) -> Draft<'_> {
+        Draft { slot: self.slot(), record: self, fails: false }
     }
 
-    /// Notes bytes of a direction; nothing changes for a successor before they are published.
-    pub(crate) fn note(&mut self, from: Side, what: What, bytes: &[u8]) {
-        let progress = &mut self.progress[from.index()];
-        let text = match what {
-            What::Carry => &mut progress.carry,
-            What::Own => &mut progress.own,
-            What::Owed => &mut progress.owed,
-        };
-        if bytes.is_empty() && text.0.is_none() {
-            return;
-        }
-        let Ok(new) = Text::new(self.blob.arena(), bytes) else { return self.give_up() };
-        let old = std::mem::replace(text, new);
-        self.stale.extend(old.0.map(|(blob, _)| blob));
-    }
-
-    /// From now on a successor begins where the progress of both directions says.
-    pub(crate) fn publish(&mut self) {
-        let sequence = self.load(SEQUENCE) + 1;
+    /// The slot that holds.
+    fn slot(&self) -> [u8; SLOT] {
+        let at = slot_at(self.load(SEQUENCE));
         let mut slot = [0; SLOT];
-        let (a, b) = slot.split_at_mut(PROGRESS);
-        self.progress[0].encode(a);
-        self.progress[1].encode(b);
-        let at = slot_at(sequence);
-        self.blob[at..at + SLOT].copy_from_slice(&slot);
-        crate::sys::kill_point();
-        self.store(SEQUENCE, sequence);
-        crate::sys::kill_point();
-        self.stale.clear();
+        slot.copy_from_slice(&self.blob[at..at + SLOT]);
+        slot
     }
 
     /// Bytes of this direction are about to be read into a buffer.
@@ -191,19 +177,26 @@ impl Record {
         if found.is_none() {
             blob.word(ID).store(0, Ordering::Release);
         }
-        let (id, state, progress) = found?;
-        let record = Self { blob, state: Some(state), progress, stale: Vec::new() };
+        let (id, state, texts) = found?;
+        let record = Self { blob, state: Some(state), texts };
         Some(Found { id, record })
     }
 
-    fn read(arena: &Arc<Arena>, blob: &Blob) -> Option<(u64, Blob, [Progress; 2])> {
+    fn read(arena: &Arc<Arena>, blob: &Blob) -> Option<(u64, Blob, Vec<Blob>)> {
         let word = |at: usize| blob.word(at).load(Ordering::Acquire);
         let at = slot_at(word(SEQUENCE));
         let slot: [u8; SLOT] = blob.get(at..at + SLOT)?.try_into().ok()?;
-        let (a, b) = slot.split_at(PROGRESS);
-        let progress = [Progress::decode(arena, a)?, Progress::decode(arena, b)?];
+        let mut texts = Vec::new();
+        for from in Side::BOTH {
+            Place::decode(place_in(&slot, from))?;
+            for what in [What::Carry, What::Own, What::Owed] {
+                if let (name @ 1.., len) = text_in(&slot, from, what) {
+                    texts.push(arena.claim(name).filter(|blob| len <= blob.len())?);
+                }
+            }
+        }
         let state = arena.claim((word(STATE) >> 32) as u32)?;
-        Some((word(ID), state, progress))
+        Some((word(ID), state, texts))
     }
 
     /// What a dead process has claimed. Not to be asked where the state says that nothing is joined:
@@ -244,33 +237,60 @@ impl Drop for Record {
     }
 }
 
+impl Draft<'_> {
+    /// This direction has come so far.
+    pub(crate) fn place(&mut self, from: Side, place: &Place) {
+        let at = PROGRESS * from.index();
+        place.encode(&mut self.slot[at..at + PLACE]);
+    }
+
+    /// Notes bytes of a direction.
+    pub(crate) fn note(&mut self, from: Side, what: What, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return self.set_text(from, what, 0);
+        }
+        match self.record.blob.arena().allocate(bytes.len()) {
+            Ok(mut blob) => {
+                blob[..bytes.len()].copy_from_slice(bytes);
+                self.set_text(from, what, u64::from(blob.name()) << 32 | bytes.len() as u64);
+                self.record.texts.push(blob);
+            }
+            Err(_) => self.fails = true,
+        }
+    }
+
+    fn set_text(&mut self, from: Side, what: What, word: u64) {
+        let at = text_at(from, what);
+        self.slot[at..at + 8].copy_from_slice(&word.to_ne_bytes());
+    }
+
+    /// From now on a successor begins here.
+    pub(crate) fn publish(self) {
+        let Self { record, slot, fails } = self;
+        if fails {
+            record.give_up();
+        }
+        let sequence = record.load(SEQUENCE) + 1;
+        let at = slot_at(sequence);
+        record.blob[at..at + SLOT].copy_from_slice(&slot);
+        crate::sys::kill_point();
+        record.store(SEQUENCE, sequence);
+        crate::sys::kill_point();
+        if !record.texts.is_empty() {
+            record.texts.retain(|blob| names(&slot).any(|name| name == blob.name()));
+        }
+        if record.texts.is_empty() {
+            record.texts = Vec::new();
+        }
+    }
+}
+
 /// Which bytes of a direction, see [`Progress`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum What {
     Carry,
     Own,
     Owed,
-}
-
-impl Progress {
-    fn encode(&self, out: &mut [u8]) {
-        self.place.encode(&mut out[..PLACE]);
-        for (text, out) in
-            [&self.carry, &self.own, &self.owed].into_iter().zip(out[PLACE..].chunks_exact_mut(8))
-        {
-            out.copy_from_slice(&text.encode().to_ne_bytes());
-        }
-    }
-
-    fn decode(arena: &Arc<Arena>, octets: &[u8]) -> Option<Self> {
-        let place = Place::decode(octets.get(..PLACE)?)?;
-        let mut texts = octets.get(PLACE..)?.chunks_exact(8);
-        let mut text = || {
-            let octets = texts.next()?.try_into().ok()?;
-            Text::decode(arena, u64::from_ne_bytes(octets))
-        };
-        Some(Self { place, carry: text()?, own: text()?, owed: text()? })
-    }
 }
 
 impl Place {
@@ -297,36 +317,6 @@ impl Place {
     }
 }
 
-impl Text {
-    fn new(arena: &Arc<Arena>, bytes: &[u8]) -> io::Result<Self> {
-        if bytes.is_empty() {
-            return Ok(Self(None));
-        }
-        let mut blob = arena.allocate(bytes.len())?;
-        blob[..bytes.len()].copy_from_slice(bytes);
-        Ok(Self(Some((blob, bytes.len() as u32))))
-    }
-
-    pub(crate) fn bytes(&self) -> &[u8] {
-        match &self.0 {
-            Some((blob, len)) => &blob[..*len as usize],
-            None => &[],
-        }
-    }
-
-    fn encode(&self) -> u64 {
-        self.0.as_ref().map_or(0, |(blob, len)| u64::from(blob.name()) << 32 | u64::from(*len))
-    }
-
-    fn decode(arena: &Arc<Arena>, word: u64) -> Option<Self> {
-        if word == 0 {
-            return Some(Self(None));
-        }
-        let (blob, len) = (arena.claim((word >> 32) as u32)?, word as u32);
-        (len as usize <= blob.len()).then_some(Self(Some((blob, len))))
-    }
-}
-
 impl Claim {
     fn decode(arena: &Arc<Arena>, buffer: u64, pipe: u64) -> Self {
         let blob = arena.claim((buffer >> 32) as u32);
@@ -337,4 +327,27 @@ impl Claim {
 
 fn slot_at(sequence: u64) -> usize {
     SLOTS + SLOT * (sequence as usize & 1)
+}
+
+fn place_in(slot: &[u8; SLOT], from: Side) -> &[u8] {
+    let at = PROGRESS * from.index();
+    &slot[at..at + PLACE]
+}
+
+fn text_at(from: Side, what: What) -> usize {
+    PROGRESS * from.index() + PLACE + 8 * what as usize
+}
+
+/// The name of the blob with these bytes, 0 where there are none, and their number.
+fn text_in(slot: &[u8; SLOT], from: Side, what: What) -> (u32, usize) {
+    let at = text_at(from, what);
+    let word = u64::from_ne_bytes(std::array::from_fn(|n| slot[at + n]));
+    ((word >> 32) as u32, word as u32 as usize)
+}
+
+/// The names of all texts.
+fn names(slot: &[u8; SLOT]) -> impl Iterator<Item = u32> {
+    let of_side =
+        |from| [What::Carry, What::Own, What::Owed].map(|what| text_in(slot, from, what).0);
+    Side::BOTH.into_iter().flat_map(of_side)
 }

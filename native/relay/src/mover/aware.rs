@@ -7,6 +7,7 @@ use std::mem;
 
 use msrp_proto::{FrameError, Method, Passed, PathPair, Piece, Rewriter, What};
 
+use super::carry::Carry;
 use super::frames::Frames;
 use super::lane::{Flow, Lane, Unsent};
 use super::{Moved, Turn};
@@ -20,7 +21,7 @@ use crate::ring::RingWhat;
 pub(super) struct Aware {
     pub(super) rewriter: Rewriter,
     /// Read, and not decided.
-    pub(super) carry: Vec<u8>,
+    pub(super) carry: Carry,
     /// It can be decided: its output was too much for one push, and comes before anything is read.
     pub(super) pending: bool,
     /// Of the relay's own.
@@ -41,7 +42,7 @@ impl Aware {
     pub(super) fn new(rewriter: Rewriter) -> Self {
         Self {
             rewriter,
-            carry: Vec::new(),
+            carry: Carry::default(),
             pending: false,
             frames: Frames::default(),
             beside: false,
@@ -97,9 +98,10 @@ impl Aware {
         lane: &mut Lane,
         turn: &mut Turn<'_>,
     ) -> Option<Moved> {
+        let seen = self.rewriter.chunks();
         let decided = self.decide(&mut buffer, len);
         lane.carried = if self.pending { self.carry.len() as u32 } else { 0 };
-        self.see(&buffer.output.passed, lane, turn);
+        self.see(&buffer.output.passed, seen, lane, turn);
         if let Err(rule) = decided {
             turn.thread.counters.refused(rule.as_str());
             // What stands before the fault is whole, and the receiver's.
@@ -139,7 +141,8 @@ impl Aware {
             rewriter.push_with(input, &mut frames.own, output, &mut frames.replies)
         })?;
         let carried = self.carry.len();
-        self.keep_undecided(&buffer.input[..len], carried, decided);
+        // What is undecided leaves the buffer, which goes to the next session.
+        self.carry.become_rest(&input[decided..], if decided == 0 { carried } else { 0 });
         self.pending = buffer.output.stopped && !self.carry.is_empty();
         Ok(())
     }
@@ -161,20 +164,6 @@ impl Aware {
         true
     }
 
-    /// What is undecided leaves the buffer, which goes to the next session.
-    fn keep_undecided(&mut self, input: &[u8], carried: usize, decided: usize) {
-        let rest = &input[decided..];
-        if decided == 0 && carried > 0 {
-            // Byte by byte the head of a chunk grows: only what is new is copied.
-            self.carry.extend_from_slice(&rest[carried..]);
-        } else if rest.is_empty() {
-            self.carry = Vec::new();
-        } else {
-            self.carry.clear();
-            self.carry.extend_from_slice(rest);
-        }
-    }
-
     /// Sends frames of the relay's own.
     pub(super) fn flush_own(&mut self, lane: &mut Lane, turn: &mut Turn<'_>) -> Option<Moved> {
         if self.frames.kinds().own.is_empty() || self.cuts_chunk() {
@@ -188,7 +177,7 @@ impl Aware {
 
     /// What is undecided goes nowhere any more.
     pub(super) fn drop_undecided(&mut self) {
-        (self.carry, self.pending) = (Vec::new(), false);
+        (self.carry, self.pending) = (Carry::default(), false);
     }
 
     /// No more comes of what the sender has begun.
@@ -253,8 +242,8 @@ impl Aware {
         frames.owed.len() + frames.replies.len()
     }
 
-    /// Shows the chunks that passed.
-    fn see(&self, passed: &[Passed], lane: &Lane, turn: &Turn<'_>) {
+    /// Shows the chunks that passed, `before` of which were shown before.
+    fn see(&self, passed: &[Passed], before: u64, lane: &Lane, turn: &Turn<'_>) {
         for chunk in passed {
             if let Some(refusal) = chunk.refused {
                 turn.thread.counters.refused(refusal.as_str());
@@ -262,8 +251,9 @@ impl Aware {
             let (what, n) = shown(chunk.what);
             turn.board.event(turn.thread.now, Some(lane.from), what, n);
         }
-        let chunks = self.rewriter.chunks();
-        turn.thread.counters.chunks(turn.board.leg(lane.from).set_chunks(chunks));
+        let chunks = self.rewriter.chunks() - before;
+        turn.board.leg(lane.from).add_chunks(chunks);
+        turn.thread.counters.chunks(chunks);
     }
 }
 

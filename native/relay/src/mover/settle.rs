@@ -127,14 +127,15 @@ impl Direction {
     fn account(&self, tokens: [u32; 2], record: Option<&mut Record>) -> Option<Unclaimed> {
         let Some(record) = record else { return Some(Unclaimed(())) };
         let (from, place) = (self.lane.from, self.place(tokens)?);
-        *record.place(from) = place;
+        let mut draft = record.draft();
+        draft.place(from, &place);
         if let Manner::Aware(aware) = &self.manner {
-            record.note(from, What::Carry, &aware.carry);
+            draft.note(from, What::Carry, &aware.carry);
             let frames = aware.frames.kinds();
-            record.note(from, What::Own, &frames.own);
-            record.note(from, What::Owed, &frames.owed);
+            draft.note(from, What::Own, &frames.own);
+            draft.note(from, What::Owed, &frames.owed);
         }
-        record.publish();
+        draft.publish();
         record.release(from);
         Some(Unclaimed(()))
     }
@@ -150,9 +151,10 @@ impl Direction {
             && aware.take_owed(behind)
             && let Some(record) = turn.record.as_deref_mut()
         {
-            record.note(self.lane.from, What::Own, &aware.frames.kinds().own);
-            record.note(back.lane.from, What::Owed, &[]);
-            record.publish();
+            let mut draft = record.draft();
+            draft.note(self.lane.from, What::Own, &aware.frames.kinds().own);
+            draft.note(back.lane.from, What::Owed, &[]);
+            draft.publish();
         }
     }
 
@@ -175,11 +177,11 @@ impl Direction {
         };
         if let Manner::Aware(aware) = &mut manner {
             if same_from {
-                aware.carry = progress.carry.bytes().to_vec();
-                aware.frames.edit(|frames| frames.owed = progress.owed.bytes().to_vec());
+                aware.carry.become_rest(progress.carry, 0);
+                aware.frames.edit(|frames| frames.owed = progress.owed.to_vec());
             }
             if same_to {
-                aware.frames.edit(|frames| frames.own = progress.own.bytes().to_vec());
+                aware.frames.edit(|frames| frames.own = progress.own.to_vec());
             }
             lane.taken += aware.carry.len() as u64;
         }

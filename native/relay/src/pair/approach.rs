@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use msrp_proto::Moment;
 use msrp_proto::session::{Aim, Input, Plan, Policy, Role, Side, Stage};
-use msrp_proto::{Key, Uri, path_uris};
+use msrp_proto::{Key, LegPaths, Uri, path_uris};
 use rustix::io::Errno;
 
 use super::{End, Pair};
@@ -40,7 +40,7 @@ pub(super) struct Approach {
     /// connection that is expected, or of the one that comes when the present one is lost.
     pub(super) path: Box<[u8]>,
     /// After the join: its connection, bound or being bound.
-    pub(super) fresh: Option<Fresh>,
+    pub(super) fresh: Option<Box<Fresh>>,
     /// It takes over at the next chance.
     pub(super) replacing: bool,
 }
@@ -132,9 +132,16 @@ impl End {
             approach.cancel(thread);
             let Approach { door, path, .. } = *approach;
             if !path.is_empty() {
-                self.path = path;
+                self.name(&path);
             }
             self.approach = Some(Box::new(Approach { door, ..Approach::default() }));
+        }
+    }
+
+    /// The peer of its connection, or of the one that comes, has this path.
+    pub(super) fn name(&mut self, path: &[u8]) {
+        if path != self.paths.path() {
+            self.paths = LegPaths::new(self.paths.own(), path);
         }
     }
 
@@ -142,7 +149,7 @@ impl End {
     fn latest_path(&self) -> &[u8] {
         match &self.approach {
             Some(approach) if !approach.path.is_empty() => &approach.path,
-            _ => &self.path,
+            _ => self.paths.path(),
         }
     }
 }
@@ -212,7 +219,7 @@ impl Pair {
     fn plan(&self, side: Side, leg: &LegAnswer) -> Plan {
         let end = &self.ends[side.index()];
         let joined = self.flows.is_some() && !self.life.is_moving(side);
-        let before = if joined { &*end.path } else { end.latest_path() };
+        let before = if joined { end.paths.path() } else { end.latest_path() };
         let changed = !before.is_empty() && before != &*text(&leg.peer_path);
         Plan { role: leg.role, aim: aim(&leg.target), changed }
     }
@@ -225,7 +232,7 @@ impl Pair {
         self.board.leg(side).set_role(leg.role);
         let end = self.end(side);
         end.sources = leg.sources;
-        end.path = text(&leg.peer_path);
+        end.name(&text(&leg.peer_path));
         if end.approach.is_some() {
             self.aim_at(side, leg.target, thread);
         }
@@ -298,7 +305,7 @@ impl Pair {
         let Some(approach) = &mut end.approach else { return };
         let Some(door) = &mut approach.door else { return };
         // Whether it is the peer, and from where it may come, is in the answer.
-        let key = key(self.policy, &end.own_uri, &other.path).filter(|_| !asked);
+        let key = key(self.policy, end.paths.own(), other.paths.path()).filter(|_| !asked);
         let rule = Rule { key, sources: &end.sources, wanted };
         let guest = door.hear(place, &rule, &self.board, thread);
         match guest {
@@ -343,7 +350,7 @@ impl Pair {
         let leg = Leg::new(socket, Role::Accept);
         let end = self.end(side);
         if fresh {
-            end.approach().fresh = Some(Fresh { leg, peer: from });
+            end.approach().fresh = Some(Box::new(Fresh { leg, peer: from }));
         } else {
             end.drop_leg(thread);
             end.leg = Some(leg);

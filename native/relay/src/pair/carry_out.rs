@@ -74,7 +74,6 @@ impl Pair {
         self.flows = Some(Box::new(flows));
         for side in Side::BOTH {
             self.board.leg(side).set_state(LegState::Joined);
-            self.board.leg(side).keep_chunks();
         }
         self.leave_doors();
         thread.counters.joined(1);

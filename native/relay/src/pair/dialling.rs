@@ -119,7 +119,7 @@ impl Pair {
         self.board.event(thread.now, Some(side), RingWhat::Connected, to.port().into());
         let leg = Leg::new(socket, Role::Dial);
         if fresh {
-            self.end(side).approach().fresh = Some(Fresh { leg, peer: to });
+            self.end(side).approach().fresh = Some(Box::new(Fresh { leg, peer: to }));
         } else {
             self.end(side).leg = Some(leg);
             self.board.leg(side).set_peer(to);
@@ -128,20 +128,19 @@ impl Pair {
     }
 
     pub(super) fn send_bind(&mut self, side: Side, thread: &mut Thread) {
-        let End { leg, approach: Some(approach), own_uri, path, .. } = &mut self.ends[side.index()]
-        else {
+        let End { leg, approach: Some(approach), paths, .. } = &mut self.ends[side.index()] else {
             return;
         };
         let (leg, path) = match &mut approach.fresh {
-            Some(fresh) => (Some(&mut fresh.leg), &approach.path),
-            None => (leg.as_mut(), &*path),
+            Some(fresh) => (Some(&mut fresh.leg), &*approach.path),
+            None => (leg.as_mut(), paths.path()),
         };
         let Some(leg) = leg else { return };
         let (Ok(tid), Ok(message_id)) = (ident(), ident()) else {
             return self.feed(Input::Fault, thread);
         };
         let ids = OwnBindState { tid, message_id };
-        let request = bind_request(path, own_uri, &tid, &message_id);
+        let request = bind_request(path, paths.own(), &tid, &message_id);
         leg.prologue[1] = request.len() as u32;
         approach.own_bind = Some(Box::new(OwnBind::new(ids, thread.config.limits)));
         thread.counters.own_binds(1);

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use msrp_proto::bind_request;
 use msrp_proto::session::{Input, LegReason, Side, Stage};
+use msrp_proto::{LegPaths, bind_request};
 
 use super::approach::{Approach, Fresh, Spare};
 use super::{End, Pair};
@@ -128,7 +128,7 @@ impl Pair {
         let found_fresh = found_fresh.filter(|(leg, _)| watch(leg, Part::Dial(side), thread));
         self.end(side).leg = found;
         if let Some((leg, peer)) = found_fresh {
-            self.end(side).approach().fresh = Some(Fresh { leg, peer });
+            self.end(side).approach().fresh = Some(Box::new(Fresh { leg, peer }));
         }
         match listener.map(|token| left.take(token)) {
             Some(Some(listener)) => self.door(side).open(listener, thread),
@@ -185,15 +185,14 @@ impl Pair {
 
     /// What others may read of it.
     fn inherit_board(&self, side: Side, state: &EndState) {
-        let [mut bytes_in, mut bytes_out, chunks] = state.earlier;
-        let mut seen = 0;
+        let [mut bytes_in, mut bytes_out, mut chunks] = state.earlier;
         if let Some(flows) = &self.flows {
-            let [taken, _, now] = flows[side.index()].counts();
+            let [taken, _, seen] = flows[side.index()].counts();
             let [_, given, _] = flows[side.other().index()].counts();
-            (bytes_in, bytes_out, seen) = (bytes_in + taken, bytes_out + given, now);
+            (bytes_in, bytes_out, chunks) = (bytes_in + taken, bytes_out + given, chunks + seen);
         }
         let board = self.board.leg(side);
-        board.inherit([bytes_in, bytes_out, chunks, seen]);
+        board.inherit([bytes_in, bytes_out, chunks]);
         board.set_state(match (&self.ends[side.index()].leg, self.life.stage()) {
             (Some(_), Stage::Joined) => LegState::Joined,
             (Some(_), Stage::Draining) => LegState::Draining,
@@ -263,13 +262,12 @@ impl Pair {
 
     /// The relay's own bind SEND was written down before it was sent.
     fn bind_again(&mut self, side: Side, state: &EndState, thread: &mut Thread) {
-        let End { leg, approach: Some(approach), own_uri, path, .. } = &mut self.ends[side.index()]
-        else {
+        let End { leg, approach: Some(approach), paths, .. } = &mut self.ends[side.index()] else {
             return;
         };
         let (leg, path) = match &approach.fresh {
-            Some(fresh) => (Some(&fresh.leg), &approach.path),
-            None => (leg.as_ref(), &*path),
+            Some(fresh) => (Some(&fresh.leg), &*approach.path),
+            None => (leg.as_ref(), paths.path()),
         };
         if state.fresh.is_some() && approach.fresh.is_none() {
             // The connection that was to take over is gone.
@@ -281,7 +279,7 @@ impl Pair {
             return self.feed(lost, thread);
         }
         let (Some(leg), Some(own_bind)) = (leg, &approach.own_bind) else { return };
-        let request = bind_request(path, own_uri, &own_bind.ids.tid, &own_bind.ids.message_id);
+        let request = bind_request(path, paths.own(), &own_bind.ids.tid, &own_bind.ids.message_id);
         let given = leg.counts().map_or(0, |[_, given]| given as usize);
         if let Some(rest) = request.get(given..).filter(|rest| !rest.is_empty()) {
             self.say_bind(side, rest, thread);
@@ -302,8 +300,7 @@ impl End {
         Self {
             leg: None,
             approach: Some(Box::new(approach)),
-            own_uri: state.own_uri.clone().into(),
-            path: state.path.clone().into(),
+            paths: LegPaths::new(&state.own_uri, &state.path),
             sources: state.sources.clone(),
         }
     }

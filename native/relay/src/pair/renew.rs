@@ -1,7 +1,7 @@
 //! A joined leg gets another connection; the other leg keeps its own.
 
+use msrp_proto::PathPair;
 use msrp_proto::session::{Input, Side};
-use msrp_proto::{PathPair, path_uris};
 
 use super::Pair;
 use super::approach::Fresh;
@@ -57,10 +57,12 @@ impl Pair {
         let end = self.end(side);
         let approach = end.approach();
         approach.replacing = false;
-        let Some(Fresh { leg, peer }) = approach.fresh.take() else { return };
+        let Some(fresh) = approach.fresh.take() else { return };
+        let Fresh { leg, peer } = *fresh;
         // It came again without having moved where none is named.
         if !approach.path.is_empty() {
-            end.path = std::mem::take(&mut approach.path);
+            let path = std::mem::take(&mut approach.path);
+            end.name(&path);
         }
         if let Some(old) = end.leg.replace(leg) {
             old.close(thread);
@@ -73,7 +75,6 @@ impl Pair {
             return self.feed(Input::Fault, thread);
         }
         self.board.leg(side).set_peer(peer);
-        self.board.leg(side).keep_chunks();
         self.board.leg(side).set_state(LegState::Joined);
         self.board.event(thread.now, Some(side), RingWhat::Renewed, peer.port().into());
         let [paths_a, paths_b] = self.paths();
@@ -91,8 +92,7 @@ impl Pair {
     /// The paths of both directions, from A and from B.
     pub(super) fn paths(&self) -> [PathPair; 2] {
         let [a, b] = &self.ends;
-        let uris = [a, b].map(|end| path_uris(&end.path).collect::<Vec<_>>());
-        PathPair::both((&a.own_uri, &uris[0]), (&b.own_uri, &uris[1]))
+        [PathPair::between(&a.paths, &b.paths), PathPair::between(&b.paths, &a.paths)]
     }
 
     /// While a side has no connection, what was read from it still goes out, and the other side is

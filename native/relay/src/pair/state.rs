@@ -45,14 +45,14 @@ impl Pair {
     }
 
     fn end_state(&self, side: Side) -> EndState {
-        let End { leg, approach, own_uri, path, sources } = &self.ends[side.index()];
+        let End { leg, approach, paths, sources } = &self.ends[side.index()];
         let board = self.board.leg(side);
         let (role, peer) = board.facts();
         let approach = approach.as_deref();
         let fresh = approach.and_then(|approach| approach.fresh.as_ref());
         EndState {
-            own_uri: own_uri.to_vec(),
-            path: path.to_vec(),
+            own_uri: paths.own().to_vec(),
+            path: paths.path().to_vec(),
             sources: sources.clone(),
             local: self.board.local(side),
             role,
