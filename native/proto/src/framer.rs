@@ -178,7 +178,7 @@ impl Framer {
     /// What is known of the chunk in the reading, for any number of calls of
     /// [`next_of`](Self::next_of); to be [put down](Self::put_down) behind them.
     pub(crate) fn take_up(&mut self) -> Desk {
-        self.kept.take().map_or_else(Desk::new, |kept| *kept)
+        self.kept.as_deref().map_or_else(Desk::new, Desk::clone)
     }
 
     /// Keeps what is on the desk, if it is needed.
@@ -188,7 +188,12 @@ impl Framer {
             State::Body { .. } => true,
             State::End { .. } | State::Lost { .. } => false,
         };
-        self.kept = is_inside.then(|| Box::new(desk.clone()));
+        match &mut self.kept {
+            _ if !is_inside => self.kept = None,
+            // A chunk of many reads takes its room once.
+            Some(kept) => **kept = desk.clone(),
+            None => self.kept = Some(Box::new(desk.clone())),
+        }
     }
 
     /// The same as [`next`](Self::next), faster where chunks have the usual paths.
