@@ -21,17 +21,22 @@ class Role(StrEnum):
     DIAL = "dial"
 
 
+# Every call asks for them: looked up in their class they cost a search.
+ACTIVE, PASSIVE, ACTPASS = Setup.ACTIVE, Setup.PASSIVE, Setup.ACTPASS
+ACCEPT, DIAL = Role.ACCEPT, Role.DIAL
+
+
 def dials(offered: Setup | None, answered: Setup | None) -> tuple[bool, bool]:
     """Whether (offerer, answerer) dial when nothing stands between them.
 
     ``None`` is an absent attribute, and ``holdconn`` counts as absent (RFC 6135 section 4.2.1):
     the offerer then dials by the default of RFC 4975 section 5.4.
     """
-    answerer = answered is Setup.ACTIVE
-    if offered is Setup.PASSIVE:
+    answerer = answered is ACTIVE
+    if offered is PASSIVE:
         # An illegal actpass in the answer leaves the answerer as the only one that can dial.
-        return False, answerer or answered is Setup.ACTPASS
-    if offered is Setup.ACTPASS:
+        return False, answerer or answered is ACTPASS
+    if offered is ACTPASS:
         return not answerer, answerer
     return True, answerer
 
@@ -42,7 +47,7 @@ def answer_setup(offered: Setup | None) -> Setup:
     ``passive`` lets an offerer behind a NAT dial; ``active`` is the only legal answer to
     ``passive`` (RFC 4145 section 4.1).
     """
-    return Setup.ACTIVE if offered is Setup.PASSIVE else Setup.PASSIVE
+    return ACTIVE if offered is PASSIVE else PASSIVE
 
 
 def relay_role_offerer(offered: Setup | None, we_answered: Setup | None = None) -> Role:
@@ -51,8 +56,8 @@ def relay_role_offerer(offered: Setup | None, we_answered: Setup | None = None) 
     ``we_answered`` matters only where it is not :func:`answer_setup`'s choice: an offerer that said
     ``actpass`` and was answered ``active`` waits to be dialled.
     """
-    waits = offered is Setup.PASSIVE or (offered is Setup.ACTPASS and we_answered is Setup.ACTIVE)
-    return Role.DIAL if waits else Role.ACCEPT
+    waits = offered is PASSIVE or (offered is ACTPASS and we_answered is ACTIVE)
+    return DIAL if waits else ACCEPT
 
 
 def relay_role_answerer(answered: Setup | None) -> Role:
@@ -61,4 +66,4 @@ def relay_role_answerer(answered: Setup | None) -> Role:
     Anything but ``active`` is dialled: an answerer without ACM waits by RFC 4975 section 5.4, and
     one that was offered ``passive`` and did not say ``active`` would otherwise wait for ever.
     """
-    return Role.ACCEPT if answered is Setup.ACTIVE else Role.DIAL
+    return ACCEPT if answered is ACTIVE else DIAL

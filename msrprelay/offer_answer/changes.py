@@ -23,6 +23,11 @@ class Change(StrEnum):
     CLOSED = "closed"
 
 
+# Every call asks for them: looked up in their class they cost a search.
+NEW, UNCHANGED = Change.NEW, Change.UNCHANGED
+CHANGED, CLOSED = Change.CHANGED, Change.CLOSED
+
+
 class SectionChange(Struct, frozen=True):
     """One message section, by its m= index. ``a`` and ``b`` are what each side says about it now.
 
@@ -119,10 +124,10 @@ def _section(exchange: Exchange | None, side: Side, index: int) -> MsrpSection |
 
 def _change(old: MsrpSection | None, new: MsrpSection | None, moved: bool) -> Change:
     if new is None:
-        return Change.CLOSED
+        return CLOSED
     if old is None:
-        return Change.NEW
-    return Change.CHANGED if moved else Change.UNCHANGED
+        return NEW
+    return CHANGED if moved else UNCHANGED
 
 
 def _moved(old: MsrpSection | None, new: MsrpSection | None) -> bool:

@@ -7,7 +7,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
 
 from ..commands import Commands, Delete, Origin, Reply, SdpRequest
 from ..errors import CommandError
@@ -75,7 +77,7 @@ JSON_RPC: Mapping[str, Command[Any]] = {
 }
 
 
-class Outcome(NamedTuple):
+class Outcome(Struct, frozen=True):
     """A reply; ``lasting`` if a retry of the same request should get it again.
 
     A refusal by the sessions is not lasting: it comes from their state, so a retry may cure it.

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import cast
 
 from ..commands import Origin
@@ -25,6 +26,8 @@ log = Log()
 
 # The most that fits a UDP datagram over IPv4: 65535 - 20 (IP) - 8 (UDP).
 LARGEST_REPLY = 65507
+# Senders of datagrams that are known again.
+REMEMBERED_SENDERS = 256
 # Replies to these describe a moment and may be long: not kept above this size.
 BULKY = frozenset({b"list", b"query", b"statistics"})
 BULKY_LIMIT = 16 << 10
@@ -184,6 +187,12 @@ class NgUdpServer:
         self._transports.clear()
 
 
+@lru_cache(REMEMBERED_SENDERS)
+def origin_of(address: str, port: int) -> Origin:
+    """Who sends from there: a SIP server has the same few sockets for all its requests."""
+    return Origin("udp", address, port)
+
+
 class _Socket(asyncio.DatagramProtocol):
     def __init__(self, responder: NgResponder, clock: Callable[[], float]) -> None:
         self._responder = responder
@@ -195,7 +204,7 @@ class _Socket(asyncio.DatagramProtocol):
         self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        origin = Origin("udp", addr[0], addr[1])
+        origin = origin_of(addr[0], addr[1])
         reply = self._responder.answer(data, origin, self._clock())
         if reply is not None and self._transport is not None:
             self._transport.sendto(reply, addr)

@@ -8,10 +8,10 @@ Cookies alone are no key: several servers may count in step (rtpengine#1867: los
 from __future__ import annotations
 
 import struct
-import zlib
 from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple
+from zlib import adler32, crc32
 
 import msgspec
 
@@ -137,7 +137,7 @@ def digest(body: bytes) -> bytes:
     They tell apart what chance brings under one cookie. Who could forge a body to the same sums
     could as well send what it likes from the SIP server's socket.
     """
-    return _SUMS.pack(zlib.crc32(body), zlib.adler32(body))
+    return _pack(crc32(body), adler32(body))
 
 
 def name(key: Key) -> bytes:
@@ -150,4 +150,4 @@ def weight(key: Key, reply: bytes) -> int:
     return len(key.cookie) + len(reply) + OVERHEAD
 
 
-_SUMS = struct.Struct("<II")
+_pack = struct.Struct("<II").pack

@@ -35,6 +35,7 @@ class MsrpSection(Struct, frozen=True):
     section; ``begin`` and ``end`` are the same in octets from 0. ``path`` holds every URI of every
     a=path line, ``uri`` the first one, read; ``setup`` is the session's where the section has none.
     ``cema``: the endpoint matches c= and m= against its path (RFC 6714).
+    ``anchor``: the section is live (port not 0) and has all that relaying it needs.
     ``problems`` are snake_case codes, in the order in which they are looked for; only some of them
     keep the section from being anchored.
     """
@@ -54,11 +55,7 @@ class MsrpSection(Struct, frozen=True):
     cema: bool
     problems: tuple[str, ...]
     body: bytes
-
-    @property
-    def anchor(self) -> bool:
-        """Whether the section is live (port not 0) and has all that relaying it needs."""
-        return self.port != 0 and self.uri is not None
+    anchor: bool
 
     @property
     def attributes(self) -> Attributes:
@@ -190,6 +187,7 @@ def parse_section(
         said.cema,
         tuple(problems),
         body,
+        bool(media.port) and uri is not None,
     )
 
 

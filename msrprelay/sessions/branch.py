@@ -22,12 +22,13 @@ from ..offer_answer import (
     Side,
     other,
 )
+from ..offer_answer.changes import CLOSED
 from ..offer_answer.saved import Saved, octets
-from ..roles import Setup
+from ..roles import ACTPASS, Setup
 from ..sdp import Description, MsrpSection, Policy, SectionEdit, parse
 from .closed import AnySession, Find
 from .legs import SIDES, Leg, Ports
-from .plan import ACTPASS, CLOSED, Plan, described
+from .plan import Plan, described
 from .rewritten import Denial, Rewritten
 from .rules import Rules
 from .saved import SavedBranch
@@ -151,10 +152,8 @@ class Branch:
         decision = self.negotiation.offer(
             now, description, request.from_tag, request.to_tag, terms(request)
         )
-        if isinstance(decision, Refused):
-            raise CommandError(decision.reason)
-        if isinstance(decision, Repeat):
-            return Rewritten(decision.reply, repeated=True)
+        if not isinstance(decision, Offered):
+            return repeated(decision)
         attempt = Attempt()
         try:
             edits = self._offer_edits(decision, request, attempt, room)
@@ -180,10 +179,8 @@ class Branch:
         decision = self.negotiation.answer(
             now, description, request.from_tag, request.to_tag or "", terms(request)
         )
-        if isinstance(decision, Refused):
-            raise CommandError(decision.reason)
-        if isinstance(decision, Repeat):
-            return Rewritten(decision.reply, repeated=True)
+        if not isinstance(decision, Committed):
+            return repeated(decision)
         attempt = Attempt()
         try:
             plans = self._plans(decision, request, attempt)
@@ -380,6 +377,13 @@ class Branch:
 def _parse(body: bytes) -> Description:
     """A body that was taken before, whatever the limits are now."""
     return parse(body, len(body), len(body))
+
+
+def repeated(decision: Repeat | Refused) -> Rewritten:
+    """What was replied before; raises CommandError if the message has been refused."""
+    if isinstance(decision, Refused):
+        raise CommandError(decision.reason)
+    return Rewritten(decision.reply, repeated=True)
 
 
 def pauses(request: SdpRequest, before: bool | None) -> bool | None:

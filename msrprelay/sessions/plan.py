@@ -10,8 +10,17 @@ from msgspec import Struct
 from ..dataplane import LegAnswer, Sources, Target
 from ..dial import DialPolicy, literal
 from ..errors import CommandError
-from ..offer_answer import Change, SectionChange, Side, other
-from ..roles import Role, Setup, answer_setup, relay_role_answerer, relay_role_offerer
+from ..offer_answer import SectionChange, Side, other
+from ..roles import (
+    ACCEPT,
+    DIAL,
+    PASSIVE,
+    Role,
+    Setup,
+    answer_setup,
+    relay_role_answerer,
+    relay_role_offerer,
+)
 from ..sdp import MsrpSection, Policy
 from .closed import AnySession
 from .legs import SIDES, octets
@@ -21,10 +30,6 @@ NEEDS_SETUP = "a=setup: missing, but a=msrp-cema needs it (RFC 6714 section 4.2)
 # Refusals after which only another offer can help.
 NEED_REOFFER = frozenset({NEEDS_AWARE, NEEDS_SETUP})
 BOTH_PASSIVE = "a=setup: both ends are passive, which only msrp-path=aware can join"
-# Members of enums that every call asks for: looked up in their class they cost a search.
-ACCEPT, DIAL = Role.ACCEPT, Role.DIAL
-ACTPASS, PASSIVE = Setup.ACTPASS, Setup.PASSIVE
-CHANGED, CLOSED, UNCHANGED = Change.CHANGED, Change.CLOSED, Change.UNCHANGED
 # Whose peer it is, host and port.
 Name = tuple[Side, str, int]
 

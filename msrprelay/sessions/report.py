@@ -1,8 +1,7 @@
+# cython: annotation_typing=False
 """A call as ``query`` and ``delete`` tell it: rtpengine's layout, our detail under ``msrp``."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from ..offer_answer import Side, other
 from .branch import Branch
@@ -36,7 +35,11 @@ def describe(call: Call, asked: tuple[str | None, str | None] = ANY_TAGS) -> dic
         "tags": _tags(call, branches, entries),
         "totals": {"RTP": _totals(entries), "RTCP": NO_TOTALS},
         "SSRC": {},
-        "msrp": {"sessions": [_detail(call, *entry) for entry in entries]},
+        "msrp": {
+            "sessions": [
+                _detail(call, branch, section, report) for branch, section, report in entries
+            ]
+        },
     }
     if call.metadata is not None:
         reply["metadata"] = call.metadata
@@ -50,7 +53,7 @@ def _knows(branch: Branch, asked: tuple[str | None, str | None]) -> bool:
     return all(tag is None or tag in shown for tag in asked)
 
 
-def _totals(entries: Sequence[Entry]) -> dict[str, object]:
+def _totals(entries: list[Entry]) -> dict[str, object]:
     total = Relayed()
     for _, section, report in entries:
         total.add(report)
@@ -87,7 +90,7 @@ def _event(at: int, side: str, what: str, n: int, host: str, why: str) -> dict[s
     return event
 
 
-def _tags(call: Call, branches: Sequence[Branch], entries: Sequence[Entry]) -> dict[str, object]:
+def _tags(call: Call, branches: list[Branch], entries: list[Entry]) -> dict[str, object]:
     tags: dict[str, object] = {}
     for branch in branches:
         mine = [(section, report) for owner, section, report in entries if owner is branch]

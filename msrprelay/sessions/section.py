@@ -11,11 +11,12 @@ from ..dataplane import LegAnswer, Session, Sources
 from ..dial import DialPolicy
 from ..errors import CommandError
 from ..offer_answer import SectionChange, Side, other
+from ..offer_answer.changes import CHANGED, UNCHANGED
 from ..roles import Setup
 from ..sdp import Policy, SectionEdit
 from .closed import LOST, AnySession, Closed, Find, Relayed, Report, unreported
 from .legs import SIDES, Legs, Ports, restored_leg, saved_leg
-from .plan import CHANGED, UNCHANGED, Name, Plan, Unresolved, described, make_plan, path_said
+from .plan import Name, Plan, Unresolved, described, make_plan, path_said
 from .saved import SavedSection, saved_answers
 
 # Why the control plane may end a session, as the engine knows it.

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 from structlog.testing import capture_logs
 
-from msrprelay.commands import Origin
+from msrprelay.commands import Origin, Reply
 from msrprelay.errors import CommandError
 from msrprelay.rpc import bencode
-from msrprelay.rpc.dispatcher import JSON_RPC, Dispatcher
+from msrprelay.rpc.dispatcher import JSON_RPC, Dispatcher, Outcome
 from msrprelay.rpc.requests import Fields
 
 from .rpc_fakes import FakeCommands
@@ -44,16 +44,18 @@ def dispatcher(commands: FakeCommands, clock: Clock) -> Dispatcher:
 
 
 def test_a_reply_without_a_result_is_ok(dispatcher: Dispatcher) -> None:
-    assert dispatcher.perform("offer", OFFER, ORIGIN) == ({"sdp": b"v=0", "result": "ok"}, True)
-    assert dispatcher.perform("ping", {}, ORIGIN) == ({"result": "pong"}, True)
+    assert dispatcher.perform("offer", OFFER, ORIGIN) == Outcome(
+        {"sdp": b"v=0", "result": "ok"}, True
+    )
+    assert dispatcher.perform("ping", {}, ORIGIN) == Outcome({"result": "pong"}, True)
 
 
 @pytest.mark.parametrize(
     "name", ["start recording", "block media", "play media", "publish", "subscribe", "", "Offer"]
 )
 def test_what_is_not_for_a_relay_is_not_recognized(dispatcher: Dispatcher, name: str) -> None:
-    expected = {"result": "error", "error-reason": "Unrecognized command"}
-    assert dispatcher.perform(name, OFFER, ORIGIN) == (expected, True)
+    expected: Reply = {"result": "error", "error-reason": "Unrecognized command"}
+    assert dispatcher.perform(name, OFFER, ORIGIN) == Outcome(expected, True)
 
 
 @pytest.mark.parametrize("name", ["terminate", "limits"])

@@ -1,0 +1,20 @@
+# The types with which Cython compiles report.py; the module runs without them, slower.
+cimport cython
+
+from .branch cimport Branch
+from .call cimport Call
+from .section cimport Section
+
+@cython.locals(branches=list, entries=list, reply=dict)
+cpdef dict describe(Call call, tuple asked=*)
+
+@cython.locals(section=Section)
+cdef dict _totals(list entries)
+
+cdef dict _detail(Call call, branch, Section section, report)
+
+@cython.locals(branch=Branch, tags=dict, mine=list, entry=dict, partner=list)
+cdef dict _tags(Call call, list branches, list entries)
+
+@cython.locals(leg=dict, stream=dict)
+cdef dict _media(Section section, report, side)
