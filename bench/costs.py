@@ -28,6 +28,7 @@ WHERE = (
     "commit",
     "processor",
     "kernel",
+    "python",
     "cores",
     "load_average",
     "kernel_bytes_per_leg",

@@ -7,6 +7,7 @@ import platform
 import re
 import resource
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def environment(place: Place) -> dict[str, Any]:
         "systems_on": place.systems.cores,
         "generator_on": place.generator.cores,
         "load_average": os.getloadavg(),
-        "python": platform.python_version(),
+        "python": interpreter(),
         "uid": os.geteuid(),
         "capabilities": capabilities(),
         "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
@@ -51,6 +52,12 @@ def processor() -> str:
     """The model, as the kernel names it."""
     found = re.search(r"^model name\s*: (.*)$", proc("cpuinfo"), re.MULTILINE)
     return found.group(1) if found else platform.machine()
+
+
+def interpreter() -> str:
+    """Which Python, and whether it is the system's: builds differ in speed."""
+    whose = "the system's" if sys.base_prefix == "/usr" else "not the system's"
+    return f"Python {platform.python_version()}, {whose}"
 
 
 def capabilities() -> str:

@@ -61,7 +61,7 @@ def run_lines(name: str = "scaling.json") -> str:
     return (
         f"Measured {run['started'][:10]} at commit `{run['commit'][:12]}`, Linux {run['kernel']}, "
         f"{run['processor']}, {len(run['cores'])} cores of a shared virtual machine with a load "
-        f"average of {run['load_average'][0]:.1f} by others."
+        f"average of {run['load_average'][0]:.1f} by others; {run['python']}."
     )
 
 
