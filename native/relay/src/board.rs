@@ -275,10 +275,10 @@ impl LegBoard {
         [&self.bytes_in, &self.bytes_out, &self.chunks].map(|n| n.load(Ordering::Relaxed))
     }
 
-    /// Who makes the connection, and where its peer is.
-    pub(crate) fn facts(&self) -> (Option<Role>, Option<SocketAddr>) {
+    /// Who makes the connection, where its peer is, and what has ended it.
+    pub(crate) fn facts(&self) -> (Option<Role>, Option<SocketAddr>, Option<LegReason>) {
         let facts = lock(&self.facts);
-        (facts.role, facts.peer.map(SocketAddr::from))
+        (facts.role, facts.peer.map(SocketAddr::from), facts.reason)
     }
 
     fn report(&self) -> LegReport {

@@ -106,6 +106,12 @@ impl Leg {
         Ok([taken, tcp_info::given(&self.socket)?.saturating_sub(syn)])
     }
 
+    /// Reset or ended both ways. The kernel does not tell which, and one byte less than it has
+    /// counted where no FIN was among them.
+    pub(crate) fn is_gone(&self) -> bool {
+        tcp_info(&self.socket).is_ok_and(|info| info.state == State::Dead)
+    }
+
     /// What a record calls it.
     pub(crate) fn token(&self) -> u32 {
         self.socket.token()

@@ -245,6 +245,11 @@ impl Pair {
     fn lost(&mut self, side: Side, how: LegReason, thread: &mut Thread) {
         self.board.event(thread.now, Some(side), RingWhat::Lost, 0);
         self.board.leg(side).set_reason(how);
+        if self.flows.is_some() {
+            // First: the kernel says it once only, and nothing of it when we have reset the
+            // connection. A successor could take that for a FIN.
+            self.write_down();
+        }
         self.feed(Input::Broken(side, how), thread);
     }
 

@@ -61,13 +61,9 @@ impl Stage {
         Self { died, over, held, ports, thread: Some(thread) }
     }
 
-    fn dial(&self) -> [Peer; 2] {
-        self.ports.recv_timeout(support::PATIENCE).expect("a session").map(Peer::dial)
-    }
-
-    fn dial_a(&self) -> Peer {
-        let [a, _] = self.ports.recv_timeout(support::PATIENCE).expect("a session");
-        Peer::dial(a)
+    /// Where the session listens.
+    fn listening(&self) -> [SocketAddr; 2] {
+        self.ports.recv_timeout(support::PATIENCE).expect("a session")
     }
 }
 
@@ -125,6 +121,17 @@ fn heard(aware: bool, side: usize) -> (&'static str, &'static str) {
     if aware { (PATH[1 - side], OWN[1 - side]) } else { said(false, side) }
 }
 
+/// Both peers dial in.
+fn joined(at: [SocketAddr; 2], aware: bool) -> [Peer; 2] {
+    let mut peers = at.map(Peer::dial);
+    let [a, b] = &mut peers;
+    a.send(&request("binda", said(aware, 0), ""));
+    b.send(&request("bindb", said(aware, 1), ""));
+    b.expect(&request("binda", heard(aware, 0), ""));
+    a.expect(&request("bindb", heard(aware, 1), ""));
+    peers
+}
+
 /// Both peers have a little to say, then end, one after the other.
 fn chat([a, b]: &mut [Peer; 2], aware: bool) {
     for n in 0..3 {
@@ -151,26 +158,62 @@ fn part([a, b]: [&mut Peer; 2], aware: bool) {
 fn both_dial_in() {
     for (scene, aware) in [("aware - -", true), ("sessmatch - -", false)] {
         at_every_point(scene, |stage| {
-            let mut peers = stage.dial();
-            let [a, b] = &mut peers;
-            a.send(&request("binda", said(aware, 0), ""));
-            b.send(&request("bindb", said(aware, 1), ""));
-            b.expect(&request("binda", heard(aware, 0), ""));
-            a.expect(&request("bindb", heard(aware, 1), ""));
-            chat(&mut peers, aware);
+            chat(&mut joined(stage.listening(), aware), aware);
         });
     }
+}
+
+/// Both dial in and are lost in this way.
+fn lost(stage: &Stage, aware: bool, lose: impl Fn(Peer) -> Option<Peer>) -> [SocketAddr; 2] {
+    let at = stage.listening();
+    let [a, b] = joined(at, aware);
+    let a = lose(a);
+    [a, Some(b)].into_iter().flatten().for_each(|mut peer| peer.expect_reset());
+    at
+}
+
+fn goes(a: Peer) -> Option<Peer> {
+    a.reset();
+    None
+}
+
+fn talks_nonsense(mut a: Peer) -> Option<Peer> {
+    let before = request("before", said(true, 0), "whole");
+    a.send(&[&before, &b"this is no MSRP\r\n\r\n"[..]].concat());
+    Some(a)
+}
+
+#[test]
+fn a_peer_whose_other_end_is_lost_is_reset() {
+    at_every_point("aware - -", |stage| {
+        lost(stage, true, goes);
+    });
+    at_every_point("sessmatch - -", |stage| {
+        lost(stage, false, goes);
+    });
+    at_every_point("aware - -", |stage| {
+        lost(stage, true, talks_nonsense);
+    });
+}
+
+#[test]
+fn peers_of_a_session_that_is_lost_may_come_again() {
+    at_every_point("aware - - again", |stage| {
+        joined(lost(stage, true, goes), true);
+    });
+    at_every_point("sessmatch - - again", |stage| {
+        joined(lost(stage, false, goes), false);
+    });
+    at_every_point("aware - - again", |stage| {
+        joined(lost(stage, true, talks_nonsense), true);
+    });
 }
 
 #[test]
 fn what_is_unread_when_both_have_ended_still_arrives() {
     for (scene, aware) in [("aware - -", true), ("sessmatch - -", false)] {
         at_every_point(scene, |stage| {
-            let [mut a, mut b] = stage.dial();
-            a.send(&request("binda", said(aware, 0), ""));
-            b.send(&request("bindb", said(aware, 1), ""));
-            b.expect(&request("binda", heard(aware, 0), ""));
-            a.expect(&request("bindb", heard(aware, 1), ""));
+            let [mut a, mut b] = joined(stage.listening(), aware);
             stage.wait_until_held(true);
             b.send(&request("lastb", said(aware, 1), "goodbye"));
             b.fin();
@@ -207,7 +250,7 @@ fn a_passive_peer_is_dialled_once() {
     let (waiting, _) = listener();
     let scene = format!("aware - {}", waiting.local_addr().unwrap());
     at_every_point(&scene, |stage| {
-        let mut a = stage.dial_a();
+        let mut a = Peer::dial(stage.listening()[0]);
         a.send(&request("first", said(true, 0), "a body"));
         let mut b = Peer::accept(&waiting);
         answer_own_bind(&mut b, 1);
@@ -239,12 +282,8 @@ fn nobody_else(waiting: &TcpListener) {
 #[test]
 fn a_refused_frame_is_answered_once_between_two_chunks() {
     at_every_point("aware - -", |stage| {
-        let mut peers = stage.dial();
+        let mut peers = joined(stage.listening(), true);
         let [a, b] = &mut peers;
-        a.send(&request("binda", said(true, 0), ""));
-        b.send(&request("bindb", said(true, 1), ""));
-        b.expect(&request("binda", heard(true, 0), ""));
-        a.expect(&request("bindb", heard(true, 1), ""));
         // b is in the middle of a chunk while a is refused.
         let chunk = request("large", said(true, 1), &"y".repeat(5000));
         let (begin, end) = chunk.split_at(3000);
@@ -267,7 +306,7 @@ fn a_refused_frame_is_answered_once_between_two_chunks() {
 #[test]
 fn a_stranger_is_refused_and_the_right_peer_still_comes() {
     at_every_point("aware - -", |stage| {
-        let [a, b] = stage.ports.recv_timeout(support::PATIENCE).expect("a session");
+        let [a, b] = stage.listening();
         let mut stranger = Peer::dial(a);
         stranger.send(&request("guess", (OWN[1], PATH[0]), "let me in"));
         let mut peers = [Peer::dial(a), Peer::dial(b)];

@@ -178,7 +178,7 @@ impl fmt::Display for CloseReason {
 }
 
 /// Why one leg's connection ended.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[non_exhaustive]
 pub enum LegReason {
     /// The relay reset it because the other leg, or the session, failed.

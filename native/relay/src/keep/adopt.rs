@@ -118,6 +118,7 @@ mod tests {
             role: None,
             earlier: [0; 3],
             leg: None,
+            lost: None,
             listener: None,
             targets: Vec::new(),
             expected: Vec::new(),

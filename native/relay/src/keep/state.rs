@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use msrp_proto::Moment;
-use msrp_proto::session::{self, Policy, Role};
+use msrp_proto::session::{self, LegReason, Policy, Role};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,8 @@ pub(crate) struct EndState {
     /// Bytes in, bytes out and chunks of connections before the present one.
     pub(crate) earlier: [u64; 3],
     pub(crate) leg: Option<ConnectionState>,
+    /// How that was lost, until everything that follows from it is done.
+    pub(crate) lost: Option<LegReason>,
     /// The listener's token, where there is one.
     pub(crate) listener: Option<u32>,
     /// On the way to a connection: see `pair::approach::Approach`.

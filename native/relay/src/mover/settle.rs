@@ -192,16 +192,9 @@ impl Direction {
 
     /// Whatever the dead process had in hand.
     fn take_up(&mut self, left: Left<'_>, thread: &mut Thread) -> Option<()> {
-        let counts = |leg: Option<&Leg>| leg.map(|leg| leg.counts().ok());
         let written = left.claim.buffer.as_ref().and_then(|(_, bytes)| *bytes).unwrap_or_default();
-        let taken = match counts(left.from) {
-            Some(counts) => counts?[0],
-            None => self.lane.taken + written as u64,
-        };
-        let given = match counts(left.to) {
-            Some(counts) => counts?[1],
-            None => self.lane.given,
-        };
+        let [taken, _] = counts(left.from, [self.lane.taken + written as u64, 0])?;
+        let [_, given] = counts(left.to, [0, self.lane.given])?;
         let read = usize::try_from(taken.checked_sub(self.lane.taken)?).ok()?;
         let sent = usize::try_from(given.checked_sub(self.lane.given)?).ok()?;
         if let Some(pipe) = left.pipe {
@@ -265,6 +258,15 @@ impl Direction {
     pub(crate) fn has_ended(&mut self) {
         self.lane.flow = Flow::Ended;
     }
+}
+
+/// Bytes taken from a connection and given to it, at least those that are known of: of one that is
+/// gone the kernel may tell less.
+fn counts(leg: Option<&Leg>, known: [u64; 2]) -> Option<[u64; 2]> {
+    let Some(leg) = leg else { return Some(known) };
+    let [taken, given] = leg.counts().ok()?;
+    let is_gone = leg.is_gone();
+    Some(if is_gone { [taken.max(known[0]), given.max(known[1])] } else { [taken, given] })
 }
 
 /// Where a direction begins: where the record says, or at the beginning of a connection that the

@@ -18,7 +18,7 @@ use crate::mover::{Direction, Left};
 use crate::poller::{Part, Source};
 use crate::ring::RingWhat;
 use crate::sys::tcp;
-use crate::sys::tcp_info::has_sent_fin;
+use crate::sys::tcp_info::{has_sent_fin, is_forgotten};
 use crate::thread::Thread;
 
 /// All that a dead process has left of a session.
@@ -42,9 +42,11 @@ impl Inheritance {
         Some(self.held.remove(at).1)
     }
 
-    /// A connection that the record names; `None` where the keeper does not have it.
+    /// A connection that the record names; `None` where the keeper does not have it, or the dead
+    /// process was about to have it let go of.
     fn leg(&mut self, state: &ConnectionState) -> Option<Leg> {
-        let mut leg = Leg::inherit(self.take(state.token)?, state.origin, state.prologue);
+        let held = self.take(state.token).filter(|held| !is_forgotten(held))?;
+        let mut leg = Leg::inherit(held, state.origin, state.prologue);
         leg.skip_prologue();
         Some(leg)
     }
@@ -61,7 +63,9 @@ impl Pair {
             }
         }
         let joined = left.state.joined;
-        let is_sound = !joined || pair.inherit_flows(&mut left, thread);
+        if joined {
+            pair.inherit_flows(&mut left, thread);
+        }
         for (side, state) in Side::BOTH.into_iter().zip(&left.state.ends) {
             pair.inherit_board(side, state);
         }
@@ -72,11 +76,7 @@ impl Pair {
         pair.record = Some(record);
         held.into_iter().for_each(|(label, held)| pair.take_in(label, held, thread));
         pair.board.event(thread.now, None, RingWhat::Resumed, 0);
-        if is_sound {
-            pair.begin_again(&missing, &state.ends, thread);
-        } else {
-            pair.fail(thread);
-        }
+        pair.begin_again(joined, &missing, &state.ends, thread);
         pair
     }
 
@@ -143,10 +143,10 @@ impl Pair {
         self.end(side).approach().door.get_or_insert_with(|| Door::new(key, id, side))
     }
 
-    /// Both directions as they stood; false where the kernel's counts say that this cannot be.
-    fn inherit_flows(&mut self, left: &mut Inheritance, thread: &mut Thread) -> bool {
+    /// Both directions as they stood; none where the kernel's counts say that this cannot be.
+    fn inherit_flows(&mut self, left: &mut Inheritance, thread: &mut Thread) {
         let [a, b] = Side::BOTH.map(|side| self.inherit_flow(side, left, thread));
-        let (Some(a), Some(b)) = (a, b) else { return false };
+        let (Some(a), Some(b)) = (a, b) else { return };
         let mut flows = Box::new([a, b]);
         for side in Side::BOTH {
             if self.life.has_finished(side) {
@@ -159,7 +159,6 @@ impl Pair {
             }
         }
         self.flows = Some(flows);
-        true
     }
 
     fn inherit_flow(
@@ -234,15 +233,23 @@ impl Pair {
 
     /// Everything is there again: what may have been missed is looked at, and what was under way is
     /// done again.
-    fn begin_again(&mut self, missing: &[Side], states: &[EndState; 2], thread: &mut Thread) {
-        // Who was parting has closed what is missing.
-        let sides = if self.parting { &[][..] } else { &Side::BOTH };
-        for &side in sides {
-            let broken = self.end(side).leg.as_mut().and_then(Leg::error);
-            let gone = missing.contains(&side).then_some(LegReason::Reset);
-            if let Some(how) = gone.or(broken) {
-                return self.lost(side, how, thread);
+    fn begin_again(
+        &mut self,
+        joined: bool,
+        missing: &[Side],
+        states: &[EndState; 2],
+        thread: &mut Thread,
+    ) {
+        self.lose_again(missing, states, thread);
+        if joined && self.flows.is_none() {
+            // Either that was its end, or what is there does not fit together.
+            if !matches!(self.life.stage(), Stage::Reconnecting | Stage::Closed) {
+                self.fail(thread);
             }
+            return;
+        }
+        if self.over || self.parting {
+            return self.queue(thread);
         }
         for (side, state) in Side::BOTH.into_iter().zip(states) {
             if let Some(dial) = &state.dial {
@@ -258,6 +265,23 @@ impl Pair {
         }
         self.leave_doors();
         self.queue(thread);
+    }
+
+    /// What the dead process had lost already and what was lost with it; one loss may be the end of
+    /// the session, with the reason it gives.
+    fn lose_again(&mut self, missing: &[Side], states: &[EndState; 2], thread: &mut Thread) {
+        let known = Side::BOTH.map(|side| states[side.index()].lost);
+        let gone = Side::BOTH.map(|side| {
+            let broken = self.end(side).leg.as_mut().and_then(Leg::error);
+            missing.contains(&side).then_some(LegReason::Reset).or(broken)
+        });
+        let stage = self.life.stage();
+        for (how, side) in known.into_iter().chain(gone).zip(Side::BOTH.into_iter().cycle()) {
+            // Who is parting closes what is missing.
+            if let (Some(how), false) = (how, self.parting || self.life.stage() != stage) {
+                self.lost(side, how, thread);
+            }
+        }
     }
 
     /// The relay's own bind SEND was written down before it was sent.

@@ -1,6 +1,6 @@
 //! What a successor of this process must know, written down whenever it has changed.
 
-use msrp_proto::session::{Session, Side, Timers};
+use msrp_proto::session::{LegReason, Session, Side, Timers};
 
 use super::approach::{Approach, text};
 use super::{End, Opening, Pair};
@@ -47,7 +47,8 @@ impl Pair {
     fn end_state(&self, side: Side) -> EndState {
         let End { leg, approach, paths, sources } = &self.ends[side.index()];
         let board = self.board.leg(side);
-        let (role, peer) = board.facts();
+        let (role, peer, reason) = board.facts();
+        let lost = reason.filter(|how| leg.is_some() && *how != LegReason::Fin);
         let approach = approach.as_deref();
         let fresh = approach.and_then(|approach| approach.fresh.as_ref());
         EndState {
@@ -58,6 +59,7 @@ impl Pair {
             role,
             earlier: self.earlier(side),
             leg: leg.as_ref().map(|leg| connection(leg, peer)),
+            lost,
             listener: approach.and_then(|approach| approach.door.as_ref()).and_then(Door::token),
             targets: approach.map(|approach| approach.targets.clone()).unwrap_or_default(),
             expected: approach.map(|approach| approach.path.to_vec()).unwrap_or_default(),
@@ -103,6 +105,7 @@ impl Opening {
                 role: None,
                 earlier: [0; 3],
                 leg: None,
+                lost: None,
                 targets: Vec::new(),
                 expected: Vec::new(),
                 dial: None,

@@ -135,6 +135,12 @@ pub(crate) fn has_sent_fin(socket: impl AsFd) -> bool {
     raw(socket.as_fd()).is_ok_and(|raw| is_behind_fin(raw.state))
 }
 
+/// Whether we have [reset](super::tcp::reset) it: then the kernel has forgotten what it had counted.
+pub(crate) fn is_forgotten(socket: impl AsFd) -> bool {
+    let nothing = |raw: Raw| raw.bytes_acked == 0 && raw.bytes_received == 0;
+    raw(socket.as_fd()).is_ok_and(|raw| raw.state == CLOSE && nothing(raw))
+}
+
 const FIN_WAIT1: u8 = 4;
 const FIN_WAIT2: u8 = 5;
 const TIME_WAIT: u8 = 6;

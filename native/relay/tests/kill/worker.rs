@@ -19,8 +19,9 @@ pub const SCENE: &str = "MSRPRELAY_TEST_SCENE";
 pub const OWN: [&str; 2] = ["msrp://192.0.2.10:30000/ownA;tcp", "msrp://192.0.2.10:30002/ownB;tcp"];
 pub const PATH: [&str; 2] = ["msrp://10.0.0.5:9/pathA;tcp", "msrp://172.16.4.4:9/pathB;tcp"];
 
-/// One session of a certain kind: `POLICY TARGET-A TARGET-B`, `-` for a peer that dials in. Without
-/// a scene there are [`SESSIONS`] for the test of traffic.
+/// One session of a certain kind: `POLICY TARGET-A TARGET-B`, `-` for a peer that dials in, and
+/// ` again` where lost peers may come again. Without a scene there are [`SESSIONS`] for the test of
+/// traffic.
 struct Scene {
     policy: Policy,
     targets: [Option<String>; 2],
@@ -37,19 +38,20 @@ pub fn run() {
     let Some(fd) = std::env::var(KEEPER).ok().and_then(|fd| fd.parse().ok()) else { return };
     let keeper = descriptor(fd).expect("inherited from the parent");
     let left = receive(&keeper);
-    let config = Config {
-        threads: 2,
-        grace: Duration::from_secs(600),
-        reconnect: Duration::ZERO,
-        ..Config::default()
+    let text = std::env::var(SCENE).unwrap_or_default();
+    let (text, reconnect) = match text.strip_suffix(" again") {
+        Some(text) => (text, Duration::from_secs(600)),
+        None => (&*text, Duration::ZERO),
     };
+    let config =
+        Config { threads: 2, grace: Duration::from_secs(600), reconnect, ..Config::default() };
     let told = duplicate(fd).unwrap();
     let relay = if left.is_empty() {
         Relay::start_kept(config, keeper).expect("the engine starts")
     } else {
         Relay::adopt(config, keeper, left, false).expect("the engine goes on")
     };
-    let scenes = scenes();
+    let scenes = scenes(text);
     for (place, scene) in scenes.iter().enumerate() {
         // The control plane gives an answer again: it cannot know whether it was taken.
         match relay.sessions().get(&(place as u64 + 1)) {
@@ -63,8 +65,7 @@ pub fn run() {
     }
 }
 
-fn scenes() -> Vec<Scene> {
-    let text = std::env::var(SCENE).unwrap_or_default();
+fn scenes(text: &str) -> Vec<Scene> {
     match *text.split(' ').collect::<Vec<_>>() {
         [policy, a, b] => {
             let policy = if policy == "aware" { Policy::Aware } else { Policy::Sessmatch };
