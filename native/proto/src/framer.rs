@@ -205,6 +205,11 @@ impl Framer {
         Self { bounds: Bounds::of(limits), state: State::Body { fresh }, end_line }
     }
 
+    /// At the start of another stream, also after an error.
+    pub(crate) fn restart(&mut self) {
+        self.state = State::Block(Block::default());
+    }
+
     /// Whether nothing of the body at the front has been given; `None` where there is no body.
     /// `Err` after an error, or where not all that could be framed has been.
     pub(crate) fn fresh_body(&self) -> Result<Option<bool>, ()> {
