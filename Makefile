@@ -28,7 +28,7 @@ demo: setup ## watch two endpoints that both dial in chat through the relay
 
 test: setup ## run the tests: the crates' and the package's
 	$(STAGE) cargo-test cargo test --quiet --manifest-path native/Cargo.toml --locked --workspace --exclude msrprelay-native
-	$(STAGE) kill-points cargo test --quiet --manifest-path native/Cargo.toml --locked -p msrp-relay --features kill-points --test kill_points --test survival
+	$(STAGE) kill-points cargo test --quiet --manifest-path native/Cargo.toml --locked -p msrp-relay --features kill-points --test kill_points --test kill_points_moving --test survival
 	$(STAGE) bench-test cargo test --quiet --manifest-path bench/Cargo.toml --locked
 	$(STAGE) bench-build cargo build --quiet --release --manifest-path bench/Cargo.toml --locked
 	$(STAGE) pytest $(BIN)/python -m pytest --quiet --benchmark-disable

@@ -244,6 +244,11 @@ impl Framer {
         Self { bounds, state: State::Body { fresh }, kept }
     }
 
+    /// At the start of another stream, also after an error.
+    pub(crate) fn restart(&mut self) {
+        (self.state, self.kept) = (State::Block, None);
+    }
+
     /// Whether nothing of the body at the front has been given; `None` where there is no body.
     /// `Err` after an error, or where not all that could be framed has been.
     pub(crate) fn fresh_body(&self) -> Result<Option<bool>, ()> {

@@ -219,6 +219,13 @@ impl Rewriter {
         self.chunk = Chunk::Swallowed;
     }
 
+    /// No more of this stream comes, whole or not. There is a [`position`](Self::position) again after
+    /// an error.
+    pub fn end_stream(&mut self) {
+        self.framer.restart();
+        (self.chunk, self.ahead) = (Chunk::Swallowed, 0);
+    }
+
     /// From now on for another receiver. Call it where [`in_forwarded_chunk`](Self::in_forwarded_chunk)
     /// is None.
     pub fn redirect(&mut self, paths: PathPair) {

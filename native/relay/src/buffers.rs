@@ -119,6 +119,12 @@ impl Buffer {
         self.sent = sent;
     }
 
+    /// What is unsent.
+    pub(crate) fn rest(&self) -> Vec<u8> {
+        let slices: Vec<_> = self.output.slices(&self.input).collect();
+        slices.concat().split_off(self.sent)
+    }
+
     /// One write of what is unsent; None when nothing is.
     pub(crate) fn send(&mut self, to: &mut Leg) -> Option<Sent> {
         let sent = match self.output.only(&self.input) {

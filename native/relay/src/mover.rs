@@ -188,12 +188,22 @@ impl Direction {
             stop = self.step_pending(turn);
             self.settle(turn);
         }
-        if let (Manner::Aware(aware), None) = (&mut self.manner, stop) {
-            aware.drop_undecided();
-            stop = aware.flush_own(&mut self.lane, turn);
+        if stop.is_none() {
+            stop = self.drain_own(turn);
         }
         self.settle(turn);
         stop != Some(Moved::Waits)
+    }
+
+    /// The same for what is left when all else is sent.
+    fn drain_own(&mut self, turn: &mut Turn<'_>) -> Option<Moved> {
+        if let Manner::Aware(aware) = &mut self.manner {
+            aware.drop_undecided();
+        }
+        // First: whoever continues must know of them.
+        self.settle(turn);
+        let Manner::Aware(aware) = &mut self.manner else { return None };
+        aware.flush_own(&mut self.lane, turn)
     }
 
     /// The sender is in no chunk, and all it sent is handed on.
@@ -213,15 +223,6 @@ impl Direction {
             aware.cut();
             self.lane.unsettled = true;
         }
-    }
-
-    /// Another connection of the sender.
-    pub(crate) fn renew(&mut self, rewriter: Rewriter, from: &Leg, now: Moment) {
-        self.lane.begin_from(from);
-        if let Manner::Aware(aware) = &mut self.manner {
-            aware.renew(rewriter);
-        }
-        (self.lane.flow, self.lane.moved) = (Flow::Open, now);
     }
 
     /// Another connection of the receiver, which has another path.

@@ -5,12 +5,12 @@ mod kill;
 mod support;
 
 use std::io::{ErrorKind, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use kill::command::{self, Obedient};
-use kill::worker::{OWN, PATH};
+use kill::talk::Talk;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use support::Peer;
 
@@ -18,54 +18,6 @@ use support::Peer;
 #[test]
 fn worker_process() {
     command::run();
-}
-
-/// An aware session, and what its peers say.
-struct Talk {
-    id: u64,
-    at: [SocketAddr; 2],
-    paths: [&'static str; 2],
-}
-
-impl Talk {
-    fn open(relay: &Obedient) -> Self {
-        let (id, at) = relay.open("aware");
-        Self { id, at, paths: PATH }
-    }
-
-    /// Both peers dial in.
-    fn join(&self, relay: &Obedient) -> [Peer; 2] {
-        let mut peers = self.at.map(Peer::dial);
-        for (side, peer) in peers.iter_mut().enumerate() {
-            peer.send(&self.said(side, "bind", b""));
-        }
-        relay.wait_for(self.id, "joined");
-        for (side, peer) in peers.iter_mut().enumerate() {
-            peer.expect(&self.heard(1 - side, "bind", b""));
-        }
-        peers
-    }
-
-    /// A request of this side, as it says it.
-    fn said(&self, side: usize, tid: &str, body: &[u8]) -> Vec<u8> {
-        request(tid, OWN[side], self.paths[side], body)
-    }
-
-    /// The same as the other peer hears it.
-    fn heard(&self, side: usize, tid: &str, body: &[u8]) -> Vec<u8> {
-        request(tid, self.paths[1 - side], OWN[1 - side], body)
-    }
-}
-
-fn request(tid: &str, to: &str, from: &str, body: &[u8]) -> Vec<u8> {
-    let paths = format!("To-Path: {to}\r\nFrom-Path: {from}\r\n");
-    let head = format!("MSRP {tid} SEND\r\n{paths}Message-ID: m{tid}\r\n");
-    let end = format!("-------{tid}$\r\n");
-    if body.is_empty() {
-        return (head + &end).into_bytes();
-    }
-    let head = head + "Content-Type: text/plain\r\n\r\n";
-    [head.as_bytes(), body, b"\r\n", end.as_bytes()].concat()
 }
 
 /// Says as much as is taken while nobody listens; gives how much that was.

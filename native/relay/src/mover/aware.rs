@@ -104,6 +104,7 @@ impl Aware {
         self.see(&buffer.output.passed, seen, lane, turn);
         if let Err(rule) = decided {
             turn.thread.counters.refused(rule.as_str());
+            turn.claim_bytes(lane.from, &buffer);
             // What stands before the fault is whole, and the receiver's.
             let _ = lane.send(Unsent::Buffer(buffer), turn);
             return lane.broken_rule();
@@ -186,7 +187,7 @@ impl Aware {
             let end_line = [b"\r\n-------", tid, b"#\r\n"].concat();
             self.frames.edit(|frames| frames.own.splice(0..0, end_line).for_each(drop));
         }
-        self.rewriter.forsake_chunk();
+        self.rewriter.end_stream();
         self.drop_undecided();
     }
 
@@ -196,9 +197,12 @@ impl Aware {
         self.frames.edit(|frames| frames.own.clear());
     }
 
-    /// Another sender begins.
-    pub(super) fn renew(&mut self, rewriter: Rewriter) {
+    /// Another sender begins; `rest` is what the receiver has not taken of the one before.
+    pub(super) fn renew(&mut self, rewriter: Rewriter, rest: Vec<u8>) {
         self.rewriter = rewriter;
+        if !rest.is_empty() {
+            self.frames.edit(|frames| frames.own.splice(0..0, rest).for_each(drop));
+        }
         self.drop_undecided();
     }
 

@@ -12,7 +12,7 @@
 //! are void.
 
 use msrp_proto::session::Side;
-use msrp_proto::{PathPair, Piece};
+use msrp_proto::{PathPair, Piece, Rewriter};
 
 use super::aware::Aware;
 use super::lane::{Flow, Lane, Unsent};
@@ -41,6 +41,14 @@ impl Turn<'_> {
     pub(super) fn claim(&self, from: Side, buffer: &Buffer) {
         if let (Some(record), Some(blob)) = (&self.record, buffer.input.blob()) {
             record.claim_buffer(from, blob);
+        }
+    }
+
+    /// They came, and may stay there: whoever continues may not have the sender's connection any more
+    /// to count by.
+    pub(super) fn claim_bytes(&self, from: Side, buffer: &Buffer) {
+        if let (Some(record), Some(blob), 1..) = (&self.record, buffer.input.blob(), buffer.read) {
+            record.claim_bytes(from, blob, buffer.read);
         }
     }
 
@@ -74,7 +82,10 @@ impl Direction {
             return;
         }
         if self.lane.is_stalled() {
-            return self.claim_bytes(turn);
+            if let Some(buffer) = self.lane.waiting() {
+                turn.claim_bytes(self.lane.from, buffer);
+            }
+            return;
         }
         self.lane.unsettled = false;
         if let Manner::Aware(aware) = &mut self.manner {
@@ -103,11 +114,27 @@ impl Direction {
         }
     }
 
-    /// Output waits: whoever continues may not have the sender's connection any more to count by.
-    fn claim_bytes(&self, turn: &Turn<'_>) {
-        let Some(buffer) = self.lane.waiting().filter(|buffer| buffer.read > 0) else { return };
-        if let (Some(record), Some(blob)) = (&turn.record, buffer.input.blob()) {
-            record.claim_bytes(self.lane.from, blob, buffer.read);
+    /// Another connection of the sender. Whoever continues cannot make again what the receiver has not
+    /// taken of the old one's: that is the relay's own from now on. What is in a pipe stays there.
+    pub(crate) fn renew(
+        &mut self,
+        rewriter: Rewriter,
+        from: &Leg,
+        tokens: [u32; 2],
+        record: Option<&mut Record>,
+        thread: &mut Thread,
+    ) {
+        let rest = self.lane.waiting().map(Buffer::rest);
+        let (waits, is_stalled) = (rest.is_some(), self.lane.is_stalled());
+        self.lane.begin_from(from);
+        (self.lane.flow, self.lane.moved) = (Flow::Open, thread.now);
+        if let Manner::Aware(aware) = &mut self.manner {
+            aware.renew(rewriter, rest.unwrap_or_default());
+        }
+        if !waits {
+            is_stalled.then(|| self.note(tokens, record));
+        } else if let Some(unclaimed) = self.account(tokens, record) {
+            self.lane.drop_unsent(&unclaimed, thread);
         }
     }
 
@@ -124,8 +151,15 @@ impl Direction {
     }
 
     /// Writes down where it stands, nothing being under way. After a fault the claim stands.
-    fn account(&self, tokens: [u32; 2], record: Option<&mut Record>) -> Option<Unclaimed> {
-        let Some(record) = record else { return Some(Unclaimed(())) };
+    fn account(&self, tokens: [u32; 2], mut record: Option<&mut Record>) -> Option<Unclaimed> {
+        self.note(tokens, record.as_deref_mut())?;
+        record.into_iter().for_each(|record| record.release(self.lane.from));
+        Some(Unclaimed(()))
+    }
+
+    /// The same where something is claimed that needs nothing to go on.
+    fn note(&self, tokens: [u32; 2], record: Option<&mut Record>) -> Option<()> {
+        let Some(record) = record else { return Some(()) };
         let (from, place) = (self.lane.from, self.place(tokens)?);
         let mut draft = record.draft();
         draft.place(from, &place);
@@ -136,8 +170,7 @@ impl Direction {
             draft.note(from, What::Owed, &frames.owed);
         }
         draft.publish();
-        record.release(from);
-        Some(Unclaimed(()))
+        Some(())
     }
 
     /// Takes over what the opposite direction owes to this one's receiver. Both records change at

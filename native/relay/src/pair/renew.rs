@@ -79,9 +79,11 @@ impl Pair {
         self.board.event(thread.now, Some(side), RingWhat::Renewed, peer.port().into());
         let [paths_a, paths_b] = self.paths();
         let (from, to) = if side == Side::A { (paths_a, paths_b) } else { (paths_b, paths_a) };
+        let tokens = self.tokens_towards(side.other());
         if let (Some(flows), Some(leg)) = (&mut self.flows, &self.ends[side.index()].leg) {
-            let rewriter = thread.config.rewriter(from, None);
-            flows[side.index()].renew(rewriter, leg, thread.now);
+            let (rewriter, record) =
+                (thread.config.rewriter(from, None), self.record.as_deref_mut());
+            flows[side.index()].renew(rewriter, leg, tokens, record, thread);
             flows[side.other().index()].redirect(to, leg, thread.now);
         }
         self.queue(thread);

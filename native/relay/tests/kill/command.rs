@@ -30,6 +30,7 @@ struct Inner {
     keeper: Keeper,
     listener: TcpListener,
     control: BufReader<TcpStream>,
+    has_died: bool,
     /// For the next process: milliseconds at the gate, bytes per second of a session.
     gate: u64,
     rate: u64,
@@ -38,7 +39,16 @@ struct Inner {
 
 impl Obedient {
     pub fn new() -> Self {
-        let inner = Arc::new(Mutex::new(Inner::new()));
+        Self::start(None)
+    }
+
+    /// The first process dies at point `n`, the next ones do not.
+    pub fn dying(n: u64) -> Self {
+        Self::start(Some(n))
+    }
+
+    fn start(kill_after: Option<u64>) -> Self {
+        let inner = Arc::new(Mutex::new(Inner::new(kill_after)));
         let over = Arc::new(AtomicBool::new(false));
         let (watched, is_over) = (Arc::clone(&inner), Arc::clone(&over));
         let thread = std::thread::spawn(move || {
@@ -53,6 +63,11 @@ impl Obedient {
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap()
+    }
+
+    /// A process has died, by itself or killed.
+    pub fn has_died(&self) -> bool {
+        self.inner().has_died
     }
 
     /// Kills the process; another one starts.
@@ -111,12 +126,13 @@ impl Drop for Obedient {
 }
 
 impl Inner {
-    fn new() -> Self {
+    fn new(kill_after: Option<u64>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (gate, rate, mut keeper) = (10_000, 0, Keeper::new());
-        keeper.start(&scene(&listener, gate, rate), None);
+        keeper.start(&scene(&listener, gate, rate), kill_after);
         let control = control(&listener);
-        Self { keeper, listener, control, gate, rate, answers: BTreeMap::new() }
+        let answers = BTreeMap::new();
+        Self { keeper, listener, control, has_died: false, gate, rate, answers }
     }
 
     fn live(&mut self) {
@@ -127,6 +143,7 @@ impl Inner {
     }
 
     fn restart(&mut self) {
+        self.has_died = true;
         self.keeper.kill();
         self.keeper.start(&scene(&self.listener, self.gate, self.rate), None);
         self.control = control(&self.listener);
@@ -139,13 +156,18 @@ impl Inner {
     fn tell(&mut self, command: &str) -> String {
         loop {
             let mut line = String::new();
-            let told = writeln!(self.control.get_mut(), "{command}");
+            let told = say(self.control.get_mut(), command);
             if told.and_then(|()| self.control.read_line(&mut line)).is_ok_and(|n| n > 0) {
                 return line.trim_end().to_owned();
             }
             self.restart();
         }
     }
+}
+
+/// In one piece: the kernel waits for an acknowledgement before it sends a second one.
+fn say(stream: &mut TcpStream, line: &str) -> std::io::Result<()> {
+    stream.write_all(format!("{line}\n").as_bytes())
 }
 
 /// The way to the process, once it is there.
@@ -177,6 +199,7 @@ pub fn run() {
         buffer_cap: 64 * 1024,
         reconnect: far,
         join: far,
+        splice_bodies: true,
         ..Config::default()
     };
     let relay = if left.is_empty() {
@@ -188,7 +211,7 @@ pub fn run() {
     let mut control = TcpStream::connect(control).unwrap();
     for line in BufReader::new(control.try_clone().unwrap()).lines() {
         let reply = obey(&relay, &mut sessions, &line.unwrap());
-        writeln!(control, "{reply}").unwrap();
+        say(&mut control, &reply).unwrap();
     }
 }
 

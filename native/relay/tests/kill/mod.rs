@@ -4,4 +4,5 @@
 pub mod command;
 pub mod keeper;
 pub mod peers;
+pub mod talk;
 pub mod worker;
