@@ -35,6 +35,9 @@ pub(crate) struct Leg {
     unacknowledged: bool,
     /// The user timeout is off because the peer's window is closed.
     patient: bool,
+    /// How a connection of a dead process had failed, until that is asked for: the kernel says it
+    /// once.
+    failed: Option<Errno>,
     pub(crate) caps: Caps,
 }
 
@@ -70,15 +73,16 @@ impl Leg {
             deaf: false,
             unacknowledged: false,
             patient: false,
+            failed: None,
             caps: Caps::default(),
         }
     }
 
     /// The connection of a dead process.
     pub(crate) fn inherit(socket: Held, origin: Role, prologue: [u32; 2]) -> Self {
-        let fin_sent = tcp_info::has_sent_fin(&socket);
+        let (fin_sent, failed) = (tcp_info::has_sent_fin(&socket), tcp::take_error(&socket));
         // Whether all that was sent has arrived is not known.
-        Self { prologue, fin_sent, unacknowledged: true, ..Self::new(socket, origin) }
+        Self { prologue, fin_sent, failed, unacknowledged: true, ..Self::new(socket, origin) }
     }
 
     /// What is left of the answer to the relay's own bind SEND, which was dealt with.
@@ -91,16 +95,21 @@ impl Leg {
 
     /// How it has failed, if it has.
     pub(crate) fn error(&mut self) -> Option<LegReason> {
-        let error = tcp::take_error(&self.socket);
+        let error = self.take_error();
         // See `ended`.
         self.deaf |= error == Some(Errno::PIPE);
         error.filter(|_| !self.deaf).map(broken_by)
     }
 
+    fn take_error(&mut self) -> Option<Errno> {
+        self.failed.take().or_else(|| tcp::take_error(&self.socket))
+    }
+
     /// Bytes taken from it and given to it so far, as the kernel counts them. Only for a connection
     /// that nobody uses at this moment.
     pub(crate) fn counts(&self) -> io::Result<[u64; 2]> {
-        let taken = tcp_info::taken(&self.socket)?;
+        let was_reset = self.failed == Some(Errno::CONNRESET);
+        let taken = tcp_info::taken(&self.socket, was_reset)?;
         // The SYN counts on the side that sent it.
         let syn = u64::from(self.origin == Role::Dial);
         Ok([taken, tcp_info::given(&self.socket)?.saturating_sub(syn)])
@@ -257,7 +266,7 @@ impl Leg {
             Ok(State::Dead) | Err(_) => {}
         }
         // EPIPE stands for an RST that came behind the peer's FIN: it closed, and was sent more.
-        let error = tcp::take_error(&self.socket);
+        let error = self.take_error();
         self.deaf |= error == Some(Errno::PIPE);
         match (self.deaf, error) {
             (true, _) => Some(LegReason::Fin),

@@ -98,18 +98,19 @@ fn raw_and_length(socket: BorrowedFd<'_>) -> io::Result<(Raw, usize)> {
 /// Bytes that were read from a connection so far. Only for one that nobody reads: the two counts
 /// behind it are taken one after the other.
 ///
-/// A FIN counts as received as soon as it has arrived, and never as readable.
-pub(crate) fn taken(socket: impl AsFd) -> io::Result<u64> {
+/// A FIN counts as received as soon as it has arrived, and never as readable. `was_reset`: an RST
+/// ended it, so that there was none.
+pub(crate) fn taken(socket: impl AsFd, was_reset: bool) -> io::Result<u64> {
     loop {
         let before = raw(socket.as_fd())?;
         let unread = rustix::io::ioctl_fionread(socket.as_fd())?;
         let after = raw(socket.as_fd())?;
         if (before.bytes_received, before.state) == (after.bytes_received, after.state) {
-            let fin = u64::from(matches!(
-                after.state,
-                CLOSE_WAIT | LAST_ACK | CLOSING | TIME_WAIT | CLOSE
-            ));
-            return Ok(after.bytes_received.saturating_sub(unread + fin));
+            let fin = match after.state {
+                CLOSE => !was_reset,
+                state => matches!(state, CLOSE_WAIT | LAST_ACK | CLOSING | TIME_WAIT),
+            };
+            return Ok(after.bytes_received.saturating_sub(unread + u64::from(fin)));
         }
     }
 }
@@ -193,7 +194,7 @@ mod tests {
     #[test]
     fn counts_bytes_and_neither_syn_nor_fin() {
         let (near, far) = pair();
-        let counts = |socket: &TcpStream| (taken(socket).unwrap(), given(socket).unwrap());
+        let counts = |socket: &TcpStream| (taken(socket, false).unwrap(), given(socket).unwrap());
         assert_eq!((counts(&near), counts(&far)), ((0, 1), (0, 0)), "only a SYN of ours counts");
         (&near).write_all(&[7; 1000]).unwrap();
         let mut some = [0; 300];
@@ -208,6 +209,20 @@ mod tests {
         far.shutdown(Shutdown::Write).unwrap();
         assert_eq!((&near).read(&mut back).unwrap(), 0);
         assert_eq!((counts(&near), counts(&far)), ((10, 1001), (300, 10)));
+    }
+
+    #[test]
+    fn counts_no_fin_of_a_peer_that_resets() {
+        let (near, far) = pair();
+        (&near).write_all(&[7; 1000]).unwrap();
+        (&far).read_exact(&mut [0; 300]).unwrap();
+        super::super::tcp::reset(near);
+        while tcp_info(&far).unwrap().state != State::Dead {
+            std::thread::yield_now();
+        }
+        // What was not read stays readable.
+        assert_eq!(taken(&far, true).unwrap(), 300);
+        assert_eq!(taken(&far, false).unwrap(), 299);
     }
 
     #[test]
