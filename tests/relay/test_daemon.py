@@ -236,6 +236,21 @@ def test_a_port_that_is_taken_is_a_named_failure(daemon: Daemon, tmp_path: Path)
     assert str(port).encode() in done.stderr
 
 
+def test_an_interface_that_is_not_on_this_machine_is_a_named_failure(tmp_path: Path) -> None:
+    """Where --check runs, it may be another one: there that is no mistake."""
+    daemon = [sys.executable, "-m", "msrprelay.cli.daemon", "--interface=lo/127.0.0.1"]
+    sockets = ["--listen-ng=127.0.0.1:0", f"--control={tmp_path}/ctl.sock", "--config=/dev/null"]
+    command = [*daemon, "--interface=pub/192.0.2.10!203.0.113.9", *sockets]
+    for keeping in ("--keeper", "--no-keeper"):
+        done = subprocess.run(
+            [*command, keeping], capture_output=True, timeout=20.0, check=False, text=True
+        )
+        assert done.returncode == 1
+        assert "cannot start" in done.stderr
+        assert "interface pub/192.0.2.10!203.0.113.9: [Errno 99] Cannot assign" in done.stderr
+    assert subprocess.run([*command, "--check"], timeout=20.0, check=False).returncode == 0
+
+
 @pytest.mark.parametrize(
     ("daemon", "unread"),
     [
