@@ -51,7 +51,8 @@ class SdpRequest(Struct, frozen=True, kw_only=True):
     # Names of interfaces: the side the message came from, and the one it goes to.
     from_interface: str | None = None
     to_interface: str | None = None
-    # Told to the recipient instead of the interface's own address.
+    # Told to the recipient instead of the interface's own address: an address or a host name, read
+    # by ``advertisable``, because it goes into the SDP as it is.
     media_address: str | None = None
     address_family: AddressFamily | None = None
     transport_protocol: Transport | None = None

@@ -17,7 +17,6 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="kebab
     event: str
     time: float
     call_id: str | None = None
-    branch: str | None = None
     section: int | None = None
     side: str | None = None
     reason: str | None = None

@@ -61,6 +61,17 @@ _ARROWS = {
     "unpaused": _Hops("middle", "unpaused", "relay: both peers are read again"),
 }
 
+# What stands for the address of a peer whose connection was never its leg's, by the leg's latest
+# event of these.
+_UNBOUND = {
+    "accepted": "not bound",
+    "connected": "not bound",
+    "dial-denied": "not dialled",
+    "dial-failed": "dial failed",
+    "dialling": "no answer to the dial",
+    "refused": "refused",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class _Step:
@@ -78,8 +89,8 @@ class _Step:
 def draw(session: Mapping[str, Any]) -> str:
     """The ladder of ``session``, one of ``msrp.sessions`` in a query reply."""
     legs = {leg["side"]: leg for leg in session["legs"]}
-    lines = list(_header(legs))
     events = session["events"]
+    lines = list(_header(legs, events))
     if not events:
         return "\n".join([*lines, _row("", "", "", "no events were kept")])
     for step in _steps(events[: KEPT[0]]):
@@ -103,15 +114,24 @@ def _said(event: Mapping[str, Any]) -> tuple[str, str, int, str, str]:
     return event["side"], event["what"], event["n"], address, reason
 
 
-def _header(legs: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def _header(
+    legs: Mapping[str, Mapping[str, Any]], events: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
     a, b = legs["a"], legs["b"]
     local = {a["local-address"], b["local-address"]}
-    yield _row("", _client(a), f"{' / '.join(sorted(local))} (relay)", _client(b))
+    relay = f"{' / '.join(sorted(local))} (relay)"
+    yield _row("", _client(a, events), relay, _client(b, events))
     yield _row("seconds", "", "")
 
 
-def _client(leg: Mapping[str, Any]) -> str:
-    return f"{leg['peer-address'] or 'never connected'} ({leg['side']})"
+def _client(leg: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> str:
+    side = leg["side"]
+    tried = [_UNBOUND[each["what"]] for each in events if _is_attempt(each, side)]
+    return f"{leg['peer-address'] or (tried or ['never connected'])[-1]} ({side})"
+
+
+def _is_attempt(event: Mapping[str, Any], side: str) -> bool:
+    return event["side"] == side and event["what"] in _UNBOUND
 
 
 def _drawn(

@@ -6,8 +6,9 @@ import asyncio
 import gc
 import os
 import signal
+import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from .dial import resolve
 from .errors import CommandError, ConfigError
 from .events import Feed
 from .figures import rtpengine_statistics, session_refusals
+from .interfaces import Interface
 from .keeping import Link
 from .log import Log
 from .metrics.snapshot import Snapshot
@@ -77,6 +79,7 @@ async def serve(
     config: Config, reread: Reread, link: Link | None = None, engine: Engine | None = None
 ) -> int:
     """Start, wait for the end, stop."""
+    try_interfaces(config.interface, refuse=link is None or link.cold)
     relay = RelayProcess(config, reread, link, engine)
     await relay.start()
     try:
@@ -84,6 +87,23 @@ async def serve(
     finally:
         await relay.stop()
     return 0
+
+
+def try_interfaces(interfaces: Iterable[Interface], *, refuse: bool) -> None:
+    """Bind once to each address on which legs are to listen, at a port that the kernel chooses.
+
+    Raises OSError naming the first one at which that fails; without ``refuse`` each is logged:
+    a process that goes on with another one's calls serves what it can.
+    """
+    for interface in interfaces:
+        family = socket.AF_INET if interface.family == "IP4" else socket.AF_INET6
+        try:
+            with named(f"interface {interface}"), socket.socket(family) as sock:
+                sock.bind((interface.host, 0))
+        except OSError as error:
+            if refuse:
+                raise
+            log.warning("no such interface", reason=str(error))
 
 
 class RelayProcess:

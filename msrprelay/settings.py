@@ -111,8 +111,7 @@ def engine_config(config: Config) -> EngineConfig:
         header_block_bytes=limits.header_block,
         header_count=limits.header_count,
         pipe_bytes=PIPE_BYTES,
-        # A sender that aborts such a chunk early breaks its own session.
-        splice_bodies=False,
+        splice_bodies=config.splice_bodies,
         event_ring=config.event_ring,
     )
 

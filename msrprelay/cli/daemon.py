@@ -83,6 +83,11 @@ def many(name: str, metavar: str, text: str) -> Callable[[F], F]:
 @click.option("--state-dir", metavar="PATH", help="Keep state for a cold start here.")
 @click.option("--keeper/--no-keeper", default=None, help="Let a small process keep the sockets.")
 @click.option(
+    "--splice-bodies/--no-splice-bodies",
+    default=None,
+    help="Pass on large bodies whose range has an end unread.",
+)
+@click.option(
     "--event-ring/--no-event-ring", default=None, help="Keep the last events of each session."
 )
 @click.option("--log-level", type=click.Choice(LEVELS), help="What is logged.")

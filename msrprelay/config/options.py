@@ -169,6 +169,9 @@ class Config:
     keeper: bool = option(
         True, "a small process keeps the sockets: calls outlive ours", values.flag
     )
+    splice_bodies: bool = option(
+        False, "large bodies whose range has an end pass unread (aware)", values.flag
+    )
     event_ring: bool = option(True, "keep the last events of each session", values.flag)
     log_level: str = option("info", "debug, info, warning or error", values.level, live=True)
     timers: Timers = field(default_factory=Timers)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 
 from ..commands import SdpRequest, SourceRule
@@ -14,11 +13,9 @@ from ..offer_answer import Side
 from ..sdp import Connection, Description, HeadEdit, MsrpSection, Policy, SectionEdit
 from .legs import Leg, Legs
 
-BAD_MEDIA_ADDRESS = "media-address: an address or a host name expected"
 NO_SOURCE = "msrp-source: the message names no address to expect connections from"
 # Combinations of options whose text is at hand.
 REMEMBERED = 64
-_NAME = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.?")
 
 
 def choose_policy(wanted: Policy, section: MsrpSection) -> Policy:
@@ -43,12 +40,9 @@ def choose_legs(
     Raises CommandError.
 
     Each leg speaks its peer's address family where an interface has it; ``address-family`` and
-    ``media-address`` are about the recipient of this message. It goes into an SDP as it is, so
-    anything but an address or a name is refused.
+    ``media-address`` are about the recipient of this message.
     """
     advertised = request.media_address
-    if advertised and literal(advertised) is None and not _NAME.fullmatch(advertised):
-        raise CommandError(BAD_MEDIA_ADDRESS)
     said = section.connection.family if section.connection else None
     family: Family | None = "IP6" if said == "IP6" else "IP4" if said == "IP4" else None
     wanted = request.address_family

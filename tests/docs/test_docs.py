@@ -13,8 +13,9 @@ from .pages import DOCS, check, masked
 LOG_LINES = {
     "SDP refused": "The SIP side gave no SDP, or one beyond the limits; `reason` says where.",
     "cannot listen": "No port of that address can be bound: offers are refused; see `reason`.",
+    "no such interface": "An upgrade names an address that is not here: its offers are refused.",
     "warned": "What a reply has warned of: a section passed untouched, a peer not dialled.",
-    "cannot start": "An address cannot be bound, or the control socket is in use.",
+    "cannot start": "An address or `interface` cannot be bound, or the control socket is in use.",
     "command failed": "A mistake in the relay; the reply was `Internal error`. Please report it.",
     "command refused": "A warning for an `answer`: the SIP server has passed the raw SDP on.",
     "configuration refused, the old one stays": "The file has a mistake, and which.",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import random
+import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -232,6 +234,68 @@ def test_a_port_that_is_taken_is_a_named_failure(daemon: Daemon, tmp_path: Path)
     assert b"cannot start" in done.stderr
     assert b"listen-ng: " in done.stderr
     assert str(port).encode() in done.stderr
+
+
+def test_an_interface_that_is_not_on_this_machine_is_a_named_failure(tmp_path: Path) -> None:
+    """Where --check runs, it may be another one: there that is no mistake."""
+    daemon = [sys.executable, "-m", "msrprelay.cli.daemon", "--interface=lo/127.0.0.1"]
+    sockets = ["--listen-ng=127.0.0.1:0", f"--control={tmp_path}/ctl.sock", "--config=/dev/null"]
+    command = [*daemon, "--interface=pub/192.0.2.10!203.0.113.9", *sockets]
+    for keeping in ("--keeper", "--no-keeper"):
+        done = subprocess.run(
+            [*command, keeping], capture_output=True, timeout=20.0, check=False, text=True
+        )
+        assert done.returncode == 1
+        assert "cannot start" in done.stderr
+        assert "interface pub/192.0.2.10!203.0.113.9: [Errno 99] Cannot assign" in done.stderr
+    assert subprocess.run([*command, "--check"], timeout=20.0, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("daemon", "unread"),
+    [
+        pytest.param(("--splice-bodies",), True, id="on"),
+        pytest.param((), False, id="by default"),
+    ],
+    indirect=["daemon"],
+)
+def test_large_ranged_bodies_pass_unread_where_that_is_wanted(daemon: Daemon, unread: bool) -> None:
+    answer = OFFER.replace(b"aliceid", b"bobid").decode()
+    to_bob = path_of(daemon.offer("call")["sdp"])
+    reply = daemon.ask("answer", call_id="call", from_tag="a", to_tag="b", sdp=answer)
+    to_alice = path_of(reply["sdp"])
+    body = random.Random(8).randbytes(1 << 20)
+    with dialled(to_alice) as alice, dialled(to_bob) as bob:
+        bob.sendall(chunk(to_bob, path_of(answer), b""))
+        sender = threading.Thread(
+            target=alice.sendall, args=[chunk(to_alice, path_of(OFFER.decode()), body)]
+        )
+        sender.start()
+        arrived = chunk(path_of(answer), to_bob, body)
+        assert bob.makefile("rb").read(len(arrived)) == arrived
+        sender.join()
+    spliced = daemon.ask("statistics")["engine"]["spliced"]
+    assert (spliced > len(body) // 2) if unread else spliced == 0
+
+
+def path_of(sdp: str) -> str:
+    (path,) = re.findall(r"(?m)^a=path:(\S+)", sdp)
+    return str(path)
+
+
+def dialled(uri: str) -> socket.socket:
+    host, port = re.findall(r"//([^:]+):(\d+)/", uri)[0]
+    return socket.create_connection((host, int(port)), timeout=20.0)
+
+
+def chunk(to: str, sender: str, body: bytes) -> bytes:
+    """A whole message in one chunk, whose range says where it ends."""
+    head = (
+        f"MSRP chunkchunk SEND\r\nTo-Path: {to}\r\nFrom-Path: {sender}\r\n"
+        f"Message-ID: 1\r\nByte-Range: 1-{len(body)}/{len(body)}\r\n"
+    )
+    content = b"Content-Type: application/octet-stream\r\n\r\n" + body + b"\r\n" if body else b""
+    return head.encode() + content + b"-------chunkchunk$\r\n"
 
 
 def test_it_imports_nothing_after_it_has_started(tmp_path: Path) -> None:

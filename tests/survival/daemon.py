@@ -12,15 +12,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..peers.daemon import Daemon
+from ..peers.daemon import HOST, Daemon
 from .kept import PATIENCE_SECONDS, end_all
 
 
 class KeptDaemon(Daemon):
     """The daemon, whose `log` has the lines of all its processes.
 
-    Its configuration is a file, so that an upgrade may find another one; ``control_in_file``: the
-    control socket too, which else is an option.
+    Its configuration is a file, so that an upgrade may find another one; ``control_in_file`` and
+    ``interface_in_file``: these too, which else are options.
     """
 
     def __init__(
@@ -29,6 +29,7 @@ class KeptDaemon(Daemon):
         *options: str,
         first_port: int | None = None,
         control_in_file: bool = False,
+        interface_in_file: bool = False,
     ) -> None:
         self.folder = folder
         self.file = folder / "msrprelayd.toml"
@@ -38,6 +39,9 @@ class KeptDaemon(Daemon):
         if control_in_file:
             self._command.remove(f"--control={self.control}")
             self.file.write_text(f'control = "{self.control}"\n')
+        if interface_in_file:
+            self._command.remove(f"--interface=test/{HOST}")
+            self.file.write_text(f'interface = "test/{HOST}"\n')
 
     def __exit__(self, *exc: object) -> None:
         end_all(self.folder)

@@ -302,6 +302,21 @@ def test_an_address_that_is_taken_leaves_the_old_configuration(daemon: KeptDaemo
     assert "ended with status 1" in done.stderr
 
 
+def test_an_upgrade_warns_of_an_interface_that_is_not_on_this_machine(tmp_path: Path) -> None:
+    """It has taken over calls: those go on, and new ones are served where that is possible."""
+    with KeptDaemon(tmp_path, interface_in_file=True) as daemon:
+        with NgRelay(daemon.ng_address).call("aware") as call:
+            a, b = call.join()
+            daemon.file.write_text(f'interface = ["test/{HOST}", "pub/192.0.2.10"]\n')
+            done = daemon.ctl("upgrade")
+            assert (done.returncode, done.stderr) == (0, "")
+            goes_on(a, b)
+        with NgRelay(daemon.ng_address).call("aware") as call:
+            goes_on(*call.join())
+        said = "interface pub/192.0.2.10!192.0.2.10: [Errno 99]"
+        assert any('"no such interface"' in line and said in line for line in daemon.log)
+
+
 def test_a_crash_keeps_the_configuration_that_was_in_force(daemon: KeptDaemon) -> None:
     daemon.file.write_text("[timers]\noffer = 77\ngate = 3\n")
     os.kill(daemon.pid, signal.SIGHUP)

@@ -407,7 +407,8 @@ def test_every_option_reaches_the_configuration(
         "--interface=pub/127.0.0.1!203.0.113.9 --interface=priv/127.0.0.2 --port-max=1100 "
         "--listen-ng=127.0.0.1:0 --listen-ng=127.0.0.2:5 --control=/x --threads=3 "
         "--dial-allow=127.0.0.0/8 --dial-deny=10.0.0.0/8 --no-keeper --log-level=error "
-        "--no-event-ring --delete-pending=delete --set timers.join=0.2 --set limits.sdp=1KiB"
+        "--no-event-ring --splice-bodies --delete-pending=delete "
+        "--set timers.join=0.2 --set limits.sdp=1KiB"
     )
     assert start(*options.split(), "--config", str(path)).exit_code == 0
     ((config, _),) = run
@@ -420,6 +421,7 @@ def test_every_option_reaches_the_configuration(
         "10.0.0.0/8",
     ]
     assert (config.log_level, config.event_ring) == ("error", False)
+    assert config.splice_bodies
     assert config.delete_pending == "delete"
     assert (config.timers.join, config.limits.sdp) == (0.2, 1024)
 

@@ -77,6 +77,7 @@ def test_every_option_can_be_written() -> None:
         dial-allow = "10.0.0.0/8"
         dial-deny = ["10.1.0.0/16", "192.0.2.77"]
         event-ring = false
+        splice-bodies = true
         log-level = "debug"
         msrp-path = { priv = "sessmatch" }
         limits.sdp = "8 KiB"
@@ -96,6 +97,7 @@ def test_every_option_can_be_written() -> None:
     assert config.dial_allow == (ip_network("10.0.0.0/8"),)
     assert config.dial_deny == (ip_network("10.1.0.0/16"), ip_network("192.0.2.77/32"))
     assert (config.control, config.event_ring, config.log_level) == ("", False, "debug")
+    assert config.splice_bodies
     assert config.msrp_path == {"priv": "sessmatch"}
     assert (config.limits.sdp, config.timers.join, config.timers.delete_delay) == (8192, 60, 0)
 

@@ -57,6 +57,26 @@ def test_repeated_events_are_one_step() -> None:
     assert drawn.count("(53502)") == 1
 
 
+@pytest.mark.parametrize(
+    ("events", "said"),
+    [
+        pytest.param([], "never connected (b)", id="nothing"),
+        pytest.param(["accepted"], "not bound (b)", id="silent"),
+        pytest.param(["accepted", "refused"], "refused (b)", id="refused"),
+        pytest.param(["dialling"], "no answer to the dial (b)", id="dialling"),
+        pytest.param(["dialling", "dial-failed"], "dial failed (b)", id="dial-failed"),
+        pytest.param(["dial-denied"], "not dialled (b)", id="dial-denied"),
+        pytest.param(["refused", "dialling", "dial-failed"], "dial failed (b)", id="latest"),
+    ],
+)
+def test_the_header_tells_how_far_an_unbound_peer_came(events: list[str], said: str) -> None:
+    other = event(0, "a", "accepted", 53502)
+    closed = event(9, "", "closed")
+    rows = [other, *(event(at, "b", what, 777) for at, what in enumerate(events)), closed]
+    assert said in draw(session(*rows, b_port=0)).splitlines()[0]
+    assert "198.51.100.2 (b)" in draw(session(*rows)).splitlines()[0]
+
+
 def test_refusals_for_other_reasons_are_steps_of_their_own() -> None:
     reasons = ("source", "source", "not-msrp")
     drawn = draw(session(*(event(1, "a", "refused", 7, reason=reason) for reason in reasons)))

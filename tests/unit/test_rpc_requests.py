@@ -168,6 +168,8 @@ def test_reads_one_key(key: str, value: bencode.Value, field: str, expected: obj
         ("msrp-priority", b"low"),
         ("address-family", b"IP5"),
         ("media-address", b"two words"),
+        ("media-address", b"a..b"),
+        ("media-address", b"[::1 x"),
         ("media-address", b"0.0.0.0"),
         ("media-address", b"192.0.2.1\r\na=x"),
     ],
@@ -175,6 +177,23 @@ def test_reads_one_key(key: str, value: bencode.Value, field: str, expected: obj
 def test_a_wrong_value_of_our_own_key_is_refused_by_its_name(key: str, value: bytes) -> None:
     with pytest.raises(CommandError, match=f"^{key}: "):
         parse_offer({**LEAST, key: value}, ORIGIN)
+
+
+@pytest.mark.parametrize("parse", [parse_offer, parse_answer])
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param({"media-address": b"a..b"}, id="key"),
+        pytest.param({"media_address": b"a..b"}, id="underscore"),
+        pytest.param({"media-address": [b"a..b"]}, id="list"),
+        pytest.param({"rtpp-flags": b"media-address=a..b"}, id="flag-string"),
+        pytest.param({"rtpp-flags": b"media-address=[a..b]"}, id="flag-string-in-brackets"),
+    ],
+)
+def test_what_goes_into_an_sdp_is_read_wherever_it_is_said(parse: Parse, said: Fields) -> None:
+    """Nothing behind this looks at it again."""
+    with pytest.raises(CommandError, match=r"^media.address: "):
+        parse({**LEAST, **said}, ORIGIN)
 
 
 def test_the_raw_flags_of_newer_kamailio_say_the_same_as_the_keys_of_older() -> None:

@@ -152,11 +152,6 @@ def test_a_media_address_is_told_to_the_recipient() -> None:
     assert section(reply).path[0].startswith("msrp://203.0.113.77:")
 
 
-@pytest.mark.parametrize("address", ["192.0.2.1\r\na=x", "two words", "a..b", "[::1 x"])
-def test_a_media_address_that_is_none_is_refused(address: str) -> None:
-    assert "media-address" in refusal(Lab(), offer(media_address=address))
-
-
 # Nothing to do.
 
 
