@@ -99,7 +99,8 @@ fn raw_and_length(socket: BorrowedFd<'_>) -> io::Result<(Raw, usize)> {
 /// behind it are taken one after the other.
 ///
 /// A FIN counts as received as soon as it has arrived, and never as readable. `was_reset`: an RST
-/// ended it, so that there was none.
+/// ended it, and came before a FIN. One behind the FINs of both sides is not told apart: then this
+/// is one more.
 pub(crate) fn taken(socket: impl AsFd, was_reset: bool) -> io::Result<u64> {
     loop {
         let before = raw(socket.as_fd())?;
