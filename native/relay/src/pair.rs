@@ -1,6 +1,7 @@
 //! One session on its thread: carries out what [`session::Session`] decides.
 
 mod approach;
+mod arriving;
 mod carry_out;
 mod dialling;
 mod inherit;
