@@ -1,11 +1,22 @@
-"""The native module: the relay engine, and the MSRP framer for Python's own use.
+"""The native module: the relay engine; the MSRP framer and bencode for Python's own use.
 
 Conversion only; what the words mean stands in ``native/relay`` and ``native/proto``.
 """
 
 from typing import Any, Protocol, final
 
-__all__ = ["Framer", "Head", "OpenError", "Relay", "Session", "__version__"]
+__all__ = [
+    "BencodeError",
+    "Framer",
+    "Head",
+    "OpenError",
+    "Relay",
+    "Session",
+    "Truncated",
+    "__version__",
+    "decode_bencode",
+    "encode_bencode",
+]
 
 __version__: str
 
@@ -207,3 +218,17 @@ class Framer:
 
     def between_chunks(self) -> bool:
         """Whether the stream may end here without cutting a chunk."""
+
+class BencodeError(ValueError):
+    """Bytes that are no bencode; ``offset`` is where that was seen."""
+
+    offset: int
+
+class Truncated(BencodeError):
+    """Bytes that may become bencode when more arrive."""
+
+def decode_bencode(data: bytes, start: int = 0) -> tuple[Any, int]:
+    """The value that begins at ``start``, and the offset behind it; see ``rpc.bencode``."""
+
+def encode_bencode(value: object) -> bytes:
+    """``value`` as bencode; see ``rpc.bencode``."""

@@ -39,8 +39,9 @@ FLOORS: list[set[str]] = [
     {"cli", "entry"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-# The engine and the framer each have one door, and the engine one that opens before all the rest.
-NATIVE_DOORS = {"dataplane", "entry", "framing"}
+# The engine, the framer and bencode each have one door, and the engine one that opens before all
+# the rest.
+NATIVE_DOORS = {"dataplane", "entry", "framing", "rpc"}
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
 

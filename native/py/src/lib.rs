@@ -1,5 +1,6 @@
-//! `msrprelay._native`: conversion between Python and the engine; no rule of MSRP lives here.
+//! `msrprelay._native`: conversion between Python and the engine, and bencode; no rule of MSRP lives here.
 
+mod bencode;
 mod config;
 mod framer;
 mod legs;
@@ -10,6 +11,8 @@ use pyo3::prelude::*;
 
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use super::bencode::{BencodeError, Truncated, decode_bencode, encode_bencode};
     #[pymodule_export]
     use super::framer::{Framer, Head};
     #[pymodule_export]

@@ -1,0 +1,11 @@
+//! Bencode for Python: values read from octets and written to them.
+
+mod keys;
+mod read;
+mod write;
+
+pub(crate) use read::{BencodeError, Truncated, decode_bencode};
+pub(crate) use write::encode_bencode;
+
+/// A message of a SIP server nests three deep; a hostile one must not cost a stack.
+const MAX_DEPTH: usize = 32;
