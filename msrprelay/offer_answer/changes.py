@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from msgspec import Struct
-
-from ..sdp import Description, MsrpSection
+from ..sdp.description import Description
+from ..sdp.section import MsrpSection
 
 Side = Literal["a", "b"]
 
@@ -28,7 +28,8 @@ NEW, UNCHANGED = Change.NEW, Change.UNCHANGED
 CHANGED, CLOSED = Change.CHANGED, Change.CLOSED
 
 
-class SectionChange(Struct, frozen=True):
+@dataclass(frozen=True)
+class SectionChange:
     """One message section, by its m= index. ``a`` and ``b`` are what each side says about it now.
 
     At an offer the other side's is the committed one, or ``None``; of a section that an exchange
@@ -48,7 +49,8 @@ class SectionChange(Struct, frozen=True):
         return self.a if side == "a" else self.b
 
 
-class Exchange(Struct, frozen=True):
+@dataclass(frozen=True)
+class Exchange:
     """An offer and its answer. ``live`` are the m= indices that both sides want."""
 
     offerer: Side
@@ -56,12 +58,12 @@ class Exchange(Struct, frozen=True):
     b: Description
     live: frozenset[int]
 
-    @classmethod
-    def between(cls, offerer: Side, offered: Description, answered: Description) -> Exchange:
+    @staticmethod
+    def between(offerer: Side, offered: Description, answered: Description) -> Exchange:
         """The exchange of an offer and its answer."""
         live = frozenset(live_sections(offered).keys() & live_sections(answered).keys())
         a, b = (offered, answered) if offerer == "a" else (answered, offered)
-        return cls(offerer, a, b, live)
+        return Exchange(offerer, a, b, live)
 
     def of(self, side: Side) -> Description:
         """The SDP of ``side``."""
@@ -73,7 +75,11 @@ def live_sections(description: Description) -> dict[int, MsrpSection]:
 
     Not those over TLS: the relay has no TLS legs, and such a section passes untouched.
     """
-    return {s.index: s for s in description.sections if s.anchor and not s.tls}
+    live: dict[int, MsrpSection] = {}
+    for section in description.sections:
+        if section.anchor and not section.tls:
+            live[section.index] = section
+    return live
 
 
 def other(side: Side) -> Side:

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """What to do about an offer, an answer, a delete: plain values, decided by the negotiation.
 
 A section (its ports) is held while it is live or a pending offer asks for it, and for as long as
@@ -7,13 +8,14 @@ forks may answer the first offer, which has asked for it. Where a decision has
 
 from __future__ import annotations
 
-from msgspec import Struct
+from dataclasses import dataclass
 
-from ..sdp import Description
+from ..sdp.description import Description
 from .changes import Exchange, SectionChange, Side
 
 
-class Message(Struct, frozen=True):
+@dataclass(frozen=True)
+class Message:
     """One offer or answer: what was said, under which tag, and the body that was replied."""
 
     description: Description
@@ -35,19 +37,22 @@ class Message(Struct, frozen=True):
         return Message(self.description, self.terms, self.tag, self.at, reply)
 
 
-class Repeat(Struct, frozen=True):
+@dataclass(frozen=True)
+class Repeat:
     """The same request again: send ``reply``, there is nothing else to do."""
 
     reply: bytes
 
 
-class Refused(Struct, frozen=True):
+@dataclass(frozen=True)
+class Refused:
     """``reason`` is the error-reason, or the warning of a delete; nothing changes."""
 
     reason: str
 
 
-class Offered(Struct, frozen=True):
+@dataclass(frozen=True)
+class Offered:
     """Prepare what is NEW, reply with the rewritten offer, then ``Negotiation.apply``.
 
     Bytes go on as committed until the answer. NEW means not live: an offer that this one replaces
@@ -63,7 +68,8 @@ class Offered(Struct, frozen=True):
     revision: int
 
 
-class Committed(Struct, frozen=True):
+@dataclass(frozen=True)
+class Committed:
     """Carry the section changes out, reply with the rewritten answer, then ``Negotiation.apply``.
 
     ``again`` marks an answer after the answer (a late 200, another fork under ``tag``). A section
@@ -82,20 +88,23 @@ class Committed(Struct, frozen=True):
     revision: int
 
 
-class RolledBack(Struct, frozen=True):
+@dataclass(frozen=True)
+class RolledBack:
     """The pending offer of ``side`` is gone; everything goes on as committed."""
 
     side: Side
     released: tuple[int, ...]
 
 
-class Unclaimed(Struct, frozen=True):
+@dataclass(frozen=True)
+class Unclaimed:
     """What one fork has refused no other has taken in time."""
 
     released: tuple[int, ...]
 
 
-class Ended(Struct, frozen=True):
+@dataclass(frozen=True)
+class Ended:
     """The call is over. ``reason`` is ``deleted``, ``offer-timeout`` or ``rolled-back``."""
 
     reason: str

@@ -1,10 +1,13 @@
 # The types with which Cython compiles negotiation.py; the module runs without them, slower.
 cimport cython
 
-from .changes cimport exchange_changes, live_sections, offer_changes, other
+from ..sdp.description cimport Description
+from ..sdp.section cimport MsrpSection
+from .changes cimport Exchange, exchange_changes, live_sections, offer_changes, other
+from .decisions cimport Committed, Ended, Message, Offered
 
 cdef class Negotiation:
-    cdef public object committed
+    cdef public Exchange committed
     cdef public bint condemned, ended
     cdef object _offer_timeout
     cdef dict _sides, _pending, _offers, _answers
@@ -12,7 +15,8 @@ cdef class Negotiation:
     cdef public frozenset unclaimed
     cdef Py_ssize_t _revision
 
-    cpdef answered_tags(self)
+    @cython.locals(offer=Message, answer=Message)
+    cpdef tuple answered_tags(self)
 
     cpdef side_of(self, tag)
 
@@ -20,7 +24,29 @@ cdef class Negotiation:
 
     cdef _offerer(self, from_tag, to_tag)
 
-    cdef _answerable(self, offerer)
+    @cython.locals(message=Message)
+    cpdef pending(self, side)
+
+    @cython.locals(times=list, message=Message, first=Message)
+    cpdef deadline(self)
+
+    @cython.locals(message=Message, before=Message)
+    cpdef offer(self, double now, Description description, str from_tag, to_tag=*, str terms=*)
+
+    @cython.locals(message=Message, pending=Message, last=Message, offered=Description, asked=dict,
+                   exchange=Exchange, kept=set)
+    cpdef answer(self, double now, Description description, str from_tag, str to_tag, str terms=*)
+
+    cpdef apply(self, decision, bytes reply)
+
+    cdef _apply_offer(self, Offered decision, Message message)
+
+    cdef _apply_answer(self, Committed decision, Message message)
+
+    cpdef delete(self, from_tag=*, to_tag=*, bint forgiving=*)
+
+    @cython.locals(message=Message)
+    cdef Description _answerable(self, offerer)
 
     cdef tuple _released(self, set kept)
 
@@ -28,11 +54,13 @@ cdef class Negotiation:
 
     cdef _live(self)
 
+    @cython.locals(message=Message)
     cdef _asked(self, side)
 
+    @cython.locals(message=Message)
     cdef _pending_under(self, tag)
 
-    @cython.locals(tags=list, none_given=bint)
+    @cython.locals(tags=list, none_given=bint, message=Message)
     cdef bint _names_call(self, from_tag, to_tag)
 
     cdef _know(self, tag, side)
@@ -41,10 +69,12 @@ cdef class Negotiation:
 
     cdef _roll_back(self, side, reason)
 
-    cdef _keep_for_forks(self, exchange)
+    @cython.locals(message=Message, asked=dict)
+    cdef _keep_for_forks(self, Exchange exchange)
 
     cdef _give_up_forks(self)
 
     cdef _end(self, reason)
 
-cdef _transport_change(dict asked, answered)
+@cython.locals(mine=MsrpSection, theirs=MsrpSection)
+cdef _transport_change(dict asked, Description answered)

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from ..sdp import Description, MsrpSection
+from ..sdp.description import Description
+from ..sdp.section import MsrpSection
 from .changes import Exchange, Side, exchange_changes, live_sections, offer_changes, other
 from .decisions import (
     Committed,
@@ -108,8 +109,9 @@ class Negotiation:
         """The tags of offer and answer in force: the SIP dialog, if there is one."""
         if self.committed is None:
             return None
-        offerer = self.committed.offerer
-        return self._offers[offerer].tag, self._answers[offerer].tag
+        offer = self._offers[self.committed.offerer]
+        answer = self._answers[self.committed.offerer]
+        return offer.tag, answer.tag
 
     def side_of(self, tag: str | None) -> Side | None:
         """The side that has shown this tag."""
@@ -121,9 +123,12 @@ class Negotiation:
 
     def deadline(self) -> float | None:
         """When :meth:`expire` will have something to do, if ever."""
-        times = [message.at for message in self._pending.values()]
+        times: list[float] = []
+        for message in self._pending.values():
+            times.append(message.at)
         if self.unclaimed and self.committed is not None:
-            times.append(self._offers[self.committed.offerer].at)
+            first = self._offers[self.committed.offerer]
+            times.append(first.at)
         return min(times) + self._offer_timeout if times else None
 
     def offer(
@@ -151,13 +156,13 @@ class Negotiation:
             return Repeat(before.reply)
         wanted = live_sections(description)
         return Offered(
-            side=side,
-            to_tag=to_tag,
-            initial=self.committed is None,
-            sections=offer_changes(self.committed, side, wanted),
-            released=self._released({*self._kept(), *wanted, *self._asked(other(side))}),
-            message=message,
-            revision=self._revision,
+            side,
+            to_tag,
+            self.committed is None,
+            offer_changes(self.committed, side, wanted),
+            self._released({*self._kept(), *wanted, *self._asked(other(side))}),
+            message,
+            self._revision,
         )
 
     def answer(
@@ -191,14 +196,14 @@ class Negotiation:
         if self.committed is None or (pending is None and self._forking):
             kept.update(asked)
         return Committed(
-            offerer=offerer,
-            tag=to_tag,
-            again=pending is None,
-            sections=exchange_changes(self.committed, exchange, asked),
-            released=self._released(kept),
-            exchange=exchange,
-            message=message,
-            revision=self._revision,
+            offerer,
+            to_tag,
+            pending is None,
+            exchange_changes(self.committed, exchange, asked),
+            self._released(kept),
+            exchange,
+            message,
+            self._revision,
         )
 
     def apply(self, decision: Offered | Committed, reply: bytes) -> None:
@@ -212,10 +217,16 @@ class Negotiation:
         self.condemned = False
         message = decision.message.replied(reply)
         if isinstance(decision, Offered):
-            self._know(message.tag, decision.side)
-            self._know(decision.to_tag, other(decision.side))
-            self._pending[decision.side] = message
-            return
+            self._apply_offer(decision, message)
+        else:
+            self._apply_answer(decision, message)
+
+    def _apply_offer(self, decision: Offered, message: Message) -> None:
+        self._know(message.tag, decision.side)
+        self._know(decision.to_tag, other(decision.side))
+        self._pending[decision.side] = message
+
+    def _apply_answer(self, decision: Committed, message: Message) -> None:
         self._know(message.tag, other(decision.offerer))
         if not decision.again:
             self._forking = self.committed is None
@@ -276,8 +287,9 @@ class Negotiation:
 
     def _answerable(self, offerer: Side) -> Description | None:
         """What an answer to ``offerer`` answers: the pending offer, or what is in force."""
-        if offerer in self._pending:
-            return self._pending[offerer].description
+        message = self._pending.get(offerer)
+        if message is not None:
+            return message.description
         if self.committed is None or offerer not in self._answers:
             return None
         return self.committed.of(offerer)
@@ -308,7 +320,9 @@ class Negotiation:
 
     def _names_call(self, from_tag: str | None, to_tag: str | None) -> bool:
         """Whether a delete means this call, and not a fork that has lost."""
-        tags = [message.tag for message in self._pending.values()]
+        tags: list[str] = []
+        for message in self._pending.values():
+            tags.append(message.tag)
         if self.committed is None:
             none_given = from_tag is None and to_tag is None
             return none_given or from_tag in tags or to_tag in tags
@@ -333,7 +347,8 @@ class Negotiation:
     def _keep_for_forks(self, exchange: Exchange) -> None:
         self.unclaimed = frozenset()
         if self._forking:
-            asked = live_sections(self._offers[exchange.offerer].description)
+            message = self._offers[exchange.offerer]
+            asked = live_sections(message.description)
             self.unclaimed = frozenset(asked.keys() - exchange.live)
 
     def _give_up_forks(self) -> Unclaimed:

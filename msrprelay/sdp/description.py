@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import pairwise
-
-from msgspec import Struct
 
 from ..errors import SdpError
 from .edit import SectionEdit, edit_section
@@ -19,7 +18,8 @@ MAX_SIZE = 65536
 MAX_SECTIONS = 64
 
 
-class Description(Struct, frozen=True):
+@dataclass(frozen=True)
+class Description:
     """An SDP body (RFC 8866) and its MSRP sections, in order."""
 
     body: bytes

@@ -3,9 +3,19 @@ cimport cython
 
 from ..uri cimport host_port
 from .lines cimport as_ended, name_of, part, past_blanks, past_field
+from .section cimport MsrpSection
+
+cdef class SectionEdit:
+    cdef readonly str policy, family, host
+    cdef readonly object port, setup
+    cdef readonly str session_id
+    cdef readonly bytes fingerprint
+    cdef readonly str mark
+
+    cpdef str uri(self, bint tls)
 
 @cython.locals(text=Lines, after_path=Py_ssize_t)
-cpdef bytes edit_section(bytes body, section, edit)
+cpdef bytes edit_section(bytes body, MsrpSection section, SectionEdit edit)
 
 cdef class Lines:
     cdef bint _ended
@@ -41,4 +51,4 @@ cdef bint _dropped(bytes name, policy)
 @cython.locals(begin=Py_ssize_t, end=Py_ssize_t)
 cdef bytes _with_port(bytes line, Py_ssize_t port)
 
-cdef _move_first_uri(Lines text, edit)
+cdef _move_first_uri(Lines text, SectionEdit edit)

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
-
-from msgspec import Struct
 
 from ..roles import Setup
 from ..uri import host_port, host_port_span
@@ -16,7 +15,8 @@ Policy = Literal["aware", "cema", "sessmatch"]
 Family = Literal["IP4", "IP6"]
 
 
-class SectionEdit(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True)
+class SectionEdit:
     """What one section says after the rewrite.
 
     ``host`` and ``port`` are where the peer finds the relay. ``session_id`` is the relay's own and

@@ -7,6 +7,22 @@ from .lines cimport attributes_of, fields_of, name_of, part, value_of
 cdef int MOST_URIS, LONGEST_PATH, ZERO, FOUR, NINE
 cdef dict _PROTOS, _SETUPS
 
+cdef class MsrpSection:
+    cdef readonly object index
+    cdef readonly Py_ssize_t line, stop, begin, end
+    cdef readonly object port
+    cdef readonly bint tls
+    cdef readonly tuple path
+    cdef readonly Uri uri
+    cdef readonly object setup, connection
+    cdef readonly tuple fingerprints
+    cdef readonly bint cema
+    cdef readonly tuple problems
+    cdef readonly bytes body
+    cdef readonly bint anchor
+
+    cpdef bint same_endpoint(self, MsrpSection before) except -1
+
 cdef class MediaLine:
     cdef object port
     cdef bint star, tls
@@ -28,7 +44,7 @@ cdef class Said:
 cpdef MediaLine parse_media(bytes line)
 
 @cython.locals(said=Said, path=tuple, uri=Uri, problems=list)
-cpdef parse_section(
+cpdef MsrpSection parse_section(
     bytes body, Py_ssize_t index, Py_ssize_t line, Py_ssize_t begin, list lines, MediaLine media,
     Said common
 )

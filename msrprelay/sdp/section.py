@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import NamedTuple
-
-from msgspec import Struct
 
 from ..errors import UriError
 from ..roles import Setup
@@ -28,7 +27,8 @@ class Connection(NamedTuple):
     host: str
 
 
-class MsrpSection(Struct, frozen=True):
+@dataclass(frozen=True)
+class MsrpSection:
     """An ``m=message`` section over ``TCP/MSRP`` or ``TCP/TLS/MSRP``, port 0 included.
 
     ``index`` counts all m= lines from 0, ``line`` all lines from 1, ``stop`` is the line after the

@@ -1,21 +1,35 @@
 # The types with which Cython compiles branch.py; the module runs without them, slower.
 cimport cython
 
-from .legs cimport Ports
+from ..offer_answer.changes cimport SectionChange, other
+from ..offer_answer.decisions cimport Committed, Offered
+from ..offer_answer.negotiation cimport Negotiation
+from ..sdp.description cimport Description
+from ..sdp.edit cimport SectionEdit
+from ..sdp.section cimport MsrpSection
+from .legs cimport Leg, Ports
+from .plan cimport Plan, described
+from .rewritten cimport Rewritten
 from .section cimport Section
+
+cdef class Attempt:
+    cdef readonly list opened, renewed, expected
 
 cdef class Branch:
     cdef public dict sections
-    cdef object _negotiation, _unread, _rules, _watch, _retire, _versions, _pauses
+    cdef Negotiation _negotiation
+    cdef object _unread, _rules, _watch, _retire, _versions, _pauses
     cdef double _shift
     cdef dict _source_rules
     cdef Ports _ports
 
     cpdef deadline(self)
-    @cython.locals(section=Section)
-    cpdef offer(self, double now, request, description, Py_ssize_t room)
-    @cython.locals(section=Section, s=Section)
-    cpdef answer(self, double now, request, description)
+    @cython.locals(section=Section, negotiation=Negotiation, attempt=Attempt, offered=Offered)
+    cpdef Rewritten offer(self, double now, request, Description description, Py_ssize_t room)
+    @cython.locals(section=Section, negotiation=Negotiation, attempt=Attempt, committed=Committed,
+                   plan=Plan, change=SectionChange, plans=list, edits=dict, denied=list,
+                   unresolved=list)
+    cpdef Rewritten answer(self, double now, request, Description description)
     cpdef release(self, tuple indices)
     cdef _let_go(self, index)
     @cython.locals(section=Section)
@@ -24,17 +38,20 @@ cdef class Branch:
     cdef _settle(self, side)
     @cython.locals(section=Section)
     cdef _pause(self, paused)
-    @cython.locals(section=Section, edits=dict)
-    cdef _offer_edits(self, decision, request, attempt, Py_ssize_t room)
-    @cython.locals(section=Section)
-    cdef _open(self, change, offerer, sender, request, attempt)
-    cdef _other_policy(self, Section section, change, offerer, request)
-    cdef _policy(self, request, said, near)
-    cdef _ready(self, Section section, change, attempt)
-    @cython.locals(section=Section, plans=list)
-    cdef _plans(self, decision, request, attempt)
+    @cython.locals(section=Section, change=SectionChange, edits=dict)
+    cdef dict _offer_edits(self, Offered decision, request, Attempt attempt, Py_ssize_t room)
+    @cython.locals(section=Section, said=MsrpSection, legs=dict)
+    cdef Section _open(self, SectionChange change, str offerer, str sender, request,
+                       Attempt attempt)
+    cdef _other_policy(self, Section section, SectionChange change, str offerer, request)
+    cdef _policy(self, request, MsrpSection said, Leg near)
+    cdef _ready(self, Section section, SectionChange change, Attempt attempt)
+    @cython.locals(section=Section, change=SectionChange, plan=Plan, plans=list)
+    cdef list _plans(self, Committed decision, request, Attempt attempt)
     cdef _source_rule(self, side, request)
     cdef _remember_rule(self, side, request)
-    cdef _rewrite(self, request, description, recipient, dict edits)
+    @cython.locals(edit=SectionEdit)
+    cdef bytes _rewrite(self, request, Description description, recipient, dict edits)
     cdef _mark(self, request)
-    cdef _undo(self, attempt)
+    @cython.locals(section=Section)
+    cdef _undo(self, Attempt attempt)

@@ -4,31 +4,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import msgspec
-from msgspec import Struct
 
 from ..commands import Answer, Offer, SdpRequest, SourceRule
 from ..dataplane import Sources
 from ..errors import CommandError
-from ..offer_answer import (
-    Committed,
-    Negotiation,
-    Offered,
-    Refused,
-    Repeat,
-    RolledBack,
-    SectionChange,
-    Side,
-    other,
-)
-from ..offer_answer.changes import CLOSED
+from ..offer_answer.changes import CLOSED, SectionChange, Side, other
+from ..offer_answer.decisions import Committed, Offered, Refused, Repeat, RolledBack
+from ..offer_answer.negotiation import Negotiation
 from ..offer_answer.saved import Saved, octets
 from ..roles import ACTPASS, Setup
-from ..sdp import Description, MsrpSection, Policy, SectionEdit, parse
+from ..sdp.description import Description, parse
+from ..sdp.edit import Policy, SectionEdit
+from ..sdp.section import MsrpSection
 from .closed import AnySession, Find
 from .legs import SIDES, Leg, Ports
-from .plan import Plan, described
+from .plan import Plan, Unresolved, described
 from .rewritten import Denial, Rewritten
 from .rules import Rules
 from .saved import SavedBranch
@@ -52,12 +45,13 @@ class TooManySections(CommandError):
         super().__init__(f"more than {most} MSRP sections in this call")
 
 
-class Attempt(Struct):
+@dataclass
+class Attempt:
     """What has been opened for a reply that may still be refused."""
 
-    opened: list[Section] = []
-    renewed: list[Section] = []
-    expected: list[tuple[Section, Side, Sources]] = []
+    opened: list[Section] = field(default_factory=list)
+    renewed: list[Section] = field(default_factory=list)
+    expected: list[tuple[Section, Side, Sources]] = field(default_factory=list)
 
 
 class Branch:
@@ -149,58 +143,67 @@ class Branch:
 
         Raises CommandError; then nothing has changed.
         """
-        decision = self.negotiation.offer(
+        negotiation = self.negotiation
+        decision = negotiation.offer(
             now, description, request.from_tag, request.to_tag, terms(request)
         )
         if not isinstance(decision, Offered):
             return repeated(decision)
+        offered = decision
         attempt = Attempt()
         try:
-            edits = self._offer_edits(decision, request, attempt, room)
-            body = self._rewrite(request, description, other(decision.side), edits)
+            edits = self._offer_edits(offered, request, attempt, room)
+            body = self._rewrite(request, description, other(offered.side), edits)
         except Exception:
             self._undo(attempt)
             raise
-        self.negotiation.apply(decision, body)
+        negotiation.apply(offered, body)
         for section, side, sources in attempt.expected:
             section.expect(side, sources)
-        self._ask(other(decision.side))
+        self._ask(other(offered.side))
         for section in attempt.opened:
             # A section that begins again, with another policy, takes its own place.
             self._let_go(section.index)
             self.sections[section.index] = section
-        self.release(decision.released)
+        self.release(offered.released)
         self._pauses = pauses(request, self._pauses)
-        self._remember_rule(decision.side, request)
+        self._remember_rule(offered.side, request)
         return Rewritten(body, unserved(request))
 
     def answer(self, now: float, request: Answer, description: Description) -> Rewritten:
         """Rewrite an answer and commit it. Raises CommandError; then nothing has changed."""
-        decision = self.negotiation.answer(
+        negotiation = self.negotiation
+        decision = negotiation.answer(
             now, description, request.from_tag, request.to_tag or "", terms(request)
         )
         if not isinstance(decision, Committed):
             return repeated(decision)
+        committed = decision
         attempt = Attempt()
         try:
-            plans = self._plans(decision, request, attempt)
+            plans = self._plans(committed, request, attempt)
             mark = self._mark(request)
-            edits = {s.index: s.edit(decision.offerer, plan.setup, mark) for s, _, plan in plans}
-            body = self._rewrite(request, description, decision.offerer, edits)
+            edits: dict[int, SectionEdit] = {}
+            for section, _, plan in plans:
+                edits[section.index] = section.edit(committed.offerer, plan.setup, mark)
+            body = self._rewrite(request, description, committed.offerer, edits)
         except Exception:
             self._undo(attempt)
             raise
-        self.negotiation.apply(decision, body)
+        negotiation.apply(committed, body)
         for section in attempt.opened:
             self.sections[section.index] = section
-        for index in self.negotiation.unclaimed:
+        for index in negotiation.unclaimed:
             self.sections[index].rest()
-        unresolved = [name for s, change, plan in plans for name in s.answer(change, plan)]
-        self._settle(other(decision.offerer))
-        self.release(decision.released)
+        unresolved: list[Unresolved] = []
+        denied: list[Denial] = []
+        for section, change, plan in plans:
+            unresolved += section.answer(change, plan)
+            denied += [Denial(section.index, *denial) for denial in plan.denied]
+        self._settle(other(committed.offerer))
+        self.release(committed.released)
         self._pause(pauses(request, self._pauses))
-        self._remember_rule(other(decision.offerer), request)
-        denied = [Denial(s.index, *denial) for s, _, plan in plans for denial in plan.denied]
+        self._remember_rule(other(committed.offerer), request)
         return Rewritten(body, unserved(request), tuple(denied), tuple(unresolved))
 
     def rolled_back(self, decision: RolledBack) -> None:

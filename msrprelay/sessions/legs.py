@@ -6,10 +6,8 @@ from __future__ import annotations
 import errno
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
-
-from msgspec import Struct, field
-from msgspec.structs import replace
 
 from .. import chance
 from ..dataplane import DataPlane, LegOpen, OpenError, Session, Sources
@@ -17,9 +15,9 @@ from ..dial import literal
 from ..errors import CommandError
 from ..interfaces import Family, Interface
 from ..log import Log
-from ..offer_answer import Side
+from ..offer_answer.changes import Side
 from ..ports import RAN_OUT, PortPool
-from ..sdp import Policy
+from ..sdp.edit import Policy
 from ..strain import PARALLEL_LIMIT
 from .ledger import Ledger
 from .saved import SavedLeg, interface_of
@@ -40,7 +38,8 @@ def new_session_id() -> str:
     return chance.octets(SESSION_ID_BYTES).hex()
 
 
-class Leg(Struct, frozen=True):
+@dataclass(frozen=True)
+class Leg:
     """One side of a session as the control plane knows it.
 
     ``host`` and ``port`` are what that peer is told to dial; ``peer_path`` what it wrote into its
@@ -67,6 +66,14 @@ class Leg(Struct, frozen=True):
         """The URI this peer is given for the other one (U_side), RFC 4975 section 6."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"msrp://{host}:{self.port}/{self.session_id};tcp"
+
+    def at(self, port: int) -> Leg:
+        """The same leg on a leased port."""
+        return Leg(self.interface, self.host, port, self.session_id, self.peer_path, self.sources)
+
+    def facing(self, path: tuple[str, ...], sources: Sources) -> Leg:
+        """The same leg for a peer that has spoken."""
+        return Leg(self.interface, self.host, self.port, self.session_id, path, sources)
 
     def listen(self) -> LegOpen:
         """What the engine needs to listen for this peer."""
@@ -182,7 +189,7 @@ class Ports:
         return list(dict.fromkeys(each.name for each in self._interfaces if each.host == address))
 
     def _lease(self, leg: Leg) -> Leg:
-        return replace(leg, port=self._pools[leg.interface.host].lease(self._clock()))
+        return leg.at(self._pools[leg.interface.host].lease(self._clock()))
 
     def _listen_somewhere(
         self, policy: Policy, leased: Legs, tos: int | None, idle_seconds: float | None
@@ -204,8 +211,10 @@ class Ports:
     def _listen(
         self, policy: Policy, legs: Legs, tos: int | None, idle_seconds: float | None
     ) -> Session:
-        a, b = legs["a"].listen(), legs["b"].listen()
-        return self._dataplane.open(policy, a, b, tos=tos, idle_seconds=idle_seconds)
+        a, b = legs["a"], legs["b"]
+        return self._dataplane.open(
+            policy, a.listen(), b.listen(), tos=tos, idle_seconds=idle_seconds
+        )
 
 
 def octets(path: tuple[str, ...]) -> list[bytes]:

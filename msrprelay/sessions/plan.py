@@ -1,16 +1,16 @@
+# cython: annotation_typing=False
 """What an answer makes of a section, before it is carried out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
-
-from msgspec import Struct
 
 from ..dataplane import LegAnswer, Sources, Target
 from ..dial import DialPolicy, literal
 from ..errors import CommandError
-from ..offer_answer import SectionChange, Side, other
+from ..offer_answer.changes import SectionChange, Side, other
 from ..roles import (
     ACCEPT,
     DIAL,
@@ -21,7 +21,8 @@ from ..roles import (
     relay_role_answerer,
     relay_role_offerer,
 )
-from ..sdp import MsrpSection, Policy
+from ..sdp.edit import Policy
+from ..sdp.section import MsrpSection
 from .closed import AnySession
 from .legs import SIDES, octets
 
@@ -34,7 +35,8 @@ BOTH_PASSIVE = "a=setup: both ends are passive, which only msrp-path=aware can j
 Name = tuple[Side, str, int]
 
 
-class Unresolved(Struct, frozen=True):
+@dataclass(frozen=True)
+class Unresolved:
     """A dial target that is a name: resolved after the reply, off the control thread."""
 
     session: AnySession
@@ -43,7 +45,8 @@ class Unresolved(Struct, frozen=True):
     port: int
 
 
-class Plan(Struct, frozen=True):
+@dataclass(frozen=True)
+class Plan:
     """What the answer makes of a section: the a=setup to write, and a command for the engine."""
 
     setup: Setup
@@ -67,22 +70,21 @@ def make_plan(
     ``told`` is the a=setup that the SIP side wants written; ``allowed`` are where connections of
     either side may come from.
     """
-    said = {side: described(change, side) for side in SIDES}
-    answerer = other(offerer)
-    setup, near, far = choose_roles(policy, said[offerer], said[answerer], told)
-    roles = {offerer: near, answerer: far}
+    offered, answered = described(change, offerer), described(change, other(offerer))
+    setup, near, far = choose_roles(policy, offered, answered, told)
     answers: dict[Side, LegAnswer] = {}
     unresolved: list[Name] = []
     denied: list[tuple[Side, str]] = []
     for side in SIDES:
-        target, problem = dial_target(said[side], roles[side], dialling)
+        said, role = (offered, near) if side == offerer else (answered, far)
+        target, problem = dial_target(said, role, dialling)
         if problem is not None:
             denied.append((side, problem))
-        contact = said[side].dial_target if target == "pending" else None
+        contact = said.dial_target if target == "pending" else None
         if contact is not None:
             unresolved.append((side, *contact))
-        role: Literal["dial", "accept"] = "dial" if roles[side] is DIAL else "accept"
-        answers[side] = LegAnswer(role, octets(said[side].path), target, allowed[side])
+        word: Literal["dial", "accept"] = "dial" if role is DIAL else "accept"
+        answers[side] = LegAnswer(word, octets(said.path), target, allowed[side])
     return Plan(setup, answers["a"], answers["b"], tuple(unresolved), tuple(denied))
 
 
@@ -132,12 +134,16 @@ def choose_roles(
     roles = relay_role_offerer(offered.setup, setup), relay_role_answerer(answered.setup)
     if policy != "aware" and roles == (DIAL, DIAL):
         raise CommandError(BOTH_PASSIVE)
-    if policy == "cema" and any(side.cema and side.setup is None for side in (offered, answered)):
+    if policy == "cema" and (_lacks_setup(offered) or _lacks_setup(answered)):
         # Without it the ends would match c=/m= by other rules than those they dial by.
         raise CommandError(NEEDS_SETUP)
     if policy == "cema" and not answered.cema and not _splices(answered, roles[1], setup):
         raise CommandError(NEEDS_AWARE)
     return setup, *roles
+
+
+def _lacks_setup(said: MsrpSection) -> bool:
+    return said.cema and said.setup is None
 
 
 def _splices(answered: MsrpSection, role: Role, setup: Setup) -> bool:

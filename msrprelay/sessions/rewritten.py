@@ -1,15 +1,17 @@
+# cython: annotation_typing=False
 """What has become of an offer or an answer."""
 
 from __future__ import annotations
 
-from msgspec import Struct
+from dataclasses import dataclass
 
-from ..offer_answer import Side
-from ..sdp import Description
+from ..offer_answer.changes import Side
+from ..sdp.description import Description
 from .plan import Unresolved
 
 
-class Denial(Struct, frozen=True):
+@dataclass(frozen=True)
+class Denial:
     """A peer that must not be dialled."""
 
     section: int
@@ -17,7 +19,8 @@ class Denial(Struct, frozen=True):
     reason: str
 
 
-class Rewritten(Struct, frozen=True):
+@dataclass(frozen=True)
+class Rewritten:
     """The body to reply with; ``unresolved`` names are still to be looked up.
 
     ``repeated``: it had been given before, nothing has changed.
@@ -31,10 +34,8 @@ class Rewritten(Struct, frozen=True):
 
     def warned(self) -> list[str]:
         """What the reply warns of."""
-        denied = (
-            f"section {d.section}, side {d.side}: dial-denied: {d.reason}" for d in self.denied
-        )
-        return [*denied, *self.warnings]
+        said = [f"section {d.section}, side {d.side}: dial-denied: {d.reason}" for d in self.denied]
+        return [*said, *self.warnings]
 
 
 def passed_by(description: Description) -> list[str]:

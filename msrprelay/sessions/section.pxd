@@ -1,5 +1,11 @@
 # The types with which Cython compiles section.py; the module runs without them, slower.
-from .legs cimport Ports
+cimport cython
+
+from ..offer_answer.changes cimport SectionChange, other
+from ..sdp.edit cimport SectionEdit
+from ..sdp.section cimport MsrpSection
+from .legs cimport Leg, Ports
+from .plan cimport Plan, described, make_plan, path_said
 
 cdef class Section:
     cdef public int index
@@ -13,13 +19,15 @@ cdef class Section:
     cdef public bint _leased, _unanswered
     cdef public tuple _names
 
-    cpdef ready(self, change)
+    cpdef ready(self, SectionChange change)
     cpdef abandon(self)
     cdef _drop_successor(self)
-    cpdef edit(self, recipient, setup, mark)
+    @cython.locals(leg=Leg)
+    cpdef SectionEdit edit(self, recipient, setup, mark)
     cpdef expect(self, side, sources)
-    cpdef plan(self, change, offerer, told, dialling, sources)
-    cpdef answer(self, change, plan)
+    cpdef Plan plan(self, SectionChange change, str offerer, told, dialling, sources)
+    @cython.locals(leg=Leg, said=MsrpSection)
+    cpdef tuple answer(self, SectionChange change, Plan plan)
     cpdef ask(self, side)
     cpdef settle(self, side)
     cpdef pause(self, bint paused)
@@ -27,6 +35,6 @@ cdef class Section:
     cpdef close(self, reason, double linger_seconds)
     cpdef rest(self)
     cpdef release(self)
-    cdef bint _needs_successor(self, change) except -1
+    cdef bint _needs_successor(self, SectionChange change) except -1
     cdef _reopen(self, dict legs)
-    cdef _tell(self)
+    cdef tuple _tell(self)

@@ -5,15 +5,14 @@ from __future__ import annotations
 
 from typing import Self
 
-from msgspec.structs import astuple, replace
+from msgspec.structs import astuple
 
 from ..dataplane import LegAnswer, Session, Sources
 from ..dial import DialPolicy
 from ..errors import CommandError
-from ..offer_answer import SectionChange, Side, other
-from ..offer_answer.changes import CHANGED, UNCHANGED
+from ..offer_answer.changes import CHANGED, UNCHANGED, SectionChange, Side, other
 from ..roles import Setup
-from ..sdp import Policy, SectionEdit
+from ..sdp.edit import Policy, SectionEdit
 from .closed import LOST, AnySession, Closed, Find, Relayed, Report, unreported
 from .legs import SIDES, Legs, Ports, restored_leg, saved_leg
 from .plan import Name, Plan, Unresolved, described, make_plan, path_said
@@ -129,7 +128,7 @@ class Section:
             return None
         self.successor = self._reopen(
             {
-                side: replace(leg, peer_path=path_said(change, side))
+                side: leg.facing(path_said(change, side), leg.sources)
                 for side, leg in self.legs.items()
             }
         )
@@ -167,13 +166,7 @@ class Section:
         """How the section reads for ``recipient``: our address in the sender's place."""
         leg = self.legs[recipient]
         return SectionEdit(
-            policy=self.policy,
-            family=leg.family,
-            host=leg.host,
-            port=leg.port,
-            setup=setup,
-            session_id=leg.session_id,
-            mark=mark,
+            self.policy, leg.family, leg.host, leg.port, setup, leg.session_id, None, mark
         )
 
     def expect(self, side: Side, sources: Sources) -> None:
@@ -207,10 +200,10 @@ class Section:
             return ()
         self._unanswered = self.waiting = False
         self._revived_after = None
-        for side, said in zip(SIDES, (plan.a, plan.b), strict=True):
-            path = described(change, side).path
-            self.legs[side] = replace(self.legs[side], peer_path=path, sources=said.sources)
-            self._expected[side] = said.sources
+        for side, told in zip(SIDES, (plan.a, plan.b), strict=True):
+            leg, said = self.legs[side], described(change, side)
+            self.legs[side] = leg.facing(said.path, told.sources)
+            self._expected[side] = told.sources
         if self.successor is not None:
             self.session, self.former, self.successor = self.successor, self.session, None
             self.joined = False

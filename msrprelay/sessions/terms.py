@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """What a message's options decide about a section: its policy, and where each leg listens."""
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from ..dataplane import Sources
 from ..dial import literal
 from ..errors import CommandError
 from ..interfaces import Family, Interface, Interfaces
-from ..offer_answer import Side
-from ..sdp import Connection, Description, HeadEdit, MsrpSection, Policy, SectionEdit
-from .legs import Leg, Legs
+from ..offer_answer.changes import Side
+from ..sdp.description import Description
+from ..sdp.edit import Policy, SectionEdit
+from ..sdp.head import HeadEdit
+from ..sdp.section import Connection, MsrpSection
+from .legs import Leg, Legs, new_session_id
 
 NO_SOURCE = "msrp-source: the message names no address to expect connections from"
 # Combinations of options whose text is at hand.
@@ -52,10 +56,10 @@ def choose_legs(
     else:
         far = _interface(interfaces, request.to_interface, family)
     sources = expected_sources(rule, request, section)
-    mine = Leg(near, near.advertised, peer_path=section.path, sources=sources)
+    mine = Leg(near, near.advertised, 0, new_session_id(), section.path, sources)
     # Where the other peer may come from is known when it has spoken.
     later: Sources = "any" if rule == "any" else "pending"
-    theirs = Leg(far, advertised or far.advertised, sources=later)
+    theirs = Leg(far, advertised or far.advertised, 0, new_session_id(), (), later)
     return {"a": mine, "b": theirs} if sender == "a" else {"a": theirs, "b": mine}
 
 
@@ -76,10 +80,10 @@ def expected_sources(rule: SourceRule, request: SdpRequest, said: MsrpSection) -
         contact, connection = said.contact, said.connection
         found = {contact[0]} if contact else set()
         found |= {connection.host} if connection else set()
-    addresses = sorted(str(address) for address in map(literal, found) if address is not None)
+    addresses = [str(address) for address in map(literal, found) if address is not None]
     if not addresses:
         raise CommandError(NO_SOURCE)
-    return addresses
+    return sorted(addresses)
 
 
 def choose_head(request: SdpRequest, edit: SectionEdit) -> HeadEdit | None:

@@ -152,5 +152,6 @@ def test_reads_every_recorded_request_whole() -> None:
     for one in REQUESTS:
         fields, end = bencode.decode(one.body)
         assert end == len(one.body)
+        assert isinstance(fields, dict)
         assert fields["command"] == one.command.encode()
         assert bencode.encode(fields) == one.body

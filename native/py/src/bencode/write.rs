@@ -97,6 +97,11 @@ fn write_number(out: &mut Vec<u8>, number: &Bound<'_, PyInt>) -> PyResult<()> {
 }
 
 fn write_decimal(out: &mut Vec<u8>, mut number: u64) {
+    // Nearly all: lengths of words.
+    if number < 10 {
+        out.push(b'0' + number as u8);
+        return;
+    }
     let mut digits = [0; 20];
     let mut first = digits.len();
     loop {
