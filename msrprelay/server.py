@@ -335,8 +335,8 @@ class RelayProcess:
             "limits.identifier": self.dispatcher.long_identifiers,
             "limits.ng-connections": self.ng_streams.refused_connections
             + (http.refused_connections if http else 0),
-            "limits.ng-datagram": self.responder.counts["too-long"],
-            "limits.ng-message": self.responder.counts["message-too-long"],
+            "limits.ng-datagram": self.responder.counts.get("too-long", 0),
+            "limits.ng-message": self.responder.counts.get("message-too-long", 0),
             "limits.reply-cache": self.cache.dropped_early,
         }
 

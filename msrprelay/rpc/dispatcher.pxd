@@ -1,4 +1,9 @@
 # The types with which Cython compiles dispatcher.py; the module runs without them, slower.
+cimport cython
+
+cdef class Outcome:
+    cdef readonly dict reply
+    cdef readonly bint lasting
 
 cdef class Dispatcher:
     cdef object _commands, _unknown_flags
@@ -6,6 +11,9 @@ cdef class Dispatcher:
     cdef public Py_ssize_t long_identifiers
     cdef public object counts
 
-    cdef _run(self, str name, command, fields, origin)
+    @cython.locals(outcome=Outcome)
+    cpdef Outcome perform(self, str name, fields, origin, table=*)
+    @cython.locals(reply=dict)
+    cdef Outcome _run(self, str name, command, fields, origin)
     cdef _read(self, command, fields, origin)
     cdef _note_unknown(self, flags, call_id)

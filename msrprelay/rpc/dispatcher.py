@@ -4,12 +4,10 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
-
-from msgspec import Struct
 
 from ..commands import Commands, Delete, Origin, Reply, SdpRequest
 from ..errors import CommandError
@@ -77,7 +75,8 @@ JSON_RPC: Mapping[str, Command[Any]] = {
 }
 
 
-class Outcome(Struct, frozen=True):
+@dataclass(frozen=True)
+class Outcome:
     """A reply; ``lasting`` if a retry of the same request should get it again.
 
     A refusal by the sessions is not lasting: it comes from their state, so a retry may cure it.
@@ -105,7 +104,7 @@ class Dispatcher:
         self._longest_identifier = longest_identifier
         self.long_identifiers = 0
         self._unknown_flags = Throttle(clock)
-        self.counts: Counter[tuple[str, str]] = Counter()
+        self.counts: defaultdict[tuple[str, str], int] = defaultdict(int)
 
     def perform(
         self,

@@ -1,5 +1,7 @@
 # The types with which Cython compiles ng.py; the module runs without them, slower.
-from .dispatcher cimport Dispatcher
+cimport cython
+
+from .dispatcher cimport Dispatcher, Outcome
 from .reply_cache cimport ReplyCache
 
 cdef class NgResponder:
@@ -11,6 +13,8 @@ cdef class NgResponder:
     cdef public object counts
 
     cpdef answer(self, bytes datagram, origin, double now)
+    cpdef bytes exchange(self, bytes cookie, bytes body, origin, double now, largest=*)
+    @cython.locals(outcome=Outcome)
     cdef tuple _perform(self, bytes body, origin)
 
 cpdef bint is_bulky(bytes command, bytes payload) except -1

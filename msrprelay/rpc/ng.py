@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import cast
@@ -19,7 +19,7 @@ from ..log import Log, Throttle
 from .dispatcher import Dispatcher, refusal
 from .encoding import decode, encode, encoding_of
 from .ng_stream import TOO_LONG
-from .reply_cache import Key, ReplyCache, digest
+from .reply_cache import Key, ReplyCache
 from .sockets import Address, Sockets
 
 log = Log()
@@ -62,7 +62,7 @@ class NgResponder:
         self._cache = cache
         self._longest = longest
         self._throttle = Throttle(clock)
-        self.counts: Counter[str] = Counter()
+        self.counts: defaultdict[str, int] = defaultdict(int)
 
     def answer(self, datagram: bytes, origin: Origin, now: float) -> bytes | None:
         """The datagram to send back; None: none. ``now`` in seconds, for the reply cache."""
@@ -73,7 +73,7 @@ class NgResponder:
         if not cookie or not space:
             self._note("no-cookie", origin)
             return None
-        return self.exchange(cookie, body, origin, now, largest=LARGEST_REPLY)
+        return self.exchange(cookie, body, origin, now, LARGEST_REPLY)
 
     def exchange(
         self,
@@ -81,14 +81,13 @@ class NgResponder:
         body: bytes,
         origin: Origin,
         now: float,
-        *,
         largest: int | None = None,
     ) -> bytes:
         """The reply with its cookie, the same one for a repeated request.
 
         ``largest``: bytes of the largest reply that can be sent, if there is a bound.
         """
-        key = Key(*origin, cookie, digest(body))
+        key = Key.of(origin, cookie, body)
         reply = self._cache.find(key, now)
         if reply is not None:
             self.counts["duplicate"] += 1

@@ -15,6 +15,7 @@ from zlib import adler32, crc32
 
 import msgspec
 
+from ..commands import Origin
 from ..journal import Entry as Record
 from ..journal import Journal
 
@@ -32,6 +33,12 @@ class Key(NamedTuple):
     port: int
     cookie: bytes
     digest: bytes
+
+    @staticmethod
+    def of(origin: Origin, cookie: bytes, body: bytes) -> Key:
+        """The key of a message."""
+        # A NamedTuple's own constructor is a function of Python's, and never compiled.
+        return tuple.__new__(Key, (*origin, cookie, digest(body)))
 
 
 # The bytes sent, and until when they are kept.

@@ -7,6 +7,9 @@ from .lines cimport attributes_of, fields_of, name_of, part, value_of
 cdef int MOST_URIS, LONGEST_PATH, ZERO, FOUR, NINE
 cdef dict _PROTOS, _SETUPS
 
+cdef class Connection:
+    cdef readonly str family, host
+
 cdef class MsrpSection:
     cdef readonly object index
     cdef readonly Py_ssize_t line, stop, begin, end
@@ -14,7 +17,8 @@ cdef class MsrpSection:
     cdef readonly bint tls
     cdef readonly tuple path
     cdef readonly Uri uri
-    cdef readonly object setup, connection
+    cdef readonly object setup
+    cdef readonly Connection connection
     cdef readonly tuple fingerprints
     cdef readonly bint cema
     cdef readonly tuple problems
@@ -29,7 +33,8 @@ cdef class MediaLine:
 
 cdef class Said:
     cdef bint accepts, cema
-    cdef object connection, setup
+    cdef Connection connection
+    cdef object setup
     cdef tuple fingerprints
     cdef list path
     cdef Py_ssize_t path_lines
@@ -43,7 +48,7 @@ cdef class Said:
 @cython.locals(tokens=list)
 cpdef MediaLine parse_media(bytes line)
 
-@cython.locals(said=Said, path=tuple, uri=Uri, problems=list)
+@cython.locals(said=Said, path=tuple, uri=Uri, problems=list, connection=Connection)
 cpdef MsrpSection parse_section(
     bytes body, Py_ssize_t index, Py_ssize_t line, Py_ssize_t begin, list lines, MediaLine media,
     Said common
@@ -53,7 +58,7 @@ cpdef MsrpSection parse_section(
 cpdef Py_ssize_t octets(list lines)
 
 @cython.locals(end=Py_ssize_t)
-cpdef parse_connection(bytes line)
+cpdef Connection parse_connection(bytes line)
 
 cdef str text(bytes raw)
 
@@ -63,7 +68,7 @@ cdef bint _is_too_long(tuple path)
 
 cdef _judge_path(tuple path, Uri uri, Py_ssize_t path_lines, MediaLine media, list problems)
 
-cdef _judge_host(Uri uri, connection, list problems)
+cdef _judge_host(Uri uri, Connection connection, list problems)
 
 @cython.locals(number=cython.int, digit=cython.uchar)
 cdef _port(bytes token)

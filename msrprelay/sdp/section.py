@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from ..errors import UriError
 from ..roles import Setup
@@ -20,7 +19,8 @@ MOST_URIS, LONGEST_PATH = 32, 4096
 ZERO, FOUR, NINE = 0x30, 0x34, 0x39
 
 
-class Connection(NamedTuple):
+@dataclass(frozen=True)
+class Connection:
     """A ``c=`` line: ``family`` is ``IP4`` or ``IP6``, ``host`` an address or a name."""
 
     family: str

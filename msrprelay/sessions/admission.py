@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -54,7 +54,7 @@ class Admission:
         """``clock`` in seconds, monotonic."""
         self.room = room
         self.refusing = False
-        self.counts: Counter[str] = Counter()
+        self.counts: defaultdict[str, int] = defaultdict(int)
         self._clock = clock
         self._strain = strain
         self._taken = taken

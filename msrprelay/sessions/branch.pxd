@@ -23,6 +23,7 @@ cdef class Branch:
     cdef dict _source_rules
     cdef Ports _ports
 
+    cpdef Negotiation negotiation(self)
     cpdef deadline(self)
     @cython.locals(section=Section, negotiation=Negotiation, attempt=Attempt, offered=Offered)
     cpdef Rewritten offer(self, double now, request, Description description, Py_ssize_t room)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -45,13 +44,15 @@ class TooManySections(CommandError):
         super().__init__(f"more than {most} MSRP sections in this call")
 
 
-@dataclass
 class Attempt:
     """What has been opened for a reply that may still be refused."""
 
-    opened: list[Section] = field(default_factory=list)
-    renewed: list[Section] = field(default_factory=list)
-    expected: list[tuple[Section, Side, Sources]] = field(default_factory=list)
+    __slots__ = ("expected", "opened", "renewed")
+
+    def __init__(self) -> None:
+        self.opened: list[Section] = []
+        self.renewed: list[Section] = []
+        self.expected: list[tuple[Section, Side, Sources]] = []
 
 
 class Branch:
@@ -80,7 +81,6 @@ class Branch:
         # What the next answer makes of the traffic, if an offer has said it.
         self._pauses: bool | None = None
 
-    @property
     def negotiation(self) -> Negotiation:
         """Its offers and answers."""
         if self._unread is not None:
@@ -134,7 +134,7 @@ class Branch:
     @property
     def joined(self) -> bool:
         """Whether bytes move in every section that both sides want."""
-        committed = self.negotiation.committed
+        committed = self.negotiation().committed
         live = () if committed is None else committed.live
         return all(self.sections[index].joined for index in live if index in self.sections)
 
@@ -143,7 +143,7 @@ class Branch:
 
         Raises CommandError; then nothing has changed.
         """
-        negotiation = self.negotiation
+        negotiation = self.negotiation()
         decision = negotiation.offer(
             now, description, request.from_tag, request.to_tag, terms(request)
         )
@@ -172,7 +172,7 @@ class Branch:
 
     def answer(self, now: float, request: Answer, description: Description) -> Rewritten:
         """Rewrite an answer and commit it. Raises CommandError; then nothing has changed."""
-        negotiation = self.negotiation
+        negotiation = self.negotiation()
         decision = negotiation.answer(
             now, description, request.from_tag, request.to_tag or "", terms(request)
         )
@@ -210,7 +210,7 @@ class Branch:
         """Give up what was opened for the offer that is gone."""
         self.release(decision.released)
         self._settle(other(decision.side))
-        if all(self.negotiation.pending(side) is None for side in SIDES):
+        if all(self.negotiation().pending(side) is None for side in SIDES):
             self._pauses = None
             for section in self.sections.values():
                 section.abandon()
@@ -219,7 +219,7 @@ class Branch:
         """Tell the engine whose peers have a re-offer: it may have heard too little or too much."""
         pending = self.deadline() is not None
         for side in SIDES:
-            if pending and self.negotiation.pending(side) is not None:
+            if pending and self.negotiation().pending(side) is not None:
                 self._ask(other(side))
             else:
                 self._settle(other(side))

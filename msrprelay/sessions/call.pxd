@@ -1,7 +1,9 @@
 # The types with which Cython compiles call.py; the module runs without them, slower.
 cimport cython
 
+from ..offer_answer.negotiation cimport Negotiation
 from .branch cimport Branch
+from .section cimport Section
 
 cdef class Call:
     cdef public str call_id
@@ -18,10 +20,12 @@ cdef class Call:
     cpdef dialog(self)
     @cython.locals(branch=Branch)
     cpdef branch_of(self, request)
-    @cython.locals(branch=Branch)
+    @cython.locals(branch=Branch, said=Negotiation)
     cpdef branch_to_answer(self, request)
-    @cython.locals(branch=Branch)
+    @cython.locals(branch=Branch, said=Negotiation)
     cdef _dialog_of(self, request)
+    @cython.locals(branch=Branch, section=Section)
+    cpdef bint spent(self) except -1
     @cython.locals(branch=Branch)
     cpdef deadline(self)
 

@@ -42,9 +42,12 @@ class Call:
 
     def condemned(self) -> list[Branch]:
         """Its branches where a delete was taken for a rollback, and may have been a BYE's."""
-        return [branch for branch in self.branches.values() if branch.negotiation.condemned]
+        found = []
+        for branch in self.branches.values():
+            if branch.negotiation().condemned:
+                found.append(branch)
+        return found
 
-    @property
     def spent(self) -> bool:
         """Whether nothing is relayed, and no offer waits that could change it."""
         for branch in self.branches.values():
@@ -58,7 +61,7 @@ class Call:
     def dialog(self) -> tuple[str, str] | None:
         """The tags of the SIP dialog, if an offer has been answered."""
         for branch in self.branches.values():
-            tags = branch.negotiation.answered_tags()
+            tags = branch.negotiation().answered_tags()
             if tags is not None:
                 return tags
         return None
@@ -72,8 +75,8 @@ class Call:
         if dialog is not None:
             return dialog
         for branch in self.branches.values():
-            committed = branch.negotiation.committed is not None
-            if committed and branch.negotiation.side_of(request.to_tag) is not None:
+            committed = branch.negotiation().committed is not None
+            if committed and branch.negotiation().side_of(request.to_tag) is not None:
                 return branch
         if request.via_branch in self.branches:
             return self.branches[request.via_branch]
@@ -90,19 +93,20 @@ class Call:
             return dialog
         if request.via_branch in self.branches:
             return self.branches[request.via_branch]
-        known = [
-            branch
-            for branch in self.branches.values()
-            if branch.negotiation.side_of(request.from_tag) is not None
-            or branch.negotiation.side_of(request.to_tag) is not None
-        ]
-        waiting = [branch for branch in known if branch.negotiation.deadline() is not None]
-        return next(iter(waiting or known), None)
+        idle = None
+        for branch in self.branches.values():
+            said = branch.negotiation()
+            knows = said.side_of(request.from_tag) or said.side_of(request.to_tag)
+            if knows and said.deadline() is not None:
+                return branch
+            if knows and idle is None:
+                idle = branch
+        return idle
 
     def _dialog_of(self, request: SdpRequest) -> Branch | None:
         """The answered branch that knows both tags."""
         for branch in self.branches.values():
-            said = branch.negotiation
+            said = branch.negotiation()
             if (
                 said.committed is not None
                 and said.side_of(request.from_tag) is not None

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Protocol
@@ -46,7 +46,7 @@ class Calls:
         self.rules = rules
         self.live: dict[str, Call] = {}
         self.ended: OrderedDict[str, Call] = OrderedDict()
-        self.counts: Counter[str] = Counter()
+        self.counts: defaultdict[str, int] = defaultdict(int)
         # How long those that have ended lasted, together.
         self.seconds = 0.0
         self._scheduler = scheduler
@@ -160,7 +160,7 @@ class Calls:
         A re-offer may bring it back; a delete may never come. ``waited``: so has the engine, and
         the time is over.
         """
-        if call.over is None and call.spent:
+        if call.over is None and call.spent():
             now_or_never = waited or self._emptied is not None or bool(call.condemned())
             window = 0.0 if now_or_never else self.rules.reconnect_window
             call.expires = earlier(call.expires, self._scheduler.time() + window)
@@ -284,7 +284,7 @@ class Calls:
 
     def _expire_offers(self, call: Call, now: float) -> None:
         for key, branch in list(call.branches.items()):
-            for decision in branch.negotiation.expire(now):
+            for decision in branch.negotiation().expire(now):
                 if isinstance(decision, Ended):
                     self.leave(call, key, decision.reason, 0.0)
                 elif isinstance(decision, Unclaimed):

@@ -6,7 +6,7 @@ from __future__ import annotations
 import errno
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from .. import chance
@@ -42,16 +42,17 @@ def new_session_id() -> str:
 class Leg:
     """One side of a session as the control plane knows it.
 
-    ``host`` and ``port`` are what that peer is told to dial; ``peer_path`` what it wrote into its
-    own a=path, empty while it has not spoken; ``sources`` where its connections may come from.
+    ``host`` and ``port`` are what that peer is told to dial, port 0 before one is leased;
+    ``peer_path`` what it wrote into its own a=path, empty while it has not spoken; ``sources``
+    where its connections may come from.
     """
 
     interface: Interface
     host: str
-    port: int = 0
-    session_id: str = field(default_factory=new_session_id)
-    peer_path: tuple[str, ...] = ()
-    sources: Sources = "any"
+    port: int
+    session_id: str
+    peer_path: tuple[str, ...]
+    sources: Sources
 
     @property
     def family(self) -> Family:

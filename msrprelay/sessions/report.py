@@ -49,7 +49,7 @@ def describe(call: Call, asked: tuple[str | None, str | None] = ANY_TAGS) -> dic
 
 
 def _knows(branch: Branch, asked: tuple[str | None, str | None]) -> bool:
-    shown = branch.negotiation.tags()
+    shown = branch.negotiation().tags()
     return all(tag is None or tag in shown for tag in asked)
 
 
@@ -94,7 +94,7 @@ def _tags(call: Call, branches: list[Branch], entries: list[Entry]) -> dict[str,
     tags: dict[str, object] = {}
     for branch in branches:
         mine = [(section, report) for owner, section, report in entries if owner is branch]
-        shown = branch.negotiation.tags()
+        shown = branch.negotiation().tags()
         for tag, side in shown.items():
             partner = [name for name, at in shown.items() if at != side]
             entry: dict[str, object] = {

@@ -25,7 +25,7 @@ from .call import Call
 from .calls import Calls
 from .closed import LOST
 from .ledger import CALL, PORTS
-from .legs import SIDES, Leg, Legs, Ports
+from .legs import SIDES, Leg, Legs, Ports, new_session_id
 from .plan import Unresolved
 from .saved import SavedCall, SavedLeaving, SavedPorts, interface_of
 from .section import Section
@@ -227,6 +227,9 @@ def _legs(session: Session) -> Legs:
             interface_of(leg["local-address"]),
             leg["local-address"],
             leg["local-port"],
+            new_session_id(),
+            (),
+            "any",
         )
         for side, leg in zip(SIDES, session.report()["legs"], strict=True)
     }

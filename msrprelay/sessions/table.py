@@ -105,7 +105,7 @@ class Sessions:
             call.branches[request.via_branch] = branch
         if not known:
             self._calls.add(call)
-        event = "re-offered" if branch.negotiation.committed is not None else "offered"
+        event = "re-offered" if branch.negotiation().committed is not None else "offered"
         return self._reply(event, call, request, description, rewritten)
 
     def answer(self, request: Answer) -> Reply:
@@ -163,7 +163,7 @@ class Sessions:
             return {"warning": UNMATCHED}
         done = False
         for key in _meant(call, request.via_branch):
-            decision = call.branches[key].negotiation.rollback(request.from_tag)
+            decision = call.branches[key].negotiation().rollback(request.from_tag)
             if isinstance(decision, RolledBack):
                 self._rolled_back(call, call.branches[key], decision, "rolled-back")
                 done = True
@@ -357,8 +357,8 @@ class Sessions:
         hung_up = False
         for key in _meant(call, request.via_branch):
             branch = call.branches[key]
-            answered = branch.negotiation.committed is not None
-            decision = branch.negotiation.delete(request.from_tag, request.to_tag, forgiving)
+            answered = branch.negotiation().committed is not None
+            decision = branch.negotiation().delete(request.from_tag, request.to_tag, forgiving)
             if isinstance(decision, RolledBack):
                 self._rolled_back(call, branch, decision, "deleted")
                 decisions.append(decision)
@@ -369,7 +369,7 @@ class Sessions:
         if hung_up:
             # The dialog's BYE: forks that have not answered by now never will.
             for key in list(call.branches):
-                if call.branches[key].negotiation.committed is None:
+                if call.branches[key].negotiation().committed is None:
                     self._calls.leave(call, key, "deleted", 0.0)
         return decisions
 

@@ -267,7 +267,7 @@ def test_a_rewrite_agrees_with_itself_and_keeps_the_rest(
             continue
         assert (new.port, new.connection, new.setup.value) == (
             port,
-            ("IP4", "192.0.2.10"),
+            sdp.Connection("IP4", "192.0.2.10"),
             "actpass",
         )
         assert new.fingerprints == ((fingerprint,) if fingerprint else old.fingerprints)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from msrprelay.commands import Reply
 from msrprelay.errors import CommandError
-from msrprelay.sdp import MsrpSection, parse
+from msrprelay.sdp import Connection, MsrpSection, parse
 
 from .session_fakes import (
     BOB,
@@ -60,7 +60,7 @@ def test_both_active_peers_are_told_to_dial_the_relay() -> None:
     assert (offered.port, offered.setup, offered.connection) == (
         b.port,
         "actpass",
-        ("IP4", "192.0.2.10"),
+        Connection("IP4", "192.0.2.10"),
     )
     assert offered.path == (b.own_uri.decode(),)
     assert (answered.port, answered.setup) == (a.port, "passive")
@@ -136,19 +136,21 @@ async def test_a_name_is_resolved_after_the_reply(
 def test_the_leg_speaks_its_peers_address_family() -> None:
     lab = Lab()
     reply = send(lab, offer(sdp("2001:db8::7")))
-    assert section(reply).connection == ("IP6", "2001:db8::10")
+    assert section(reply).connection == Connection("IP6", "2001:db8::10")
 
 
 def test_the_address_family_of_the_recipient_can_be_asked_for() -> None:
     lab = Lab()
-    assert section(send(lab, offer(address_family="IP6"))).connection == ("IP6", "2001:db8::10")
+    assert section(send(lab, offer(address_family="IP6"))).connection == Connection(
+        "IP6", "2001:db8::10"
+    )
     a, b = lab.plane.opened[0].legs
     assert (a.address, b.address) == ("192.0.2.10", "2001:db8::10")
 
 
 def test_a_media_address_is_told_to_the_recipient() -> None:
     reply = send(Lab(), offer(media_address="203.0.113.77"))
-    assert section(reply).connection == ("IP4", "203.0.113.77")
+    assert section(reply).connection == Connection("IP4", "203.0.113.77")
     assert section(reply).path[0].startswith("msrp://203.0.113.77:")
 
 
