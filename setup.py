@@ -35,6 +35,7 @@ SESSIONS = [
 # Compiled in pure-Python mode: the same files also run as they are.
 HOT_MODULES = [
     "msrprelay/chance.py",
+    "msrprelay/commands.py",
     "msrprelay/interfaces.py",
     "msrprelay/offer_answer/*.py",
     "msrprelay/ports.py",

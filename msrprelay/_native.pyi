@@ -16,6 +16,7 @@ __all__ = [
     "__version__",
     "decode_bencode",
     "encode_bencode",
+    "xxh3",
 ]
 
 __version__: str
@@ -232,3 +233,6 @@ def decode_bencode(data: bytes, start: int = 0) -> tuple[Any, int]:
 
 def encode_bencode(value: object) -> bytes:
     """``value`` as bencode; see ``rpc.bencode``."""
+
+def xxh3(data: bytes) -> int:
+    """XXH3 of ``data``, 64 bits: the same in every process and release."""

@@ -24,7 +24,10 @@ def octets(count: int) -> bytes:
 
 def below(limit: int) -> int:
     """A random number from 0 to ``limit`` - 1."""
-    return int.from_bytes(octets(DRAW_BYTES), "little") % limit
+    draw = 0
+    for octet in octets(DRAW_BYTES):
+        draw = draw << 8 | octet
+    return draw % limit
 
 
 def forget() -> None:

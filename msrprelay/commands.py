@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """What the relay can be asked, by whatever protocol: typed requests, and who answers them.
 
 The words are those of rtpengine's ng protocol; how they are spelled on a wire is ``rpc``'s
@@ -6,9 +7,8 @@ business.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, TypeAlias
-
-from msgspec import Struct
 
 PathPolicy = Literal["aware", "cema", "sessmatch"]
 SetupWord = Literal["active", "passive", "actpass"]
@@ -35,7 +35,8 @@ class Origin(NamedTuple):
         return f"{self.transport}:{host}:{self.port}"
 
 
-class SdpRequest(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class SdpRequest:
     """What ``offer`` and ``answer`` have in common; None is "not said"."""
 
     origin: Origin
@@ -74,15 +75,18 @@ class SdpRequest(Struct, frozen=True, kw_only=True):
     emergency: bool = False
 
 
-class Offer(SdpRequest, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Offer(SdpRequest):
     """``offer``: rewrite an offer towards the relay; with a known ``to_tag`` a re-offer."""
 
 
-class Answer(SdpRequest, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Answer(SdpRequest):
     """``answer``: rewrite the answer to the pending offer of ``from_tag``, and commit both."""
 
 
-class Delete(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Delete:
     """``delete``: end a call, one branch of it, or a pending re-offer of ``from_tag``."""
 
     origin: Origin
@@ -97,7 +101,8 @@ class Delete(Struct, frozen=True, kw_only=True):
     pending: PendingRule | None = None
 
 
-class Rollback(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Rollback:
     """``rollback``: the offer of ``from_tag`` was rejected, everything goes on as before it."""
 
     origin: Origin
@@ -106,7 +111,8 @@ class Rollback(Struct, frozen=True, kw_only=True):
     via_branch: str | None = None
 
 
-class Query(Struct, frozen=True):
+@dataclass(frozen=True)
+class Query:
     """``query``: everything about one call, or about the branches that know a tag."""
 
     origin: Origin
@@ -117,21 +123,24 @@ class Query(Struct, frozen=True):
     ended: bool = False
 
 
-class List(Struct, frozen=True):
+@dataclass(frozen=True)
+class List:
     """``list``: the call-ids, at most ``limit`` of them."""
 
     origin: Origin
     limit: int
 
 
-class Terminate(Struct, frozen=True):
+@dataclass(frozen=True)
+class Terminate:
     """``terminate``: the operator ends a call at once, or all of them (``call_id`` None)."""
 
     origin: Origin
     call_id: str | None
 
 
-class Drain(Struct, frozen=True):
+@dataclass(frozen=True)
+class Drain:
     """``drain``: take no new calls, or (``off``) take them again; the others go on."""
 
     origin: Origin

@@ -1,6 +1,9 @@
 # The types with which Cython compiles dispatcher.py; the module runs without them, slower.
 cimport cython
 
+from .flags cimport word
+from .requests cimport check_identifiers
+
 cdef class Outcome:
     cdef readonly dict reply
     cdef readonly bint lasting

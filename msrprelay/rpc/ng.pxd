@@ -2,7 +2,7 @@
 cimport cython
 
 from .dispatcher cimport Dispatcher, Outcome
-from .reply_cache cimport ReplyCache
+from .reply_cache cimport ReplyCache, key_of
 
 cdef class NgResponder:
     cdef public object _flush

@@ -19,7 +19,7 @@ from ..log import Log, Throttle
 from .dispatcher import Dispatcher, refusal
 from .encoding import decode, encode, encoding_of
 from .ng_stream import TOO_LONG
-from .reply_cache import Key, ReplyCache
+from .reply_cache import ReplyCache, key_of
 from .sockets import Address, Sockets
 
 log = Log()
@@ -87,7 +87,7 @@ class NgResponder:
 
         ``largest``: bytes of the largest reply that can be sent, if there is a bound.
         """
-        key = Key.of(origin, cookie, body)
+        key = key_of(origin, cookie, body)
         reply = self._cache.find(key, now)
         if reply is not None:
             self.counts["duplicate"] += 1

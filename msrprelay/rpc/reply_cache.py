@@ -7,14 +7,13 @@ Cookies alone are no key: several servers may count in step (rtpengine#1867: los
 
 from __future__ import annotations
 
-import struct
 from collections import deque
 from collections.abc import Mapping
-from typing import NamedTuple
-from zlib import adler32, crc32
+from contextlib import suppress
 
 import msgspec
 
+from .._native import xxh3
 from ..commands import Origin
 from ..journal import Entry as Record
 from ..journal import Journal
@@ -25,25 +24,11 @@ REPLY = b"r"
 OVERHEAD = 500
 
 
-class Key(NamedTuple):
-    """Who asked what: the socket of the SIP server, its cookie, and 64 bits of the body's sums."""
-
-    transport: str
-    address: str
-    port: int
-    cookie: bytes
-    digest: bytes
-
-    @staticmethod
-    def of(origin: Origin, cookie: bytes, body: bytes) -> Key:
-        """The key of a message."""
-        # A NamedTuple's own constructor is a function of Python's, and never compiled.
-        return tuple.__new__(Key, (*origin, cookie, digest(body)))
-
-
+# Who asked what: transport, address and port of the SIP server, its cookie, and the body's sum.
+Key = tuple[str, str, int, bytes, int]
 # The bytes sent, and until when they are kept.
 Entry = tuple[bytes, float]
-# Who asked, and with which cookie.
+# The key but for the sum.
 Sender = tuple[str, str, int, bytes]
 
 
@@ -72,7 +57,7 @@ class ReplyCache:
         # Their keys, the oldest first.
         self._order: deque[Key] = deque()
         # The body that each cookie came with last, to notice cookies that are used twice.
-        self._bodies: dict[Sender, bytes] = {}
+        self._bodies: dict[Sender, int] = {}
 
     def find(self, key: Key, now: float) -> bytes | None:
         """The reply given to ``key``, if it is still kept."""
@@ -93,18 +78,22 @@ class ReplyCache:
             self._journal.put(name(key), reply, entry[1])
 
     def restore(self, records: Mapping[bytes, Record], shift: float) -> None:
-        """Keep what another process wrote into its journal, ``shift`` added to every time."""
-        found = (
-            (msgspec.msgpack.decode(name_[len(REPLY) :], type=Key), (value, until + shift))
-            for name_, (value, until) in records.items()
-            if name_.startswith(REPLY) and value is not None
-        )
+        """Keep what another process wrote into its journal, ``shift`` added to every time.
+
+        Keys of a build that made them otherwise are left: their senders are answered anew.
+        """
+        found: list[tuple[Key, Entry]] = []
+        for name_, (value, until) in records.items():
+            if name_.startswith(REPLY) and value is not None:
+                with suppress(msgspec.ValidationError):
+                    key = msgspec.msgpack.decode(name_[len(REPLY) :], type=Key)
+                    found.append((key, (value, until + shift)))
         for key, entry in sorted(found, key=lambda each: each[1][1]):
             self._keep(key, entry)
 
     def reused(self, key: Key) -> bool:
         """Whether the cookie came lately with another body: its sender counts in step with one."""
-        return self._bodies.get(key[:4], key.digest) != key.digest
+        return self._bodies.get(key[:4], key[4]) != key[4]
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -122,7 +111,7 @@ class ReplyCache:
             self.dropped_early += 1
         self._entries[key] = entry
         self._order.append(key)
-        self._bodies[key[:4]] = key.digest
+        self._bodies[key[:4]] = key[4]
         self.size += cost
         return True
 
@@ -132,19 +121,21 @@ class ReplyCache:
 
     def _drop(self, key: Key) -> None:
         self.size -= weight(key, self._entries.pop(key)[0])
-        if self._bodies.get(key[:4]) == key.digest:
+        if self._bodies.get(key[:4]) == key[4]:
             del self._bodies[key[:4]]
         if self._journal is not None:
             self._journal.forget(name(key))
 
 
-def digest(body: bytes) -> bytes:
-    """64 bits of sums, the same in every process: a successor knows its predecessor's replies.
+def key_of(origin: Origin, cookie: bytes, body: bytes) -> Key:
+    """The key of a message.
 
-    They tell apart what chance brings under one cookie. Who could forge a body to the same sums
-    could as well send what it likes from the SIP server's socket.
+    The sum is the same in every process: a successor knows its predecessor's replies. It tells
+    apart what chance brings under one cookie. Who could forge a body to the same sum could as well
+    send what it likes from the SIP server's socket.
     """
-    return _pack(crc32(body), adler32(body))
+    # Adding to a tuple costs less than making one of its items.
+    return origin + (cookie, xxh3(body))  # noqa: RUF005
 
 
 def name(key: Key) -> bytes:
@@ -154,7 +145,4 @@ def name(key: Key) -> bytes:
 
 def weight(key: Key, reply: bytes) -> int:
     """What an entry costs, in bytes."""
-    return len(key.cookie) + len(reply) + OVERHEAD
-
-
-_pack = struct.Struct("<II").pack
+    return len(key[3]) + len(reply) + OVERHEAD

@@ -1,11 +1,17 @@
 # The types with which Cython compiles requests.py; the module runs without them, slower.
 cimport cython
 
+from ..commands cimport SdpRequest
+from .flags cimport word, words
+
 @cython.locals(strings=dict, readers=dict)
 cpdef sdp_request(kind, dict raw, origin)
 
 @cython.locals(key=str)
 cpdef dict normal(dict raw)
+
+@cython.locals(said=str)
+cpdef check_identifiers(SdpRequest request, Py_ssize_t longest)
 
 cdef text(dict fields, str key)
 

@@ -1,6 +1,7 @@
 # The types with which Cython compiles branch.py; the module runs without them, slower.
 cimport cython
 
+from ..commands cimport Answer, Offer, SdpRequest
 from ..offer_answer.changes cimport SectionChange, other
 from ..offer_answer.decisions cimport Committed, Offered
 from ..offer_answer.negotiation cimport Negotiation
@@ -11,6 +12,8 @@ from .legs cimport Leg, Ports
 from .plan cimport Plan, described
 from .rewritten cimport Rewritten
 from .section cimport Section
+from .terms cimport (choose_head, choose_legs, choose_policy, expected_sources, source_rule, terms,
+                     unserved)
 
 cdef class Attempt:
     cdef readonly list opened, renewed, expected
@@ -26,11 +29,11 @@ cdef class Branch:
     cpdef Negotiation negotiation(self)
     cpdef deadline(self)
     @cython.locals(section=Section, negotiation=Negotiation, attempt=Attempt, offered=Offered)
-    cpdef Rewritten offer(self, double now, request, Description description, Py_ssize_t room)
+    cpdef Rewritten offer(self, double now, Offer request, Description description, Py_ssize_t room)
     @cython.locals(section=Section, negotiation=Negotiation, attempt=Attempt, committed=Committed,
                    plan=Plan, change=SectionChange, plans=list, edits=dict, denied=list,
                    unresolved=list)
-    cpdef Rewritten answer(self, double now, request, Description description)
+    cpdef Rewritten answer(self, double now, Answer request, Description description)
     cpdef release(self, tuple indices)
     cdef _let_go(self, index)
     @cython.locals(section=Section)
@@ -40,19 +43,23 @@ cdef class Branch:
     @cython.locals(section=Section)
     cdef _pause(self, paused)
     @cython.locals(section=Section, change=SectionChange, edits=dict)
-    cdef dict _offer_edits(self, Offered decision, request, Attempt attempt, Py_ssize_t room)
+    cdef dict _offer_edits(self, Offered decision, SdpRequest request, Attempt attempt, Py_ssize_t room)
     @cython.locals(section=Section, said=MsrpSection, legs=dict)
-    cdef Section _open(self, SectionChange change, str offerer, str sender, request,
+    cdef Section _open(self, SectionChange change, str offerer, str sender, SdpRequest request,
                        Attempt attempt)
-    cdef _other_policy(self, Section section, SectionChange change, str offerer, request)
-    cdef _policy(self, request, MsrpSection said, Leg near)
+    cdef _other_policy(self, Section section, SectionChange change, str offerer, SdpRequest request)
+    cdef _policy(self, SdpRequest request, MsrpSection said, Leg near)
     cdef _ready(self, Section section, SectionChange change, Attempt attempt)
     @cython.locals(section=Section, change=SectionChange, plan=Plan, plans=list)
-    cdef list _plans(self, Committed decision, request, Attempt attempt)
-    cdef _source_rule(self, side, request)
-    cdef _remember_rule(self, side, request)
+    cdef list _plans(self, Committed decision, SdpRequest request, Attempt attempt)
+    cdef _source_rule(self, side, SdpRequest request)
+    cdef _remember_rule(self, side, SdpRequest request)
     @cython.locals(edit=SectionEdit)
-    cdef bytes _rewrite(self, request, Description description, recipient, dict edits)
-    cdef _mark(self, request)
+    cdef bytes _rewrite(self, SdpRequest request, Description description, recipient, dict edits)
+    cdef _mark(self, SdpRequest request)
     @cython.locals(section=Section)
     cdef _undo(self, Attempt attempt)
+
+cpdef Rewritten repeated(decision)
+
+cpdef pauses(SdpRequest request, before)

@@ -1,6 +1,7 @@
 # The types with which Cython compiles call.py; the module runs without them, slower.
 cimport cython
 
+from ..commands cimport SdpRequest
 from ..offer_answer.negotiation cimport Negotiation
 from .branch cimport Branch
 from .section cimport Section
@@ -19,11 +20,11 @@ cdef class Call:
     @cython.locals(branch=Branch)
     cpdef dialog(self)
     @cython.locals(branch=Branch)
-    cpdef branch_of(self, request)
+    cpdef branch_of(self, SdpRequest request)
     @cython.locals(branch=Branch, said=Negotiation)
-    cpdef branch_to_answer(self, request)
+    cpdef branch_to_answer(self, SdpRequest request)
     @cython.locals(branch=Branch, said=Negotiation)
-    cdef _dialog_of(self, request)
+    cdef _dialog_of(self, SdpRequest request)
     @cython.locals(branch=Branch, section=Section)
     cpdef bint spent(self) except -1
     @cython.locals(branch=Branch)

@@ -30,9 +30,10 @@ from ..errors import CommandError, SdpError
 from ..events import Event, Feed
 from ..journal import Entry
 from ..log import Log
-from ..offer_answer import Ended, RolledBack, live_sections
+from ..offer_answer.changes import live_sections
+from ..offer_answer.decisions import Ended, RolledBack
 from ..offer_answer.negotiation import UNKNOWN_CALL, UNMATCHED
-from ..sdp import Description, parse
+from ..sdp.description import Description, parse
 from . import restore
 from .admission import Admission, Room
 from .branch import Branch, TooManySections
@@ -357,8 +358,9 @@ class Sessions:
         hung_up = False
         for key in _meant(call, request.via_branch):
             branch = call.branches[key]
-            answered = branch.negotiation().committed is not None
-            decision = branch.negotiation().delete(request.from_tag, request.to_tag, forgiving)
+            negotiation = branch.negotiation()
+            answered = negotiation.committed is not None
+            decision = negotiation.delete(request.from_tag, request.to_tag, forgiving)
             if isinstance(decision, RolledBack):
                 self._rolled_back(call, branch, decision, "deleted")
                 decisions.append(decision)

@@ -1,6 +1,7 @@
 # The types with which Cython compiles terms.py; the module runs without them, slower.
 cimport cython
 
+from ..commands cimport SdpRequest
 from ..sdp.description cimport Description
 from ..sdp.edit cimport SectionEdit
 from ..sdp.section cimport MsrpSection
@@ -9,17 +10,17 @@ from .legs cimport Leg, new_session_id
 cpdef str choose_policy(str wanted, MsrpSection section)
 
 @cython.locals(mine=Leg, theirs=Leg)
-cpdef dict choose_legs(request, MsrpSection section, str sender, interfaces, str rule)
+cpdef dict choose_legs(SdpRequest request, MsrpSection section, str sender, interfaces, str rule)
 
-cpdef source_rule(request)
+cpdef source_rule(SdpRequest request)
 
 @cython.locals(found=set)
-cpdef expected_sources(str rule, request, MsrpSection said)
+cpdef expected_sources(str rule, SdpRequest request, MsrpSection said)
 
-cpdef choose_head(request, SectionEdit edit)
+cpdef choose_head(SdpRequest request, SectionEdit edit)
 
-cpdef tuple unserved(request)
+cpdef tuple unserved(SdpRequest request)
 
-cpdef str terms(request)
+cpdef str terms(SdpRequest request)
 
 cdef _interface(interfaces, name, family)

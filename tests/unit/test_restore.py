@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from msrprelay.commands import Origin
 from msrprelay.dataplane import Notice
-from msrprelay.rpc.reply_cache import Key
+from msrprelay.rpc.reply_cache import key_of
 
 from .session_fakes import (
     RELAY,
@@ -342,7 +343,7 @@ def test_new_calls_are_refused_after_the_kill_if_they_were_before() -> None:
 
 def test_a_reply_survives_as_long_as_it_would_have_lived() -> None:
     lab = Lab()
-    key = Key("udp", "127.0.0.1", 5000, b"cookie", b"12345678")
+    key = key_of(Origin("udp", "127.0.0.1", 5000), b"cookie", b"body")
     lab.cache.store(key, b"reply", lab.clock.now)
     lab.done()
     lab.clock.now += 50.0
@@ -470,7 +471,7 @@ def test_ports_in_quarantine_rest_on_and_those_of_ended_calls_rest() -> None:
 
 def test_a_reply_survives_power_loss() -> None:
     lab = Lab()
-    key = Key("udp", "127.0.0.1", 5000, b"cookie", b"12345678")
+    key = key_of(Origin("udp", "127.0.0.1", 5000), b"cookie", b"body")
     lab.cache.store(key, b"reply", lab.clock.now)
     lab.done()
     lab.reboot(50.0)

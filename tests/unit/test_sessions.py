@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from msrprelay.commands import Reply
 from msrprelay.errors import CommandError
@@ -887,7 +887,7 @@ def test_query_of_a_tag_shows_the_branches_that_know_it() -> None:
         send(lab, offer(via_branch=branch))
         send(lab, answer(via_branch=branch, to_tag=tag))
 
-    def tags(**asked: str | None) -> set[str]:
+    def tags(**asked: Any) -> set[str]:
         reply: Any = lab.sessions.query(replace(query(), **asked))
         return set(reply["tags"])
 

@@ -6,6 +6,7 @@ mod framer;
 mod legs;
 mod relay;
 mod session;
+mod sums;
 
 use pyo3::prelude::*;
 
@@ -19,6 +20,8 @@ mod _native {
     use super::relay::{OpenError, Relay};
     #[pymodule_export]
     use super::session::Session;
+    #[pymodule_export]
+    use super::sums::xxh3;
 
     use super::*;
 

@@ -37,8 +37,8 @@ pub(super) fn key_of<'py>(py: Python<'py>, key: &[u8]) -> PyResult<Bound<'py, Py
 
 /// FNV-1a, folded.
 fn place_of(key: &[u8]) -> usize {
-    let hash = key.iter().fold(0x811c_9dc5_u32, |hash, &octet| {
-        (hash ^ u32::from(octet)).wrapping_mul(0x0100_0193)
-    });
+    let hash = key
+        .iter()
+        .fold(0x811c_9dc5_u32, |hash, &octet| (hash ^ u32::from(octet)).wrapping_mul(0x0100_0193));
     (hash ^ (hash >> 16)) as usize % PLACES
 }
