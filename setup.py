@@ -24,6 +24,7 @@ SESSIONS = [
     "branch",
     "call",
     "calls",
+    "closed",
     "legs",
     "plan",
     "report",

@@ -56,17 +56,19 @@ class Feed:
     """Hands every event to all who listen, at once: a listener must not wait."""
 
     def __init__(self) -> None:
+        """``heard``: whether anybody listens. Every event of every call asks first."""
+        self.heard = False
         self._listeners: list[Hear] = []
-
-    @property
-    def heard(self) -> bool:
-        """Whether anybody listens."""
-        return bool(self._listeners)
 
     def listen(self, hear: Hear) -> Callable[[], None]:
         """Call ``hear`` with every event from now on; gives what ends that."""
         self._listeners.append(hear)
-        return lambda: self._listeners.remove(hear)
+        self.heard = True
+        return lambda: self._leave(hear)
+
+    def _leave(self, hear: Hear) -> None:
+        self._listeners.remove(hear)
+        self.heard = bool(self._listeners)
 
     def tell(self, event: Event) -> None:
         """Hand ``event`` on."""

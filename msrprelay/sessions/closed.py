@@ -1,11 +1,11 @@
+# cython: annotation_typing=False
 """Sessions that have ended, some before this process began: what is still told of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
-
-from msgspec import Struct
 
 from ..dataplane import Session
 from .legs import SIDES, Legs
@@ -16,12 +16,17 @@ Report = Mapping[str, Any]
 LOST = "internal"
 
 
-class Relayed(Struct):
+@dataclass
+class Relayed:
     """What sessions that are over have relayed, both ways."""
 
     octets: int = 0
     chunks: int = 0
     errors: int = 0
+
+    def saved(self) -> tuple[int, int, int]:
+        """As plain data, from which it can be made again."""
+        return self.octets, self.chunks, self.errors
 
     def add(self, report: Report) -> None:
         """Take the figures of one more session."""

@@ -1,14 +1,16 @@
 # The types with which Cython compiles report.py; the module runs without them, slower.
 cimport cython
 
+from ..offer_answer.negotiation cimport Negotiation
 from .branch cimport Branch
 from .call cimport Call
+from .closed cimport Relayed
 from .section cimport Section
 
 @cython.locals(branches=list, entries=list, reply=dict)
 cpdef dict describe(Call call, tuple asked=*)
 
-@cython.locals(section=Section)
+@cython.locals(section=Section, total=Relayed)
 cdef dict _totals(list entries)
 
 cdef dict _detail(Call call, branch, Section section, report)

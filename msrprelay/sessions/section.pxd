@@ -4,13 +4,15 @@ cimport cython
 from ..offer_answer.changes cimport SectionChange, other
 from ..sdp.edit cimport SectionEdit
 from ..sdp.section cimport MsrpSection
+from .closed cimport Relayed
 from .legs cimport Leg, Ports
 from .plan cimport Plan, described, make_plan, path_said
 
 cdef class Section:
     cdef public int index
-    cdef public object policy, session, successor, former, reason, earlier, _revived_after
+    cdef public object policy, session, successor, former, reason, _revived_after
     cdef public dict legs
+    cdef public Relayed earlier
     cdef public bint joined, waiting, paused
     cdef public Ports _ports
     cdef public object _tos, _idle_seconds, _answers

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 from typing import Self
 
-from msgspec.structs import astuple
-
 from ..dataplane import LegAnswer, Session, Sources
 from ..dial import DialPolicy
 from ..errors import CommandError
@@ -200,7 +198,8 @@ class Section:
             return ()
         self._unanswered = self.waiting = False
         self._revived_after = None
-        for side, told in zip(SIDES, (plan.a, plan.b), strict=True):
+        for side in SIDES:
+            told = plan.a if side == "a" else plan.b
             leg, said = self.legs[side], described(change, side)
             self.legs[side] = leg.facing(said.path, told.sources)
             self._expected[side] = told.sources
@@ -310,7 +309,7 @@ class Section:
             self._unanswered,
             self.waiting,
             self.reason,
-            astuple(self.earlier),
+            self.earlier.saved(),
             saved_answers(self._answers),
             list(self._names),
             None if self.session.id in self._alive else dict(self.session.report()),
