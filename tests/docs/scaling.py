@@ -58,12 +58,10 @@ def cost(name: str) -> float:
 def run_lines(name: str = "scaling.json") -> str:
     """Where and when it was measured."""
     run = kept(name)["run"]
-    # Runs of before do not say which.
-    python = f"; {run['python']}" if "python" in run else ""
     return (
         f"Measured {run['started'][:10]} at commit `{run['commit'][:12]}`, Linux {run['kernel']}, "
         f"{run['processor']}, {len(run['cores'])} cores of a shared virtual machine with a load "
-        f"average of {run['load_average'][0]:.1f} by others{python}."
+        f"average of {run['load_average'][0]:.1f} by others; {run['python']}."
     )
 
 
