@@ -68,7 +68,7 @@ class Timers:
     delete_delay: float = timer(5.0, "bytes in flight may drain after a delete", live=True)
     keepalive_idle: float = timer(60.0, "until a silent leg is probed by TCP")
     keepalive_interval: float = timer(10.0, "between TCP probes")
-    keepalive_count: int = count(3, "TCP probes without an answer until the peer is dead")
+    keepalive_count: int = count(3, "TCP probes until the peer is dead, if unacknowledged is 0")
     unacknowledged: float = timer(60.0, "sent bytes may stay unacknowledged, the window open")
     closed_window: float = timer(900.0, "a peer may read nothing at all of what is for it")
     drain: float = timer(30.0, "sessions may go on after SIGTERM", live=True)

@@ -10,7 +10,7 @@ from ..sdp.edit cimport SectionEdit
 from ..sdp.section cimport MsrpSection
 from .legs cimport Leg, Ports
 from .plan cimport Plan, described
-from .rewritten cimport Rewritten
+from .rewritten cimport Rewritten, repeated
 from .section cimport Section
 from .terms cimport (choose_head, choose_legs, choose_policy, expected_sources, source_rule, terms,
                      unserved)
@@ -28,12 +28,14 @@ cdef class Branch:
 
     cpdef Negotiation negotiation(self)
     cpdef deadline(self)
-    @cython.locals(section=Section, negotiation=Negotiation, attempt=Attempt, offered=Offered)
     cpdef Rewritten offer(self, double now, Offer request, Description description, Py_ssize_t room)
-    @cython.locals(section=Section, negotiation=Negotiation, attempt=Attempt, committed=Committed,
-                   plan=Plan, change=SectionChange, plans=list, edits=dict, denied=list,
-                   unresolved=list)
+    @cython.locals(section=Section, attempt=Attempt)
+    cdef Rewritten _take_offer(self, Offered decision, Offer request, Description description,
+                               Py_ssize_t room)
     cpdef Rewritten answer(self, double now, Answer request, Description description)
+    @cython.locals(section=Section, attempt=Attempt, plan=Plan, change=SectionChange, plans=list,
+                   edits=dict, denied=list, unresolved=list)
+    cdef Rewritten _take_answer(self, Committed decision, Answer request, Description description)
     cpdef release(self, tuple indices)
     cdef _let_go(self, index)
     @cython.locals(section=Section)
@@ -59,7 +61,5 @@ cdef class Branch:
     cdef _mark(self, SdpRequest request)
     @cython.locals(section=Section)
     cdef _undo(self, Attempt attempt)
-
-cpdef Rewritten repeated(decision)
 
 cpdef pauses(SdpRequest request, before)

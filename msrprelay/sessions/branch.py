@@ -11,7 +11,7 @@ from ..commands import Answer, Offer, SdpRequest, SourceRule
 from ..dataplane import Sources
 from ..errors import CommandError
 from ..offer_answer.changes import CLOSED, SectionChange, Side, other
-from ..offer_answer.decisions import Committed, Offered, Refused, Repeat, RolledBack
+from ..offer_answer.decisions import Committed, Offered, RolledBack
 from ..offer_answer.negotiation import Negotiation
 from ..offer_answer.saved import Saved, octets
 from ..roles import ACTPASS, Setup
@@ -21,7 +21,7 @@ from ..sdp.section import MsrpSection
 from .closed import AnySession, Find
 from .legs import SIDES, Leg, Ports
 from .plan import Plan, Unresolved, described
-from .rewritten import Denial, Rewritten
+from .rewritten import Denial, Rewritten, repeated
 from .rules import Rules
 from .saved import SavedBranch
 from .section import Section
@@ -143,67 +143,73 @@ class Branch:
 
         Raises CommandError; then nothing has changed.
         """
-        negotiation = self.negotiation()
-        decision = negotiation.offer(
+        decision = self.negotiation().offer(
             now, description, request.from_tag, request.to_tag, terms(request)
         )
         if not isinstance(decision, Offered):
             return repeated(decision)
-        offered = decision
+        return self._take_offer(decision, request, description, room)
+
+    def _take_offer(
+        self, decision: Offered, request: Offer, description: Description, room: int
+    ) -> Rewritten:
         attempt = Attempt()
         try:
-            edits = self._offer_edits(offered, request, attempt, room)
-            body = self._rewrite(request, description, other(offered.side), edits)
+            edits = self._offer_edits(decision, request, attempt, room)
+            body = self._rewrite(request, description, other(decision.side), edits)
         except Exception:
             self._undo(attempt)
             raise
-        negotiation.apply(offered, body)
+        self._negotiation.apply(decision, body)
         for section, side, sources in attempt.expected:
             section.expect(side, sources)
-        self._ask(other(offered.side))
+        self._ask(other(decision.side))
         for section in attempt.opened:
             # A section that begins again, with another policy, takes its own place.
             self._let_go(section.index)
             self.sections[section.index] = section
-        self.release(offered.released)
+        self.release(decision.released)
         self._pauses = pauses(request, self._pauses)
-        self._remember_rule(offered.side, request)
+        self._remember_rule(decision.side, request)
         return Rewritten(body, unserved(request))
 
     def answer(self, now: float, request: Answer, description: Description) -> Rewritten:
         """Rewrite an answer and commit it. Raises CommandError; then nothing has changed."""
-        negotiation = self.negotiation()
-        decision = negotiation.answer(
+        decision = self.negotiation().answer(
             now, description, request.from_tag, request.to_tag or "", terms(request)
         )
         if not isinstance(decision, Committed):
             return repeated(decision)
-        committed = decision
+        return self._take_answer(decision, request, description)
+
+    def _take_answer(
+        self, decision: Committed, request: Answer, description: Description
+    ) -> Rewritten:
         attempt = Attempt()
         try:
-            plans = self._plans(committed, request, attempt)
+            plans = self._plans(decision, request, attempt)
             mark = self._mark(request)
             edits: dict[int, SectionEdit] = {}
             for section, _, plan in plans:
-                edits[section.index] = section.edit(committed.offerer, plan.setup, mark)
-            body = self._rewrite(request, description, committed.offerer, edits)
+                edits[section.index] = section.edit(decision.offerer, plan.setup, mark)
+            body = self._rewrite(request, description, decision.offerer, edits)
         except Exception:
             self._undo(attempt)
             raise
-        negotiation.apply(committed, body)
+        self._negotiation.apply(decision, body)
         for section in attempt.opened:
             self.sections[section.index] = section
-        for index in negotiation.unclaimed:
+        for index in self._negotiation.unclaimed:
             self.sections[index].rest()
         unresolved: list[Unresolved] = []
         denied: list[Denial] = []
         for section, change, plan in plans:
             unresolved += section.answer(change, plan)
             denied += [Denial(section.index, *denial) for denial in plan.denied]
-        self._settle(other(committed.offerer))
-        self.release(committed.released)
+        self._settle(other(decision.offerer))
+        self.release(decision.released)
         self._pause(pauses(request, self._pauses))
-        self._remember_rule(other(committed.offerer), request)
+        self._remember_rule(other(decision.offerer), request)
         return Rewritten(body, unserved(request), tuple(denied), tuple(unresolved))
 
     def rolled_back(self, decision: RolledBack) -> None:
@@ -380,13 +386,6 @@ class Branch:
 def _parse(body: bytes) -> Description:
     """A body that was taken before, whatever the limits are now."""
     return parse(body, len(body), len(body))
-
-
-def repeated(decision: Repeat | Refused) -> Rewritten:
-    """What was replied before; raises CommandError if the message has been refused."""
-    if isinstance(decision, Refused):
-        raise CommandError(decision.reason)
-    return Rewritten(decision.reply, repeated=True)
 
 
 def pauses(request: SdpRequest, before: bool | None) -> bool | None:

@@ -11,5 +11,7 @@ cdef class Rewritten:
 
     cpdef list warned(self)
 
+cpdef Rewritten repeated(decision)
+
 @cython.locals(said=list, section=MsrpSection)
 cpdef list passed_by(Description description)

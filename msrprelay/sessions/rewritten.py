@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..errors import CommandError
 from ..offer_answer.changes import Side
+from ..offer_answer.decisions import Refused, Repeat
 from ..sdp.description import Description
 from .plan import Unresolved
 
@@ -36,6 +38,13 @@ class Rewritten:
         """What the reply warns of."""
         said = [f"section {d.section}, side {d.side}: dial-denied: {d.reason}" for d in self.denied]
         return [*said, *self.warnings]
+
+
+def repeated(decision: Repeat | Refused) -> Rewritten:
+    """What was replied before; raises CommandError if the message has been refused."""
+    if isinstance(decision, Refused):
+        raise CommandError(decision.reason)
+    return Rewritten(decision.reply, repeated=True)
 
 
 def passed_by(description: Description) -> list[str]:

@@ -56,14 +56,14 @@ pub struct Config {
     pub limits: Limits,
 }
 
-/// TCP keepalive: a silent peer is probed after `idle`, every `interval`, `count` times.
+/// TCP keepalive: a silent peer is probed after `idle`, every `interval`.
 #[derive(Clone, Copy, Debug)]
 pub struct Keepalive {
     /// Silence before the first probe; whole seconds.
     pub idle: Duration,
     /// Between two probes; whole seconds.
     pub interval: Duration,
-    /// Unanswered probes that end the connection.
+    /// Unanswered probes that end the connection, where `user_timeout` is zero.
     pub count: u32,
 }
 

@@ -91,7 +91,10 @@ fn socket(address: SocketAddr, options: &Options) -> io::Result<OwnedFd> {
     sockopt::set_socket_keepalive(&socket, true)?;
     sockopt::set_tcp_keepidle(&socket, options.keepalive.idle)?;
     sockopt::set_tcp_keepintvl(&socket, options.keepalive.interval)?;
-    sockopt::set_tcp_keepcnt(&socket, options.keepalive.count)?;
+    if options.user_timeout.is_zero() {
+        // Else the kernel goes by that time alone, and does not count probes.
+        sockopt::set_tcp_keepcnt(&socket, options.keepalive.count)?;
+    }
     set_user_timeout(&socket, options.user_timeout)?;
     if address.is_ipv6() {
         sockopt::set_ipv6_v6only(&socket, true)?;
@@ -226,10 +229,16 @@ mod tests {
         assert!(sockopt::socket_keepalive(socket).unwrap());
         assert_eq!(sockopt::tcp_keepidle(socket).unwrap(), Duration::from_secs(60));
         assert_eq!(sockopt::tcp_keepintvl(socket).unwrap(), Duration::from_secs(10));
-        assert_eq!(sockopt::tcp_keepcnt(socket).unwrap(), 3);
         assert_eq!(sockopt::tcp_user_timeout(socket).unwrap(), 60_000);
         let flags = rustix::fs::fcntl_getfl(socket).unwrap();
         assert!(flags.contains(rustix::fs::OFlags::NONBLOCK));
+    }
+
+    #[test]
+    fn probes_are_counted_where_no_time_bounds_them() {
+        let config = Config { user_timeout: Duration::ZERO, ..Config::default() };
+        let listener = listen("127.0.0.1:0".parse().unwrap(), &Options::new(&config, None));
+        assert_eq!(sockopt::tcp_keepcnt(&listener.unwrap()).unwrap(), config.keepalive.count);
     }
 
     #[test]
