@@ -238,7 +238,7 @@ mod tests {
     fn probes_are_counted_where_no_time_bounds_them() {
         let config = Config { user_timeout: Duration::ZERO, ..Config::default() };
         let listener = listen("127.0.0.1:0".parse().unwrap(), &Options::new(&config, None));
-        assert_eq!(sockopt::tcp_keepcnt(&listener.unwrap()).unwrap(), config.keepalive.count);
+        assert_eq!(sockopt::tcp_keepcnt(listener.unwrap()).unwrap(), config.keepalive.count);
     }
 
     #[test]
