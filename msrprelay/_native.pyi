@@ -1,4 +1,4 @@
-"""The native module: the relay engine; the MSRP framer and bencode for Python's own use.
+"""The native module: the relay engine; the MSRP framer, bencode and XXH3 for Python's own use.
 
 Conversion only; what the words mean stands in ``native/relay`` and ``native/proto``.
 """

@@ -45,7 +45,8 @@ cdef class Branch:
     @cython.locals(section=Section)
     cdef _pause(self, paused)
     @cython.locals(section=Section, change=SectionChange, edits=dict)
-    cdef dict _offer_edits(self, Offered decision, SdpRequest request, Attempt attempt, Py_ssize_t room)
+    cdef dict _offer_edits(self, Offered decision, SdpRequest request, Attempt attempt,
+                           Py_ssize_t room)
     @cython.locals(section=Section, said=MsrpSection, legs=dict)
     cdef Section _open(self, SectionChange change, str offerer, str sender, SdpRequest request,
                        Attempt attempt)

@@ -39,8 +39,8 @@ FLOORS: list[set[str]] = [
     {"cli", "entry"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-# The engine, the framer and bencode each have one door, and the engine one that opens before all
-# the rest.
+# The engine and the framer each have one door, and the engine one that opens before all the rest;
+# rpc takes bencode and sums.
 NATIVE_DOORS = {"dataplane", "entry", "framing", "rpc"}
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 

@@ -1,4 +1,5 @@
-//! `msrprelay._native`: conversion between Python and the engine, and bencode; no rule of MSRP lives here.
+//! `msrprelay._native`: conversion between Python and the engine; bencode and sums for the control
+//! plane. No rule of MSRP lives here.
 
 mod bencode;
 mod config;
