@@ -1,11 +1,10 @@
 //! A header block in the reading, line by line.
 
 use memchr::memchr;
-use wide::u8x16;
 
-use crate::chars::is_control;
+use crate::chars::first_control;
 use crate::end_line::{self, HYPHENS};
-use crate::{Flag, FrameError, Head, Limits, PathLine, Span, header, start_line};
+use crate::{Flag, FrameError, Head, Limits, header, start_line};
 
 /// Where in its header block the next chunk has arrived. Offsets count from the block's start,
 /// which stays at the front of the buffer until the block is complete.
@@ -19,14 +18,6 @@ pub(crate) struct Block {
     looked: usize,
     /// Header lines so far.
     count: usize,
-}
-
-/// The paths that nearly every chunk of a direction has, each as it stands in its line behind the
-/// blank, with the CRLF.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Usual<'a> {
-    pub(crate) to: &'a [u8],
-    pub(crate) from: &'a [u8],
 }
 
 /// How a header block ends.
@@ -51,18 +42,14 @@ impl Block {
 
     /// Reads the lines that are complete into `head`, always the same one; None means "read more".
     /// Octets seen in an earlier call are not searched again.
-    pub(crate) fn read<'a>(
+    pub(crate) fn read(
         &mut self,
         buf: &[u8],
         limits: &Limits,
-        usual: impl FnOnce() -> Usual<'a>,
         head: &mut Head,
     ) -> Result<Option<Ending>, FrameError> {
-        if !self.begun {
-            if !self.begin(buf, limits, head)? {
-                return Ok(None);
-            }
-            self.pass_usual(head, buf, limits, usual());
+        if !self.begun && !self.begin(buf, limits, head)? {
+            return Ok(None);
         }
         while let Some(line) = self.next_line(buf, limits)? {
             if let Some(ending) = self.take(&line, head, buf, limits)? {
@@ -83,20 +70,6 @@ impl Block {
         *head = Head::begin(tid, kind, self.line);
         self.begun = true;
         Ok(true)
-    }
-
-    /// Passes both path lines where they come first and hold these paths. What is compared is known
-    /// to be well-formed and has not to be looked at again.
-    #[inline]
-    fn pass_usual(&mut self, head: &mut Head, buf: &[u8], limits: &Limits, usual: Usual<'_>) {
-        let Some(to) = usual_line(buf, self.line, b"To-Path: ", usual.to) else { return };
-        let end = to.line.end as usize;
-        let Some(from) = usual_line(buf, end, b"From-Path: ", usual.from) else { return };
-        let end = from.line.end as usize;
-        if end - self.line <= limits.line && end <= limits.head && limits.headers >= 2 {
-            (head.to_path, head.from_path, head.is_usual) = (Some(to), Some(from), true);
-            (self.count, self.line, self.looked) = (2, end, end);
-        }
     }
 
     /// The line that begins at `self.line`, if it is there.
@@ -182,15 +155,6 @@ impl Block {
     }
 }
 
-/// The line at `start`, if it consists of these.
-#[inline]
-fn usual_line(buf: &[u8], start: usize, name: &[u8], value: &[u8]) -> Option<PathLine> {
-    let rest = buf.get(start..)?.strip_prefix(name)?;
-    let (from, to) = (start + name.len(), start + name.len() + value.len());
-    (value.len() > 2 && rest.starts_with(value))
-        .then(|| PathLine { line: Span::new(start, to), value: Span::new(from, to - 2) })
-}
-
 /// A complete line.
 pub(crate) struct Line {
     /// Where its CRLF stands.
@@ -209,7 +173,6 @@ enum Text {
     Odd,
 }
 
-/// Looks for the first control character; in almost every line that is the CR.
 #[inline]
 fn text(bytes: &[u8]) -> Text {
     let control = first_control(bytes);
@@ -219,46 +182,5 @@ fn text(bytes: &[u8]) -> Text {
         None => Text::Open,
         Some(at) if bytes[at..].starts_with(b"\r\n") => Text::Line(at),
         Some(_) => Text::Odd,
-    }
-}
-
-/// Sixteen octets at a time.
-#[inline]
-fn first_control(bytes: &[u8]) -> Option<usize> {
-    let (sixteens, rest) = bytes.as_chunks();
-    for (n, sixteen) in sixteens.iter().enumerate() {
-        let found = controls(*sixteen);
-        if found != 0 {
-            return Some(16 * n + found.trailing_zeros() as usize);
-        }
-    }
-    let at = rest.iter().position(|&b| is_control(b) || b == b'\t')?;
-    Some(16 * sixteens.len() + at)
-}
-
-/// Bit n: octet n is below a blank, or DEL.
-#[inline]
-fn controls(octets: [u8; 16]) -> i32 {
-    let octets = u8x16::new(octets);
-    let below = octets.min(u8x16::splat(b' ' - 1)).cmp_eq(octets);
-    (below | octets.cmp_eq(u8x16::splat(0x7F))).move_mask()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn the_first_control_character_is_found(
-            text in "[ -~\u{80}-\u{2ff}]{0,40}",
-            control in prop_oneof![0u8..32, Just(0x7F)],
-            rest in proptest::collection::vec(any::<u8>(), 0..20),
-        ) {
-            let line = [text.as_bytes(), &[control], &rest].concat();
-            prop_assert_eq!(first_control(&line), Some(text.len()));
-            prop_assert_eq!(first_control(text.as_bytes()), None);
-        }
     }
 }

@@ -36,6 +36,28 @@ pub(crate) fn are_ident(octets: [u8; 16]) -> u32 {
     (letters | between(octets, b'0', b'9') | signs).move_mask() as u32
 }
 
+/// Where the first control character stands, TAB included. In almost every line that is the CR.
+#[inline]
+pub(crate) fn first_control(bytes: &[u8]) -> Option<usize> {
+    let (sixteens, rest) = bytes.as_chunks();
+    for (n, sixteen) in sixteens.iter().enumerate() {
+        let found = controls(*sixteen);
+        if found != 0 {
+            return Some(16 * n + found.trailing_zeros() as usize);
+        }
+    }
+    let at = rest.iter().position(|&b| is_control(b) || b == b'\t')?;
+    Some(16 * sixteens.len() + at)
+}
+
+/// Bit n: octet n is below a blank, or DEL.
+#[inline]
+fn controls(octets: [u8; 16]) -> i32 {
+    let octets = u8x16::new(octets);
+    let below = octets.min(u8x16::splat(b' ' - 1)).cmp_eq(octets);
+    (below | octets.cmp_eq(u8x16::splat(0x7F))).move_mask()
+}
+
 /// `text` without the blanks around it.
 pub(crate) fn trim(mut text: &[u8]) -> &[u8] {
     while let [first, rest @ ..] = text
@@ -81,6 +103,7 @@ const fn is_ident_char(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn sixteen_octets_are_judged_as_one_is() {
@@ -88,6 +111,19 @@ mod tests {
             let octets = std::array::from_fn(|n| if n == 9 { octet } else { b'a' });
             assert_eq!(are_ident(octets) >> 9 & 1 == 1, is_ident(octet), "{octet:#x}");
             assert_eq!(are_ident(octets) | 1 << 9, 0xFFFF);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_first_control_character_is_found(
+            text in "[ -~\u{80}-\u{2ff}]{0,40}",
+            control in prop_oneof![0u8..32, Just(0x7F)],
+            rest in proptest::collection::vec(any::<u8>(), 0..20),
+        ) {
+            let line = [text.as_bytes(), &[control], &rest].concat();
+            prop_assert_eq!(first_control(&line), Some(text.len()));
+            prop_assert_eq!(first_control(text.as_bytes()), None);
         }
     }
 }

@@ -1,43 +1,8 @@
-use crate::block::{Block, Ending, Usual};
+use crate::block::{Block, Ending};
 use crate::end_line::{EndLine, Match};
-use crate::{FrameError, Head};
-
-/// What a peer may make us hold before a chunk's body begins, in octets and lines.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Limits {
-    /// Longest line, its CRLF not counted.
-    pub line: usize,
-    /// Longest header block, start line and blank line included.
-    pub head: usize,
-    /// Most header lines.
-    pub headers: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { line: 16 * 1024, head: 64 * 1024, headers: 128 }
-    }
-}
-
-/// The same in half the room: every direction of every session has them.
-#[derive(Clone, Copy, Debug)]
-struct Bounds {
-    line: u32,
-    head: u32,
-    headers: u32,
-}
-
-impl Bounds {
-    fn of(limits: Limits) -> Self {
-        let half = |bound: usize| u32::try_from(bound).unwrap_or(u32::MAX);
-        Self { line: half(limits.line), head: half(limits.head), headers: half(limits.headers) }
-    }
-
-    fn limits(self) -> Limits {
-        let Self { line, head, headers } = self;
-        Limits { line: line as usize, head: head as usize, headers: headers as usize }
-    }
-}
+use crate::limits::Bounds;
+use crate::usual::{self, Usual, UsualChunk};
+use crate::{FrameError, Head, Limits};
 
 /// The continuation flag of an end-line (RFC 4975 §7.1).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -101,10 +66,15 @@ impl Event {
 }
 
 /// An [`Event`] whose head is kept where the caller has room for it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Found {
     Body(usize),
-    End { flag: Flag, len: usize },
+    /// Behind the last `body` octets of the body.
+    End {
+        body: usize,
+        flag: Flag,
+        len: usize,
+    },
     Gap(usize),
     Head,
 }
@@ -165,14 +135,19 @@ impl Framer {
     /// later call repeats it.
     pub fn next(&mut self, buf: &[u8]) -> Result<Option<Event>, FrameError> {
         let mut desk = self.take_up();
-        let found = self.next_of(buf, Usual::default, &mut desk)?;
-        self.put_down(&desk);
-        Ok(found.map(|found| match found {
+        let found = self.next_of(buf, &mut desk)?;
+        let event = found.map(|found| match found {
             Found::Body(octets) => Event::Body(octets),
-            Found::End { flag, len } => Event::End { flag, len },
+            Found::End { body: 0, flag, len } => Event::End { flag, len },
+            Found::End { body, flag, len } => {
+                self.state = State::End { flag, len: len as u32 };
+                Event::Body(body)
+            }
             Found::Gap(octets) => Event::Gap(octets),
             Found::Head => Event::Head(desk.head),
-        }))
+        });
+        self.put_down(&desk);
+        Ok(event)
     }
 
     /// What is known of the chunk in the reading, for any number of calls of
@@ -196,20 +171,38 @@ impl Framer {
         }
     }
 
-    /// The same as [`next`](Self::next), faster where chunks have the usual paths.
-    #[inline]
-    pub(crate) fn next_of<'a>(
+    /// The chunk at the front, if it is as nearly all are. Where not all of it is there,
+    /// [`next_of`](Self::next_of) goes on behind its header block.
+    #[inline(always)]
+    pub(crate) fn usual(
         &mut self,
         buf: &[u8],
-        usual: impl FnOnce() -> Usual<'a>,
+        paths: Usual<'_>,
+        desk: &mut Desk,
+    ) -> Option<UsualChunk> {
+        if !matches!(self.state, State::Block) || !desk.block.is_untouched() {
+            return None;
+        }
+        let chunk = usual::read(buf, paths, &self.bounds.limits())?;
+        if chunk.rest.is_none() {
+            desk.end_line.set(chunk.tid.of(buf));
+            self.state = State::Body { fresh: true };
+        }
+        Some(chunk)
+    }
+
+    /// The same as [`next`](Self::next).
+    pub(crate) fn next_of(
+        &mut self,
+        buf: &[u8],
         desk: &mut Desk,
     ) -> Result<Option<Found>, FrameError> {
         match self.state {
-            State::Block => self.block(buf, usual, desk),
+            State::Block => self.block(buf, desk),
             State::Body { fresh } => Ok(self.body(buf, fresh, desk)),
             State::End { flag, len } => {
                 let len = len as usize;
-                Ok((buf.len() >= len).then(|| self.end(flag, len, desk)))
+                Ok((buf.len() >= len).then(|| self.end(0, flag, len, desk)))
             }
             State::Lost { error, .. } => Err(error),
         }
@@ -266,26 +259,20 @@ impl Framer {
         }
     }
 
-    fn block<'a>(
-        &mut self,
-        buf: &[u8],
-        usual: impl FnOnce() -> Usual<'a>,
-        desk: &mut Desk,
-    ) -> Result<Option<Found>, FrameError> {
-        let Desk { head, block, end_line } = desk;
-        if block.is_untouched() && matches!(buf.first(), None | Some(b'\r')) {
+    fn block(&mut self, buf: &[u8], desk: &mut Desk) -> Result<Option<Found>, FrameError> {
+        if desk.block.is_untouched() && matches!(buf.first(), None | Some(b'\r')) {
             match gap(buf) {
                 0 if buf.len() < 2 => return Ok(None),
                 0 => {}
                 octets => return Ok(Some(Found::Gap(octets))),
             }
         }
-        match block.read(buf, &self.bounds.limits(), usual, head) {
+        match desk.block.read(buf, &self.bounds.limits(), &mut desk.head) {
             Ok(None) => Ok(None),
             Ok(Some(ending)) => {
                 self.state = match ending {
                     Ending::BlankLine => {
-                        end_line.set(head.tid.of(buf));
+                        desk.end_line.set(desk.head.tid.of(buf));
                         State::Body { fresh: true }
                     }
                     Ending::EndLine { flag, len } => State::End { flag, len: len as u32 },
@@ -293,7 +280,7 @@ impl Framer {
                 Ok(Some(Found::Head))
             }
             Err(error) => {
-                self.state = State::Lost { error, offset: block.fault_offset(error) as u32 };
+                self.state = State::Lost { error, offset: desk.block.fault_offset(error) as u32 };
                 Err(error)
             }
         }
@@ -305,24 +292,20 @@ impl Framer {
             match end_line.bare(buf) {
                 Match::No => self.state = State::Body { fresh: false },
                 Match::Open => return None,
-                Match::Whole(flag) => return Some(self.end(flag, end_line.bare_octets(), desk)),
+                Match::Whole(flag) => return Some(self.end(0, flag, end_line.bare_octets(), desk)),
             }
         }
-        let (octets, found) = end_line.search(buf);
-        if let Match::Whole(flag) = found {
-            let len = end_line.octets();
-            if octets == 0 {
-                return Some(self.end(flag, len, desk));
-            }
-            self.state = State::End { flag, len: len as u32 };
+        match end_line.search(buf) {
+            (octets, Match::Whole(flag)) => Some(self.end(octets, flag, end_line.octets(), desk)),
+            (octets, _) => (octets > 0).then_some(Found::Body(octets)),
         }
-        (octets > 0).then_some(Found::Body(octets))
     }
 
-    fn end(&mut self, flag: Flag, len: usize, desk: &mut Desk) -> Found {
+    #[inline]
+    fn end(&mut self, body: usize, flag: Flag, len: usize, desk: &mut Desk) -> Found {
         self.state = State::Block;
         desk.block = Block::default();
-        Found::End { flag, len }
+        Found::End { body, flag, len }
     }
 }
 

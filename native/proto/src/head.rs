@@ -121,8 +121,6 @@ pub struct Head {
     /// Whether a blank line ends the block, so that a body, maybe empty, follows. (A bodiless
     /// chunk written with a blank line is told from an empty body by its end-line only.)
     pub has_body: bool,
-    /// Both path lines stand where and as they do in nearly every chunk of the direction.
-    pub(crate) is_usual: bool,
     pub(crate) start_line_len: usize,
     pub(crate) byte_range: Option<Span>,
 }
@@ -147,7 +145,6 @@ impl Head {
             message_id: false,
             content_type: false,
             has_body: false,
-            is_usual: false,
             start_line_len,
             byte_range: None,
         }

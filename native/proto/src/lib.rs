@@ -14,6 +14,7 @@ mod gate;
 mod head;
 mod header;
 mod host;
+mod limits;
 mod moment;
 mod paths;
 mod pieces;
@@ -27,13 +28,15 @@ mod start_line;
 #[cfg(test)]
 mod steps;
 mod uri;
+mod usual;
 
 pub use bind::{Answer, BindAnswer, bind_request};
 pub use error::FrameError;
-pub use framer::{Event, Flag, Framer, Limits};
+pub use framer::{Event, Flag, Framer};
 pub use gate::{Gate, Key, RefuseCause, Verdict};
 pub use head::{ByteRange, FailureReport, Head, Headers, Kind, Method, PathLine, path_uris};
 pub use host::Host;
+pub use limits::Limits;
 pub use moment::Moment;
 pub use paths::{LegPaths, PathPair};
 pub use pieces::{Piece, Pieces};

@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::block::Usual;
 use crate::refusal::same_uri;
+use crate::usual::Usual;
 use crate::{Kind, path_uris};
 
 /// The paths of one direction of an aware session, from the sending leg to the receiving leg.
@@ -95,17 +95,15 @@ impl PathPair {
         self.sender.own()
     }
 
-    /// What nearly all the sender's chunks have.
-    pub(crate) fn usual(&self) -> Usual<'_> {
+    /// What nearly all the sender's chunks have, and what they are given instead; `None` where that is
+    /// not the same for all of them.
+    pub(crate) fn usual(&self) -> Option<Usual<'_>> {
         let (to, from) = (self.sender.own_line(), self.sender.path_line());
-        Usual { to: &to[FROM.len()..], from: &from[TO.len()..] }
-    }
-
-    /// What both lines become where they stand together, if that is all of the path.
-    pub(crate) fn both_lines(&self, kind: Kind) -> Option<&[u8]> {
-        let is_short =
-            matches!(kind, Kind::Response { .. }) && !self.receiver.first_line().is_empty();
-        (!is_short).then(|| self.receiver.both_lines())
+        self.receiver.first_line().is_empty().then(|| Usual {
+            to: &to[FROM.len()..],
+            from: &from[TO.len()..],
+            instead: self.receiver.both_lines(),
+        })
     }
 
     /// What `From-Path` becomes.

@@ -68,6 +68,7 @@ impl Pieces {
     }
 
     /// Appends a run of the input.
+    #[inline(always)]
     fn keep(&mut self, input: &[u8], range: Range<usize>) {
         match range.len() {
             0 => {}
@@ -85,6 +86,7 @@ impl Pieces {
     }
 
     /// Appends bytes of our own.
+    #[inline]
     pub(crate) fn make(&mut self, bytes: &[u8]) {
         let start = self.made.len();
         self.made.extend_from_slice(bytes);
@@ -117,6 +119,7 @@ impl<'a> Kept<'a> {
     }
 
     /// Hands on what was gathered.
+    #[inline]
     pub(crate) fn end(&mut self, out: &mut Pieces) {
         out.keep(self.input, self.run.clone());
         self.run.start = self.run.end;

@@ -107,6 +107,18 @@ impl<'a> Places<'a> {
     }
 }
 
+/// Where the first hyphens of a body begin, those apart that are fewer than seven or follow its blank
+/// line at once.
+#[inline]
+pub(crate) fn first_hyphens(body: &[u8]) -> Option<usize> {
+    let blocks = body.get(LATEST..)?.as_chunks().0;
+    let at = LATEST + BLOCK * blocks.iter().take_while(|block| !has_hyphens(block)).count();
+    let (fours, _) = body[at..].as_chunks();
+    let found = at + 4 * fours.iter().position(|four| *four == HYPHENS)?;
+    let before = body[..found].iter().rev().take_while(|&&octet| octet == b'-').count();
+    Some(found - before)
+}
+
 /// Written so that the compiler tests many octets at a time.
 #[inline]
 fn has_hyphens(block: &[u8; BLOCK]) -> bool {

@@ -77,8 +77,7 @@ pub(crate) fn judge(
     let (Some(to), Some(from)) = (head.to_path, head.from_path) else {
         return Err(Refusal::MissingPath);
     };
-    // The usual one is ours.
-    if !head.is_usual && !names(to.value.of(block), key) {
+    if !names(to.value.of(block), key) {
         return Err(Refusal::WrongToPath);
     }
     Ok((to, from))

@@ -147,60 +147,84 @@ impl Rewriter {
         if self.in_forwarded_chunk().is_none() {
             out.place(own);
         }
-        let mut kept = Kept::new(input);
-        let pushed = self.push_events(&mut kept, own, out, reply);
-        kept.end(out);
+        let mut to = Sinks { kept: Kept::new(input), own, out, reply };
+        let pushed = self.push_chunks(&mut to);
+        to.kept.end(to.out);
         pushed
     }
 
-    fn push_events(
-        &mut self,
-        kept: &mut Kept<'_>,
-        own: &mut Vec<u8>,
-        out: &mut Pieces,
-        reply: &mut Vec<u8>,
-    ) -> Result<usize, FrameError> {
+    fn push_chunks(&mut self, to: &mut Sinks<'_>) -> Result<usize, FrameError> {
         let (mut at, mut desk) = (0, self.framer.take_up());
-        while let Some(found) = self.next_of(&kept.input[at..], &mut desk)? {
-            let start = at;
-            match found {
-                Found::Gap(octets) => at += octets,
-                Found::Head => {
-                    at += desk.head.len;
-                    self.head(&desk.head, start..at, kept, out, reply);
-                }
-                Found::Body(len) | Found::End { len, .. } if self.chunk == Chunk::Swallowed => {
-                    at += len;
-                }
-                Found::Body(octets) => {
-                    at += octets;
-                    self.ahead = self.ahead.saturating_sub(octets as u64);
-                    kept.keep(start..at, out);
-                }
-                Found::End { len, .. } => {
-                    at += len;
-                    kept.keep(start..at, out);
-                    if !own.is_empty() {
-                        kept.end(out);
-                        out.place(own);
-                    }
-                    self.chunks += 1;
-                }
-            }
+        loop {
+            let octets = match self.usual(at, &mut desk, to) {
+                Some(octets) => octets,
+                None => self.next(at, &mut desk, to)?,
+            };
+            at += octets;
+            let is_enough = to.out.made.len() + to.reply.len() >= ENOUGH;
             // Where a position can be told: not before an end that is found already.
-            if out.made.len() + reply.len() >= ENOUGH && self.framer.fresh_body().is_ok() {
-                out.stopped = true;
-                break;
+            to.out.stopped = octets > 0 && is_enough && self.framer.fresh_body().is_ok();
+            if octets == 0 || to.out.stopped {
+                self.framer.put_down(&desk);
+                return Ok(at);
             }
         }
-        self.framer.put_down(&desk);
-        Ok(at)
     }
 
-    #[inline]
-    fn next_of(&mut self, rest: &[u8], desk: &mut Desk) -> Result<Option<Found>, FrameError> {
-        let paths = &self.paths;
-        self.framer.next_of(rest, || paths.usual(), desk)
+    /// Forwards the chunk at `at`, if it is as nearly all are, as far as it is there. Gives its octets.
+    #[inline(always)]
+    fn usual(&mut self, at: usize, desk: &mut Desk, to: &mut Sinks<'_>) -> Option<usize> {
+        let usual = self.paths.usual().filter(|_| !self.trusting)?;
+        let chunk = self.framer.usual(&to.kept.input[at..], usual, desk)?;
+        let octets = chunk.head + chunk.rest.unwrap_or_default();
+        to.keep_and_make(at..at + chunk.paths.start, usual.instead);
+        to.kept.keep(at + chunk.paths.end..at + octets, to.out);
+        to.out.passed.push(Passed { what: chunk.kind.into(), refused: None });
+        (self.chunk, self.ahead) = (Chunk::Forwarded, 0);
+        if chunk.rest.is_some() {
+            self.end_chunk(to);
+        }
+        Some(octets)
+    }
+
+    /// Does with what comes at `at` what is to be done; gives its octets, 0 where more must be read.
+    #[inline(never)]
+    fn next(
+        &mut self,
+        at: usize,
+        desk: &mut Desk,
+        to: &mut Sinks<'_>,
+    ) -> Result<usize, FrameError> {
+        let (octets, is_end) = match self.framer.next_of(&to.kept.input[at..], desk)? {
+            None => return Ok(0),
+            Some(Found::Gap(octets)) => return Ok(octets),
+            Some(Found::Head) => {
+                self.head(&desk.head, at..at + desk.head.len, to);
+                return Ok(desk.head.len);
+            }
+            Some(Found::Body(octets)) => {
+                self.ahead = self.ahead.saturating_sub(octets as u64);
+                (octets, false)
+            }
+            Some(Found::End { body, len, .. }) => (body + len, true),
+        };
+        if self.chunk == Chunk::Forwarded {
+            to.kept.keep(at..at + octets, to.out);
+            if is_end {
+                self.end_chunk(to);
+            }
+        }
+        Ok(octets)
+    }
+
+    /// A chunk has been forwarded to its end.
+    #[inline(always)]
+    fn end_chunk(&mut self, to: &mut Sinks<'_>) {
+        if !to.own.is_empty() {
+            to.kept.end(to.out);
+            to.out.place(to.own);
+        }
+        self.chunks += 1;
     }
 
     /// Whether the stream may end here without cutting a chunk.
@@ -261,31 +285,22 @@ impl Rewriter {
         self.foreign_from_paths
     }
 
-    fn head(
-        &mut self,
-        head: &Head,
-        range: Range<usize>,
-        kept: &mut Kept<'_>,
-        out: &mut Pieces,
-        reply: &mut Vec<u8>,
-    ) {
-        let block = &kept.input[range.clone()];
+    fn head(&mut self, head: &Head, range: Range<usize>, to: &mut Sinks<'_>) {
+        let block = &to.kept.input[range.clone()];
         let judged = judge(head, block, &Key::Uri(self.paths.own()));
         self.chunk = match judged {
-            Ok((to, from)) => {
-                if !head.is_usual {
-                    self.note_sender(head.kind, from.value.of(block));
-                }
-                self.replace_paths(head.kind, (to, from), range, kept, out);
+            Ok(lines) => {
+                self.note_sender(head.kind, lines.1.value.of(block));
+                self.replace_paths(head.kind, lines, range, to);
                 self.ahead = if self.trusting { claimed(head, block) } else { 0 };
                 Chunk::Forwarded
             }
             Err(refusal) => {
-                refusal.answer(head, block, Some(self.paths.own()), reply);
+                refusal.answer(head, block, Some(self.paths.own()), to.reply);
                 Chunk::Swallowed
             }
         };
-        out.passed.push(Passed { what: head.kind.into(), refused: judged.err() });
+        to.out.passed.push(Passed { what: head.kind.into(), refused: judged.err() });
     }
 
     fn note_sender(&mut self, kind: Kind, from_path: &[u8]) {
@@ -297,30 +312,40 @@ impl Rewriter {
     fn replace_paths(
         &self,
         kind: Kind,
-        (to, from): (PathLine, PathLine),
+        (to_path, from_path): (PathLine, PathLine),
         range: Range<usize>,
-        kept: &mut Kept<'_>,
-        out: &mut Pieces,
+        to: &mut Sinks<'_>,
     ) {
-        if to.line.end == from.line.start
-            && let Some(both) = self.paths.both_lines(kind)
-        {
-            kept.keep(range.start..range.start + to.line.start as usize, out);
-            kept.end(out);
-            out.make(both);
-            return kept.keep(range.start + from.line.end as usize..range.end, out);
-        }
-        let to = (to.line, self.paths.to_line(kind));
-        let from = (from.line, self.paths.sender_line());
-        let to_first = to.0.start < from.0.start;
+        let to_path = (to_path.line, self.paths.to_line(kind));
+        let from_path = (from_path.line, self.paths.sender_line());
+        let to_first = to_path.0.start < from_path.0.start;
         let mut at = range.start;
-        for (old, new) in if to_first { [to, from] } else { [from, to] } {
-            kept.keep(at..range.start + old.start as usize, out);
-            kept.end(out);
-            out.make(new);
+        for (old, new) in if to_first { [to_path, from_path] } else { [from_path, to_path] } {
+            to.keep_and_make(at..range.start + old.start as usize, new);
             at = range.start + old.end as usize;
         }
-        kept.keep(at..range.end, out);
+        to.kept.keep(at..range.end, to.out);
+    }
+}
+
+/// Where the octets of one push go.
+struct Sinks<'a> {
+    /// To the receiver, as they came.
+    kept: Kept<'a>,
+    /// To the receiver, whole frames of the relay's own, between two chunks.
+    own: &'a mut Vec<u8>,
+    out: &'a mut Pieces,
+    /// To the sender.
+    reply: &'a mut Vec<u8>,
+}
+
+impl Sinks<'_> {
+    /// What stands in `range`, and then `made`.
+    #[inline(always)]
+    fn keep_and_make(&mut self, range: Range<usize>, made: &[u8]) {
+        self.kept.keep(range, self.out);
+        self.kept.end(self.out);
+        self.out.make(made);
     }
 }
 

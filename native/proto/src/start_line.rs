@@ -4,7 +4,8 @@ use crate::chars::{are_ident, is_control, is_ident};
 use crate::end_line::MAX_TID;
 use crate::{FrameError, Kind, Method, Span};
 
-const MAGIC: &[u8] = b"MSRP ";
+/// How it begins.
+pub(crate) const MAGIC: &[u8] = b"MSRP ";
 
 /// Whether `buf` is the start of a chunk, as far as it goes.
 pub(crate) fn may_start(buf: &[u8]) -> bool {
@@ -26,7 +27,8 @@ pub(crate) fn parse(buf: &[u8], end: usize) -> Result<(Span, Kind), FrameError> 
 }
 
 /// Characters of `ident` at the front; sixteen at a time.
-fn ident_len(text: &[u8]) -> usize {
+#[inline]
+pub(crate) fn ident_len(text: &[u8]) -> usize {
     let (sixteens, rest) = text.as_chunks();
     for (n, sixteen) in sixteens.iter().enumerate() {
         let length = are_ident(*sixteen).trailing_ones() as usize;
@@ -38,7 +40,9 @@ fn ident_len(text: &[u8]) -> usize {
     16 * sixteens.len() + in_rest
 }
 
-fn kind(line: &[u8], start: usize) -> Option<Kind> {
+/// What stands from `start` to the end of `line`.
+#[inline]
+pub(crate) fn kind(line: &[u8], start: usize) -> Option<Kind> {
     let text = line.get(start..)?;
     if text == b"SEND" {
         return Some(Kind::Request { method: Method::Send, name: Span::new(start, line.len()) });

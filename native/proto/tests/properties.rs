@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Found, frame};
-use msrp_proto::{Framer, Gate, Key, Limits, PathPair, Pieces, Rewriter, Uri};
+use msrp_proto::{Framer, Gate, Key, Limits, Passed, PathPair, Pieces, Rewriter, Uri};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -43,17 +43,35 @@ fn chunk() -> impl Strategy<Value = Vec<u8>> {
     let what = select(vec!["SEND", "REPORT", "NICKNAME", "200 OK", "481"]);
     let to = select(vec![OURS, "MSRP://192.0.2.10:30000/rLy0;TCP", "msrp://x:1/y;tcp"]);
     let flag = select(vec!["$", "+", "#"]);
-    (tid(), what, to, flag).prop_flat_map(|(tid, what, to, flag)| {
-        let head = format!("MSRP {tid} {what}\r\nTo-Path: {to}\r\nFrom-Path: {PEER}\r\n");
+    (tid(), what, to, headers(), flag).prop_flat_map(|(tid, what, to, headers, flag)| {
+        let paths = format!("To-Path: {to}\r\nFrom-Path: {PEER}\r\n");
+        let head = format!("MSRP {tid} {what}\r\n{paths}{headers}");
         let end = format!("-------{tid}{flag}\r\n");
         prop_oneof![
-            Just([head.as_bytes(), end.as_bytes()].concat()),
+            Just([&head, "", &end].concat().into_bytes()),
+            // An empty body without a CRLF of its own.
+            Just([&head, "\r\n", &end].concat().into_bytes()),
             body(tid).prop_map(move |body| {
-                [head.as_bytes(), b"Content-Type: a/b\r\n\r\n", &body, b"\r\n", end.as_bytes()]
-                    .concat()
+                [head.as_bytes(), b"\r\n", &body, b"\r\n", end.as_bytes()].concat()
             }),
         ]
     })
+}
+
+/// Header lines as messages have them, and others.
+fn headers() -> impl Strategy<Value = String> {
+    let line = select(vec![
+        "Message-ID: m1\r\n",
+        "message-id: m2\r\n",
+        "Byte-Range: 1-2/2\r\n",
+        "Content-Type: text/plain;charset=utf-8\r\n",
+        "Failure-Report: no\r\n",
+        "Success-Report: yes\r\n",
+        "Status: 000 200 OK\r\n",
+        "To-Path: msrp://x:1/y;tcp\r\n",
+        "Subject:\ta tab\r\n",
+    ]);
+    vec(line, 0..12).prop_map(|lines| lines.concat())
 }
 
 fn stream() -> impl Strategy<Value = (Vec<u8>, usize)> {
@@ -76,17 +94,29 @@ fn offsets(cuts: &[Index], len: usize) -> Vec<usize> {
 struct Given {
     out: Vec<u8>,
     reply: Vec<u8>,
+    passed: Vec<Passed>,
+    chunks: u64,
     decided: usize,
     lost: bool,
 }
 
 fn rewrite(stream: &[u8], cuts: impl IntoIterator<Item = usize>) -> Given {
-    let (mut rewriter, mut out, mut given) = (rewriter(), Pieces::default(), Given::default());
+    rewrite_with(rewriter(), stream, cuts)
+}
+
+fn rewrite_with(
+    mut rewriter: Rewriter,
+    stream: &[u8],
+    cuts: impl IntoIterator<Item = usize>,
+) -> Given {
+    let (mut out, mut given) = (Pieces::default(), Given::default());
     for arrived in cuts.into_iter().chain([stream.len()]) {
         let input = &stream[given.decided..arrived];
         out.clear();
         let decided = rewriter.push(input, &mut out, &mut given.reply);
         out.slices(input).for_each(|slice| given.out.extend_from_slice(slice));
+        given.passed.extend_from_slice(&out.passed);
+        given.chunks = rewriter.chunks();
         match decided {
             Ok(octets) => given.decided += octets,
             Err(_) => {
@@ -123,6 +153,20 @@ proptest! {
         prop_assert!(!whole.lost);
         prop_assert_eq!(&rewrite(prefix, offsets(&cuts, prefix.len())), &whole);
         prop_assert_eq!(&rewrite(prefix, 0..prefix.len()), &whole);
+    }
+
+    /// Whoever reads ranges reads every chunk line by line.
+    #[test]
+    fn a_chunk_is_the_same_read_in_one_go_or_line_by_line(
+        (mut stream, _) in stream(), damage in vec((any::<Index>(), any::<u8>()), 0..3)
+    ) {
+        for (place, byte) in damage {
+            if let Some(octet) = place.index(stream.len() + 1).checked_sub(1) {
+                stream[octet] = byte;
+            }
+        }
+        let line_by_line = rewrite_with(rewriter().trusting_ranges(), &stream, []);
+        prop_assert_eq!(rewrite(&stream, []), line_by_line);
     }
 
     #[test]
