@@ -2,10 +2,11 @@
 //!
 //! Every octet of every body passes here. Where there are no hyphens, as nearly everywhere, none is
 //! tested by itself: seven in a row hold four at a multiple of four, wherever they begin, and fours
-//! are compared many at a time. A hostile body may look like an end-line as often as it likes, so
+//! are compared many at a time; a long run without any hyphen is passed faster still. A hostile body may look like an end-line as often as it likes, so
 //! that where there are hyphens each octet is tested at both ends of the end-line that it might
 //! begin: what passes can not be dense.
 
+use memchr::memchr;
 use wide::u8x16;
 
 use crate::end_line::OPENING;
@@ -27,6 +28,11 @@ pub(crate) struct Places<'a> {
 const BLOCK: usize = 64;
 /// From the CR to the last hyphen.
 const REACH: usize = OPENING.len() - 1;
+
+/// So many blocks are tested before a hyphen is looked for, and so many where it was near.
+const FEW: usize = 2;
+const MANY: usize = 256;
+const NEAR: usize = 1024;
 
 /// Octets before the flag that are compared first.
 const TAIL: usize = 8;
@@ -73,7 +79,7 @@ impl<'a> Places<'a> {
     #[inline]
     fn skip(&mut self) {
         let blocks = self.buf.get(self.at + LATEST..).unwrap_or_default().as_chunks().0;
-        let without = blocks.iter().take_while(|block| !has_hyphens(block)).count();
+        let without = blocks_without(blocks);
         #[cfg(test)]
         crate::steps::add(BLOCK * blocks.len().min(without + 1));
         self.at += BLOCK * without;
@@ -112,11 +118,36 @@ impl<'a> Places<'a> {
 #[inline]
 pub(crate) fn first_hyphens(body: &[u8]) -> Option<usize> {
     let blocks = body.get(LATEST..)?.as_chunks().0;
-    let at = LATEST + BLOCK * blocks.iter().take_while(|block| !has_hyphens(block)).count();
+    let at = LATEST + BLOCK * blocks_without(blocks);
     let (fours, _) = body[at..].as_chunks();
     let found = at + 4 * fours.iter().position(|four| *four == HYPHENS)?;
     let before = body[..found].iter().rev().take_while(|&&octet| octet == b'-').count();
     Some(found - before)
+}
+
+/// How many blocks come before one that has four hyphens.
+#[inline]
+fn blocks_without(blocks: &[[u8; BLOCK]]) -> usize {
+    // Where they are dense, that is all there is to do.
+    if blocks.first().is_none_or(has_hyphens) { 0 } else { 1 + more_without(&blocks[1..]) }
+}
+
+/// Where a hyphen is far it is sooner found than four are ruled out; where they are near they are not
+/// looked for over and over.
+#[inline(never)]
+fn more_without(blocks: &[[u8; BLOCK]]) -> usize {
+    let (mut at, mut tested) = (0, FEW);
+    loop {
+        let some = blocks[at..].iter().take(tested);
+        let without = some.take_while(|block| !has_hyphens(block)).count();
+        at += without;
+        if without < tested {
+            return at;
+        }
+        let Some(ahead) = memchr(b'-', blocks[at..].as_flattened()) else { return blocks.len() };
+        at += ahead / BLOCK;
+        tested = if ahead < NEAR { MANY } else { FEW };
+    }
 }
 
 /// Written so that the compiler tests many octets at a time.
