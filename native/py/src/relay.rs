@@ -178,6 +178,7 @@ fn counters(counters: &msrp_relay::Counters) -> BTreeMap<String, u64> {
         ("chunks", load.chunks),
         ("closed", load.closed_sessions),
         ("dials", load.dials),
+        ("foreign-from-paths", load.foreign_from_paths),
         ("joined", load.joined),
         ("opened", load.opened),
         ("own-binds", load.own_binds),

@@ -74,6 +74,8 @@ loads! {
     closed_sessions,
     /// Addresses dialled.
     dials,
+    /// Requests forwarded although their From-Path was not the path in their sender's SDP (aware).
+    foreign_from_paths,
     /// Sessions joined.
     joined,
     /// Sessions opened.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use msrp_relay::{CloseReason, Config, LegReason, PATH_OCTETS, Policy, Role, Side, Target};
 use support::traffic::read_exactly;
-use support::{Call, Engine, Peer, config, wait_until};
+use support::{Call, Engine, Peer, config, replace, wait_until};
 
 #[test]
 fn bytes_and_chunks_are_counted_per_leg() {
@@ -30,6 +30,19 @@ fn bytes_and_chunks_are_counted_per_leg() {
     assert_eq!(leg_a.bytes_out, bound(Side::B, "bindbbbb"));
     assert_eq!((leg_a.chunks, leg_b.chunks), (2, 1));
     assert_eq!((leg_a.reason, leg_b.reason), (Some(LegReason::Fin), Some(LegReason::Fin)));
+}
+
+#[test]
+fn requests_with_a_foreign_from_path_are_forwarded_and_counted() {
+    let mut engine = Engine::new(config());
+    let (call, mut a, mut b) = engine.joined(Policy::Aware);
+    for (from, foreign) in [(call.path[0].as_str(), 0), ("msrp://10.9.9.9:9/else;tcp", 1)] {
+        let message = call.message(Side::A, "tidelse0", b"hello");
+        a.send(&replace(&message, &call.path[0], from));
+        b.expect(&call.arrives(Side::A, Policy::Aware, &message));
+        wait_until(|| call.session.report().legs[0].chunks == 2 + foreign);
+        wait_until(|| engine.relay.counters().total.foreign_from_paths == foreign);
+    }
 }
 
 /// A joined session whose side B has a path of this many octets.

@@ -98,7 +98,7 @@ impl Aware {
         lane: &mut Lane,
         turn: &mut Turn<'_>,
     ) -> Option<Moved> {
-        let seen = self.rewriter.chunks();
+        let seen = [self.rewriter.chunks(), self.rewriter.foreign_from_paths()];
         let decided = self.decide(&mut buffer, len);
         lane.carried = if self.pending { self.carry.len() as u32 } else { 0 };
         self.see(&buffer.output.passed, seen, lane, turn);
@@ -246,8 +246,8 @@ impl Aware {
         frames.owed.len() + frames.replies.len()
     }
 
-    /// Shows the chunks that passed, `before` of which were shown before.
-    fn see(&self, passed: &[Passed], before: u64, lane: &Lane, turn: &Turn<'_>) {
+    /// Shows the chunks that passed. Of all, and of requests from elsewhere, so many were seen before.
+    fn see(&self, passed: &[Passed], [seen, foreign]: [u64; 2], lane: &Lane, turn: &Turn<'_>) {
         for chunk in passed {
             if let Some(refusal) = chunk.refused {
                 turn.thread.counters.refused(refusal.as_str());
@@ -255,9 +255,10 @@ impl Aware {
             let (what, n) = shown(chunk.what);
             turn.board.event(turn.thread.now, Some(lane.from), what, n);
         }
-        let chunks = self.rewriter.chunks() - before;
+        let chunks = self.rewriter.chunks() - seen;
         turn.board.leg(lane.from).add_chunks(chunks);
         turn.thread.counters.chunks(chunks);
+        turn.thread.counters.foreign_from_paths(self.rewriter.foreign_from_paths() - foreign);
     }
 }
 
