@@ -69,7 +69,9 @@ class Timers:
     keepalive_idle: float = timer(60.0, "until a silent leg is probed by TCP")
     keepalive_interval: float = timer(10.0, "between TCP probes")
     keepalive_count: int = count(3, "TCP probes until the peer is dead, if unacknowledged is 0")
-    unacknowledged: float = timer(60.0, "sent bytes may stay unacknowledged, the window open")
+    unacknowledged: float = timer(
+        60.0, "sent bytes may stay unacknowledged, the window open; 0: as the kernel decides"
+    )
     closed_window: float = timer(900.0, "a peer may read nothing at all of what is for it")
     drain: float = timer(30.0, "sessions may go on after SIGTERM", live=True)
     upgrade: float = timer(10.0, "a successor may take to be prepared")

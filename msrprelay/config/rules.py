@@ -28,6 +28,7 @@ MAY_BE_ZERO = frozenset(
         "timers.port-quarantine",
         "timers.reconnect",
         "timers.reply-cache",
+        "timers.unacknowledged",
     }
 )
 # What the engine has room for.

@@ -292,6 +292,9 @@ def test_nothing_is_said_to_be_meant_where_nothing_is_near() -> None:
         pytest.param(
             f'{LEAST}listen-ng-tcp = "127.0.0.1:0"\nlisten-http = "127.0.0.1:0"', id="any-port"
         ),
+        pytest.param(
+            f"{LEAST}[timers]\nunacknowledged = 0\nkeepalive-count = 5", id="probes-are-counted"
+        ),
     ],
 )
 def test_what_can_work_is_not_refused(text: str) -> None:

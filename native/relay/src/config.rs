@@ -25,7 +25,7 @@ pub struct Config {
     pub stall: Duration,
     /// TCP keepalive of every leg.
     pub keepalive: Keepalive,
-    /// Data unacknowledged while the peer's window is open.
+    /// Data unacknowledged while the peer's window is open; zero: as long as the kernel likes.
     pub user_timeout: Duration,
     /// Data unacknowledged while the peer's window is closed. A slow reader is alive, but one that
     /// reads nothing at all for so long is taken for dead.
@@ -82,6 +82,15 @@ impl Config {
         };
         if self.splice_bodies { rewriter.trusting_ranges() } else { rewriter }
     }
+
+    /// Every how often the window of a slow reader is looked at: its timeout is to be another one
+    /// before it ends. Where there is none, or hardly any, often enough.
+    pub(crate) fn sweep(&self) -> Duration {
+        match self.user_timeout {
+            Duration::ZERO => Duration::from_secs(15),
+            timeout => (timeout / 4).max(Duration::from_millis(50)),
+        }
+    }
 }
 
 impl Default for Config {
@@ -111,6 +120,20 @@ impl Default for Config {
             session_rate: 0,
             ring: true,
             limits: Limits::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn legs_are_swept_now_and_then_whatever_the_timeout() {
+        for (timeout, sweep) in [(60_000, 15_000), (400, 100), (1, 50), (0, 15_000)] {
+            let user_timeout = Duration::from_millis(timeout);
+            let config = Config { user_timeout, ..Config::default() };
+            assert_eq!(config.sweep(), Duration::from_millis(sweep), "{timeout} ms");
         }
     }
 }

@@ -304,7 +304,7 @@ impl Worker {
             }
         }
         if self.sweep <= now {
-            self.sweep = now + self.thread.config.user_timeout / 4;
+            self.sweep = now + self.thread.config.sweep();
             self.thread.budget.shrunk = false;
             self.with_all(Pair::sweep);
         }
