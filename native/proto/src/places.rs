@@ -29,8 +29,9 @@ const BLOCK: usize = 64;
 /// From the CR to the last hyphen.
 const REACH: usize = OPENING.len() - 1;
 
-/// So many blocks are tested before a hyphen is looked for, and so many where it was near.
+/// Blocks tested before the next hyphen is looked for.
 const FEW: usize = 2;
+/// The same where the last one was less than so many octets ahead.
 const MANY: usize = 256;
 const NEAR: usize = 1024;
 
@@ -197,7 +198,22 @@ mod tests {
         proptest::collection::vec(part, 0..40).prop_map(|parts| parts.concat())
     }
 
+    /// Hyphens and what is between them: less than is worth a look for the next one, and much more.
+    fn hyphens_far_apart() -> impl Strategy<Value = Vec<u8>> {
+        let gap = prop_oneof![0..BLOCK, 0..2 * NEAR, 0..2 * MANY * BLOCK];
+        let part = (gap, 1..6_usize)
+            .prop_map(|(gap, hyphens)| [vec![b'x'; gap], vec![b'-'; hyphens]].concat());
+        proptest::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
+    }
+
     proptest! {
+        #[test]
+        fn blocks_are_passed_up_to_the_first_that_has_four_hyphens(octets in hyphens_far_apart()) {
+            let (blocks, _) = octets.as_chunks();
+            let wanted = blocks.iter().position(has_hyphens).unwrap_or(blocks.len());
+            prop_assert_eq!(blocks_without(blocks), wanted);
+        }
+
         #[test]
         fn no_opening_is_missed(octets in octets()) {
             let line = [OPENING, &b"tid1"[..]].concat();
