@@ -115,6 +115,8 @@ async def fork(site: Site, call_id: str, *, behind_nat: bool) -> Seen:
     assert first.body == second.body
     called = callee(other, second)
     bob.respond(first, 180, "Ringing")
+    # A branch that has not rung yet is not cancelled (RFC 3261 section 9.1).
+    await invitation.transaction.provisional(180)
     other.respond(second, 200, "OK", called.media.sdp())
     await invitation.taken()
     await cancelled(bob, first)
