@@ -1,7 +1,8 @@
 //! The paths of a session as header lines: what chunks are expected to have, and are given.
 
 use std::ops::Range;
-use std::sync::Arc;
+
+use triomphe::ThinArc;
 
 use crate::refusal::same_uri;
 use crate::usual::Usual;
@@ -14,20 +15,17 @@ pub struct PathPair {
     receiver: LegPaths,
 }
 
-/// One leg's paths, shared by all that need them: most sessions are idle and hold little else.
+/// One leg's paths as whole header lines, shared by all that need them: most sessions are idle and
+/// hold little else. What is wanted of them for a message lies together.
+///
+/// The text is as most chunks for its peer have them: `To-Path` with the path that peer put into its
+/// SDP, `From-Path` with the URI it was given as the other's. Then, where the path has several URIs,
+/// `To-Path` with the first of them only.
 #[derive(Clone, Debug)]
-pub struct LegPaths(Arc<Lines>);
+pub struct LegPaths(ThinArc<FromPath, u8>);
 
-/// The same as whole header lines.
-#[derive(Debug)]
-struct Lines {
-    /// As most chunks for its peer have them: `To-Path` with the path that peer put into its SDP,
-    /// `From-Path` with the URI it was given as the other's. Then, where the path has several URIs,
-    /// `To-Path` with the first of them only.
-    text: Box<[u8]>,
-    /// Where `From-Path` begins and ends.
-    from: Range<u32>,
-}
+/// Where `From-Path` begins and ends.
+type FromPath = Range<u32>;
 
 const FROM: &[u8] = b"From-Path: ";
 const TO: &[u8] = b"To-Path: ";
@@ -45,7 +43,12 @@ impl LegPaths {
         text.extend([FROM, own, CRLF].concat());
         let from = start..text.len() as u32;
         text.extend(first.map(|first| [TO, first, CRLF].concat()).unwrap_or_default());
-        Self(Arc::new(Lines { text: text.into(), from }))
+        Self(ThinArc::from_header_and_slice(from, &text))
+    }
+
+    /// All its lines.
+    pub fn text(&self) -> &[u8] {
+        &self.0.slice
     }
 
     /// The URI its peer is given.
@@ -59,20 +62,25 @@ impl LegPaths {
     }
 
     fn both_lines(&self) -> &[u8] {
-        &self.0.text[..self.0.from.end as usize]
+        &self.text()[..self.from().end]
     }
 
     fn path_line(&self) -> &[u8] {
-        &self.0.text[..self.0.from.start as usize]
+        &self.text()[..self.from().start]
     }
 
     fn own_line(&self) -> &[u8] {
-        &self.0.text[self.0.from.start as usize..self.0.from.end as usize]
+        &self.text()[self.from()]
     }
 
     /// Empty where the path has one URI only.
     fn first_line(&self) -> &[u8] {
-        &self.0.text[self.0.from.end as usize..]
+        &self.text()[self.from().end..]
+    }
+
+    fn from(&self) -> Range<usize> {
+        let Range { start, end } = self.0.header.header;
+        start as usize..end as usize
     }
 }
 

@@ -21,6 +21,7 @@ use opaque::Pace;
 pub(crate) use settle::{Left, Turn};
 
 use crate::leg::Leg;
+use crate::sys::cache::prefetch;
 use crate::thread::Thread;
 
 /// One direction of a joined session.
@@ -61,6 +62,13 @@ impl Direction {
             None => Manner::Opaque(Pace::Copying),
         };
         Self { lane: Lane::new(from, now), manner }
+    }
+
+    /// See [`Pair::prefetch`](crate::pair::Pair::prefetch).
+    pub(crate) fn prefetch(&self) {
+        if let Manner::Aware(aware) = &self.manner {
+            prefetch(&**aware);
+        }
     }
 
     /// Between these connections, from their beginning.

@@ -55,8 +55,14 @@ pub(crate) struct Poller {
 /// What one wait brought.
 pub(crate) struct Events(Vec<Event>);
 
+/// Some of it, in order.
+#[derive(Clone, Copy)]
+pub(crate) struct Group<'a>(&'a [Event]);
+
 /// Events taken at once.
 const BATCH: usize = 256;
+/// So many sessions fit into the caches beside what the kernel does for each of them.
+const GROUP: usize = 8;
 
 const ALL: EventFlags = EventFlags::IN
     .union(EventFlags::OUT)
@@ -120,7 +126,14 @@ impl Events {
         Self(Vec::with_capacity(BATCH))
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Source, Readiness)> {
+    /// All of them, a few at a time.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = Group<'_>> {
+        self.0.chunks(GROUP).map(Group)
+    }
+}
+
+impl<'a> Group<'a> {
+    pub(crate) fn iter(self) -> impl Iterator<Item = (Source, Readiness)> + use<'a> {
         self.0.iter().filter_map(|event| Some((decode(event.data)?, readiness(event.flags))))
     }
 }

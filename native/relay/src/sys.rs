@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod arena;
+pub(crate) mod cache;
 pub(crate) mod clock;
 mod descriptor;
 #[cfg(feature = "kill-points")]

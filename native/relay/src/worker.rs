@@ -21,7 +21,7 @@ use crate::keep::Keep;
 use crate::notice::{News, Notice};
 use crate::pair::{Inheritance, Opening, Pair};
 use crate::pipe::Pipes;
-use crate::poller::{Events, Part, Poller, Readiness, Source};
+use crate::poller::{Events, Group, Part, Poller, Readiness, Source};
 use crate::queue::Queue;
 use crate::sys::clock;
 use crate::thread::Thread;
@@ -115,9 +115,12 @@ impl Worker {
             if !self.obey() {
                 return Ok(());
             }
-            for (source, readiness) in events.iter() {
-                if let Source::Pair(key, part) = source {
-                    self.event(key, part, readiness);
+            for group in events.groups() {
+                self.prefetch(group);
+                for (source, readiness) in group.iter() {
+                    if let Source::Pair(key, part) = source {
+                        self.event(key, part, readiness);
+                    }
                 }
             }
             std::mem::swap(&mut runnable, &mut self.thread.runnable);
@@ -136,6 +139,17 @@ impl Worker {
         }
         let sweep = (!self.pairs.is_empty()).then_some(self.sweep);
         self.timers.next().into_iter().chain(self.look).chain(self.retry).chain(sweep).min()
+    }
+
+    /// What one session waits for in memory comes one after the other; what several do, together.
+    fn prefetch(&self, group: Group<'_>) {
+        for (source, _) in group.iter() {
+            if let Source::Pair(key, _) = source
+                && let Some(pair) = self.pairs.get(key)
+            {
+                pair.prefetch();
+            }
+        }
     }
 
     fn event(&mut self, key: usize, part: Part, readiness: Readiness) {

@@ -1,0 +1,89 @@
+//! Bytes on their way between the legs of a joined session.
+
+use msrp_proto::Moment;
+use msrp_proto::session::{Input, Policy, Side};
+
+use super::Pair;
+use crate::leg::Leg;
+use crate::mover::{Direction, Moved, Turn};
+use crate::sys::cache::prefetch;
+use crate::thread::Thread;
+
+impl Pair {
+    /// What a message that has come will need of the session is soon at hand.
+    pub(crate) fn prefetch(&self) {
+        let Some(flows) = &self.flows else { return };
+        prefetch(self);
+        prefetch(&*self.board);
+        prefetch(&**flows);
+        flows.iter().for_each(Direction::prefetch);
+        if self.policy == Policy::Aware {
+            self.ends.iter().for_each(|end| prefetch(end.paths.text()));
+        }
+    }
+
+    /// Moves what can be moved, or goes on with ending.
+    pub(super) fn go_on(&mut self, thread: &mut Thread) {
+        // First: whoever continues must know between whom bytes have moved.
+        self.write_changes();
+        if self.parting {
+            return self.part_on(thread);
+        }
+        if self.paused || self.pauses(thread.now).is_some() {
+            return;
+        }
+        if let (Some(vacant), true) = (self.vacant(), self.flows.is_some()) {
+            self.flush_towards(vacant.other(), thread);
+            return self.take_over(thread);
+        }
+        self.turns(thread);
+        self.measure(thread);
+    }
+
+    /// Until when nothing is read, for the session has carried too much for the time.
+    pub(super) fn pauses(&self, now: Moment) -> Option<Moment> {
+        self.meter.as_ref().and_then(|meter| meter.pauses(now))
+    }
+
+    fn measure(&mut self, thread: &mut Thread) {
+        if let (Some(meter), true) = (&mut self.meter, self.flows.is_some())
+            && !meter.count(self.board.bytes(), thread.now)
+        {
+            self.feed(Input::Spent, thread);
+        }
+    }
+
+    fn turns(&mut self, thread: &mut Thread) {
+        // Twice: an answer of the relay's own may have come up for a direction that had its turn.
+        for side in Side::BOTH.into_iter().chain(Side::BOTH) {
+            match self.turn(side, thread) {
+                None => return,
+                Some(Moved::Waits) => {}
+                Some(Moved::More) => self.queue(thread),
+                Some(Moved::Fin { whole }) => return self.fin(side, whole, thread),
+                Some(Moved::Broken(side, how)) => return self.lost(side, how, thread),
+            }
+        }
+        self.take_over(thread);
+    }
+
+    /// One turn of the direction from `side`; `None` where there is none.
+    fn turn(&mut self, side: Side, thread: &mut Thread) -> Option<Moved> {
+        let [from_a, from_b] = &mut **self.flows.as_mut()?;
+        let (flow, back) = if side == Side::A { (from_a, from_b) } else { (from_b, from_a) };
+        let [a, b] = &mut self.ends;
+        let (from, to) = if side == Side::A { (a, b) } else { (b, a) };
+        let (from, to) = (from.leg.as_mut()?, to.leg.as_mut()?);
+        if flow.is_at_rest(from, back) {
+            return Some(Moved::Waits);
+        }
+        let tokens = [from.token(), to.token()];
+        let record = self.record.as_deref_mut();
+        Some(flow.turn(from, &mut Turn { to, board: &self.board, record, tokens, thread }, back))
+    }
+
+    /// What a record calls the connections of the direction towards this side; 0: there is none.
+    pub(super) fn tokens_towards(&self, side: Side) -> [u32; 2] {
+        [side.other(), side].map(|side| self.ends[side.index()].leg.as_ref().map_or(0, Leg::token))
+    }
+}
