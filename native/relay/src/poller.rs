@@ -193,6 +193,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn groups_give_every_event_once_and_in_order() {
+        let sources: Vec<_> =
+            (0..2 * GROUP + 3).map(|key| Source::Pair(key, Part::Leg(Side::A))).collect();
+        let event = |source: &Source| Event { flags: EventFlags::IN, data: encode(*source) };
+        let events = Events(sources.iter().map(event).collect());
+        let given = events.groups().flat_map(Group::iter).map(|(source, _)| source);
+        assert_eq!(given.collect::<Vec<_>>(), sources);
+        assert_eq!(events.groups().count(), 3);
+    }
+
+    #[test]
     fn every_source_survives_the_kernel() {
         let mut sources = vec![Source::Commands];
         for side in Side::BOTH {

@@ -1,4 +1,5 @@
-//! System calls behind safe functions. The only place where `unsafe` may stand.
+//! System calls, and what else the compiler cannot check, behind safe functions. The only place where
+//! `unsafe` may stand.
 #![allow(unsafe_code)]
 
 pub(crate) mod arena;
