@@ -27,6 +27,10 @@ pub struct Pieces {
 
 /// Below this a copy is cheaper than one more iovec.
 const WORTH_AN_IOVEC: usize = 4096;
+/// Octets copied at once. From 2 KiB on the C library may copy with `rep movsb`, which some
+/// processors do at a sixteenth of the pace where the destination lies 1 to 31 octets after the
+/// source, counted in their pages.
+const AT_ONCE: usize = 2047;
 
 impl Pieces {
     /// Forgets everything, keeps the memory.
@@ -89,7 +93,11 @@ impl Pieces {
     #[inline]
     pub(crate) fn make(&mut self, bytes: &[u8]) {
         let start = self.made.len();
-        self.made.extend_from_slice(bytes);
+        let (at_once, rest) = bytes.split_at(bytes.len().min(AT_ONCE));
+        self.made.extend_from_slice(at_once);
+        if !rest.is_empty() {
+            rest.chunks(AT_ONCE).for_each(|part| self.made.extend_from_slice(part));
+        }
         let end = self.made.len();
         match self.list.last_mut() {
             Some(Piece::Made(last)) => last.end = end,
