@@ -12,6 +12,7 @@ __all__ = [
     "OpenError",
     "Relay",
     "Session",
+    "Told",
     "Truncated",
     "__version__",
     "decode_bencode",
@@ -175,14 +176,29 @@ class Session:
         """End the session after at most ``linger_seconds`` for bytes in flight."""
 
     def report(self) -> dict[str, Any]:
-        """Roles, states, addresses, byte counts and reasons as they are now."""
+        """State, reason and sentence as they are now, and ``legs``.
 
-    def events(self) -> list[tuple[int, str, str, int, str, str]]:
+        Of each: ``side``, ``role``, ``state``, addresses, ports, counts and ``reason``.
+        """
+
+    def events(self) -> list[Told]:
         """The event ring, oldest first.
 
-        Each: microseconds since the opening, side, what, a number, the host that connected or was
-        dialled, why; texts are empty where there is none.
+        Each: ``at`` microseconds since the opening, ``side``, ``what`` and ``n``, a number; where
+        there is one, ``address``, the host that connected or was dialled, and ``reason``.
         """
+
+@final
+class Told:
+    """A mapping from words to text and numbers: what the engine tells of a leg or an event.
+
+    An entry is made when it is asked for; :func:`encode_bencode` writes them all as a dictionary.
+    Texts are empty where there is none. Raises KeyError for what is not told.
+    """
+
+    def __getitem__(self, key: str) -> Any: ...
+    def __len__(self) -> int: ...
+    def keys(self) -> tuple[str, ...]: ...
 
 @final
 class Head:

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
-from ._native import OpenError, Session
+from ._native import OpenError, Session, Told
 from ._native import Relay as Engine
 from ._native import __version__ as VERSION
 from .log import Log
@@ -32,6 +32,7 @@ __all__ = [
     "Side",
     "Sources",
     "Target",
+    "Told",
 ]
 
 log = Log()

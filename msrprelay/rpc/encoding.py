@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from .._native import Told
 from ..commands import Reply
 from ..errors import CommandError
 from .bencode import BencodeError, Value
@@ -108,8 +109,8 @@ def to_json(value: object) -> object:
         if "\\x" in value:
             value = _LIKE_AN_OCTET.sub(r"\\x5c", value)
         return value if value.isascii() else to_json(value.encode("utf-8", "surrogateescape"))
-    if isinstance(value, dict):
-        return {to_json(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, (dict, Told)):
+        return {to_json(key): to_json(item) for key, item in dict(value).items()}
     if isinstance(value, (list, tuple)):
         return [to_json(item) for item in value]
     return value

@@ -4,5 +4,4 @@ cimport cython
 cdef class Relayed:
     cdef public long long octets, chunks, errors
 
-    @cython.locals(leg=dict)
     cpdef add(self, report)

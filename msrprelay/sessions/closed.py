@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..dataplane import Session
+from ..dataplane import Session, Told
 from .legs import SIDES, Legs
 
 # What the engine tells of a session.
@@ -65,7 +65,7 @@ class Closed:
         """As it was last."""
         return self._report
 
-    def events(self) -> list[tuple[int, str, str, int]]:
+    def events(self) -> list[Told]:
         """They were the engine's."""
         return []
 

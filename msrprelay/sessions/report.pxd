@@ -5,6 +5,7 @@ from ..offer_answer.negotiation cimport Negotiation
 from .branch cimport Branch
 from .call cimport Call
 from .closed cimport Relayed
+from .legs cimport Leg
 from .section cimport Section
 
 @cython.locals(branches=list, entries=list, reply=dict)
@@ -18,5 +19,5 @@ cdef dict _detail(Call call, branch, Section section, report)
 @cython.locals(branch=Branch, tags=dict, mine=list, entry=dict, partner=list)
 cdef dict _tags(Call call, list branches, list entries)
 
-@cython.locals(leg=dict, stream=dict)
+@cython.locals(leg=Leg, partner=Leg, stream=dict)
 cdef dict _media(Section section, report, side)

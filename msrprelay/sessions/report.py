@@ -76,18 +76,8 @@ def _detail(
         "reason": report["reason"],
         "sentence": report["sentence"],
         "legs": report["legs"],
-        "events": [_event(*event) for event in section.session.events()],
+        "events": section.session.events(),
     }
-
-
-def _event(at: int, side: str, what: str, n: int, host: str, why: str) -> dict[str, object]:
-    event: dict[str, object] = {"at": at, "side": side, "what": what, "n": n}
-    # Few have these, and there are dozens of events in a reply.
-    if host:
-        event["address"] = host
-    if why:
-        event["reason"] = why
-    return event
 
 
 def _tags(call: Call, branches: list[Branch], entries: list[Entry]) -> dict[str, object]:
@@ -111,29 +101,30 @@ def _tags(call: Call, branches: list[Branch], entries: list[Entry]) -> dict[str,
 
 
 def _media(section: Section, report: Report, side: Side) -> dict[str, object]:
-    leg = report["legs"][SIDES.index(side)]
-    family = "IPv4" if section.legs[side].interface.family == "IP4" else "IPv6"
+    leg, partner = section.legs[side], section.legs[other(side)]
+    told = report["legs"][SIDES.index(side)]
+    family = "IPv4" if leg.interface.family == "IP4" else "IPv6"
     stream: dict[str, object] = {
-        "local port": leg["local-port"],
-        "local address": leg["local-address"],
+        "local port": leg.port,
+        "local address": leg.interface.host,
         "family": family,
         "advertised endpoint": {
             "family": family,
-            "address": section.legs[other(side)].host,
-            "port": section.legs[other(side)].port,
+            "address": partner.host,
+            "port": partner.port,
         },
         "stats": {
-            "bytes": leg["bytes-in"],
-            "packets": leg["chunks"],
-            "errors": int(leg["reason"] in ("reset", "malformed")),
+            "bytes": told["bytes-in"],
+            "packets": told["chunks"],
+            "errors": int(told["reason"] in ("reset", "malformed")),
         },
         "flags": [],
     }
-    if leg["peer-address"]:
+    if told["peer-address"]:
         stream["endpoint"] = {
             "family": family,
-            "address": leg["peer-address"],
-            "port": leg["peer-port"],
+            "address": told["peer-address"],
+            "port": told["peer-port"],
         }
     return {
         "index": section.index + 1,

@@ -6,6 +6,7 @@ can still be read.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -46,6 +47,11 @@ def saved_answers(
         return None
     a, b = (SavedAnswer(answer.role, answer.target) for answer in answers)
     return a, b
+
+
+def saved_report(report: Mapping[str, Any]) -> dict[str, Any]:
+    """What the engine told, as plain data."""
+    return {**report, "legs": [dict(leg) for leg in report["legs"]]}
 
 
 class SavedSection(Struct, frozen=True, array_like=True):

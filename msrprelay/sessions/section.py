@@ -14,7 +14,7 @@ from ..sdp.edit import Policy, SectionEdit
 from .closed import LOST, AnySession, Closed, Find, Relayed, Report, unreported
 from .legs import SIDES, Legs, Ports, restored_leg, saved_leg
 from .plan import Name, Plan, Unresolved, described, make_plan, path_said
-from .saved import SavedSection, saved_answers
+from .saved import SavedSection, saved_answers, saved_report
 
 # Why the control plane may end a session, as the engine knows it.
 CLOSE_REASONS = frozenset({"deleted", "drained", "final-timeout", "offer-timeout", "terminated"})
@@ -312,7 +312,7 @@ class Section:
             self.earlier.saved(),
             saved_answers(self._answers),
             list(self._names),
-            None if self.session.id in self._alive else dict(self.session.report()),
+            None if self.session.id in self._alive else saved_report(self.session.report()),
             self.paused,
             self._revived_after,
         )

@@ -131,10 +131,11 @@ class FakeSession:
         ]
         return {"state": self.state, "reason": self.reason, "sentence": "", "legs": legs}
 
-    def events(self) -> list[tuple[int, str, str, int, str, str]]:
+    def events(self) -> list[dict[str, Any]]:
+        refused = {"address": "192.0.2.7", "reason": "source"}
         return [
-            (5, "a", "accepted", 1, "", ""),
-            (6, "a", "refused", 1, "192.0.2.7", "source"),
+            {"at": 5, "side": "a", "what": "accepted", "n": 1},
+            {"at": 6, "side": "a", "what": "refused", "n": 1, **refused},
         ]
 
 

@@ -8,6 +8,7 @@ mod legs;
 mod relay;
 mod session;
 mod sums;
+mod told;
 
 use pyo3::prelude::*;
 
@@ -23,6 +24,8 @@ mod _native {
     use super::session::Session;
     #[pymodule_export]
     use super::sums::xxh3;
+    #[pymodule_export]
+    use super::told::Told;
 
     use super::*;
 

@@ -1,12 +1,13 @@
 //! One session's handle for Python.
 
-use msrp_relay::{AnswerSpec, CloseReason, LegReport, RingEvent, RingWhy, Side, Target};
+use msrp_relay::{AnswerSpec, CloseReason, Side, Target};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use crate::config::seconds;
 use crate::legs::{self, Answered, unknown};
+use crate::told::Told;
 
 /// One session in the engine. Dropping the handle does not end it.
 #[pyclass(frozen, module = "msrprelay._native")]
@@ -77,43 +78,14 @@ impl Session {
             report.reason.map(CloseReason::sentence).unwrap_or_default(),
         )?;
         let legs = Side::BOTH.into_iter().zip(&report.legs);
-        let legs = legs.map(|(side, leg)| leg_dict(py, side, leg)).collect::<PyResult<Vec<_>>>()?;
+        let legs = legs.map(|(side, leg)| Bound::new(py, Told::of_leg(side, leg)));
+        let legs = legs.collect::<PyResult<Vec<_>>>()?;
         dict.set_item(intern!(py, "legs"), PyList::new(py, legs)?)?;
         Ok(dict)
     }
 
     /// The event ring, oldest first.
-    fn events(&self) -> Vec<Event> {
-        self.0.events().into_iter().map(event).collect()
+    fn events(&self) -> Vec<Told> {
+        self.0.events().into_iter().map(Told::of_event).collect()
     }
-}
-
-/// Microseconds since the opening, side, what, a number, a host, why; texts are empty where there
-/// is none.
-type Event = (u64, &'static str, &'static str, u32, String, &'static str);
-
-fn event(event: RingEvent) -> Event {
-    let RingEvent { at, side, what, n, host, why } = event;
-    let host = host.map(|host| host.to_string()).unwrap_or_default();
-    let (side, why) = (side.map_or("", Side::as_str), why.map_or("", RingWhy::as_str));
-    (at.as_micros() as u64, side, what.as_str(), n, host, why)
-}
-
-fn leg_dict<'py>(py: Python<'py>, side: Side, leg: &LegReport) -> PyResult<Bound<'py, PyDict>> {
-    let dict = PyDict::new(py);
-    dict.set_item(intern!(py, "side"), side.as_str())?;
-    dict.set_item(intern!(py, "role"), leg.role.map_or("", msrp_relay::Role::as_str))?;
-    dict.set_item(intern!(py, "state"), leg.state.as_str())?;
-    dict.set_item(intern!(py, "local-address"), leg.local.ip().to_string())?;
-    dict.set_item(intern!(py, "local-port"), leg.local.port())?;
-    dict.set_item(
-        intern!(py, "peer-address"),
-        leg.peer.map(|peer| peer.ip().to_string()).unwrap_or_default(),
-    )?;
-    dict.set_item(intern!(py, "peer-port"), leg.peer.map_or(0, |peer| peer.port()))?;
-    dict.set_item(intern!(py, "bytes-in"), leg.bytes_in)?;
-    dict.set_item(intern!(py, "bytes-out"), leg.bytes_out)?;
-    dict.set_item(intern!(py, "chunks"), leg.chunks)?;
-    dict.set_item(intern!(py, "reason"), leg.reason.map_or("", msrp_relay::LegReason::as_str))?;
-    Ok(dict)
 }

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyString, PyTuple};
 
 use super::MAX_DEPTH;
+use crate::told::{Entry, Item, Told, text};
 
 /// A reply: the largest is a query's, of a few such.
 const USUAL: usize = 1024;
@@ -32,6 +33,8 @@ fn write(out: &mut Vec<u8>, value: &Bound<'_, PyAny>, depth: usize) -> PyResult<
         write_list(out, items.iter(), depth - 1)?;
     } else if let Ok(items) = value.cast::<PyTuple>() {
         write_list(out, items.iter(), depth - 1)?;
+    } else if let Ok(told) = value.cast::<Told>() {
+        write_entries(out, told.get().entries());
     } else {
         return Err(PyTypeError::new_err(format!("bencode has no {}", value.get_type().name()?)));
     }
@@ -49,6 +52,19 @@ fn write_dictionary(out: &mut Vec<u8>, pairs: &Bound<'_, PyDict>, depth: usize) 
     }
     out.push(b'e');
     Ok(())
+}
+
+fn write_entries(out: &mut Vec<u8>, entries: &[Entry]) {
+    out.push(b'd');
+    for (name, item) in entries {
+        write_string(out, name.as_bytes());
+        match item {
+            Item::Word(word) => write_string(out, word.as_bytes()),
+            Item::Address(address) => write_string(out, text(*address).as_bytes()),
+            Item::Number(number) => write_positive(out, *number),
+        }
+    }
+    out.push(b'e');
 }
 
 fn write_list<'py>(
@@ -94,6 +110,12 @@ fn write_number(out: &mut Vec<u8>, number: &Bound<'_, PyInt>) -> PyResult<()> {
     }
     out.push(b'e');
     Ok(())
+}
+
+fn write_positive(out: &mut Vec<u8>, number: u64) {
+    out.push(b'i');
+    write_decimal(out, number);
+    out.push(b'e');
 }
 
 fn write_decimal(out: &mut Vec<u8>, mut number: u64) {
