@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -261,7 +262,7 @@ def test_a_mistake_is_named_with_its_line(line: str, complaint: str) -> None:
 
 
 def test_the_most_that_the_kernel_takes_is_taken() -> None:
-    """With each of these at its most the engine can listen."""
+    """With each of these at its most the engine can listen, and watch over a leg."""
     config = load(
         LEAST + "".join(f"{key} = {most}\n" for key, (_, most) in sorted(KERNEL_TAKES.items()))
     )
@@ -273,6 +274,13 @@ def test_the_most_that_the_kernel_takes_is_taken() -> None:
         plane.open("aware", a, b)
     finally:
         plane.stop()
+    most = {key: most for key, (_, most) in KERNEL_TAKES.items()}
+    with socket.socket() as leg:
+        leg.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, most["timers.keepalive-count"])
+        leg.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, most["timers.keepalive-idle"])
+        leg.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, most["timers.keepalive-interval"])
+        milliseconds = 1000 * most["timers.unacknowledged"]
+        leg.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
 
 
 def test_nothing_is_said_to_be_meant_where_nothing_is_near() -> None:

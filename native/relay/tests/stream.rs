@@ -109,6 +109,23 @@ fn a_path_that_is_too_long_ends_the_session() {
     assert_eq!(engine.closed(&call), CloseReason::Internal);
 }
 
+/// Whether the kernel is going to probe the relay's end of this connection.
+fn is_probed(peer: &Peer) -> bool {
+    let ends = [peer.stream.peer_addr().unwrap(), peer.stream.local_addr().unwrap()];
+    let ends = ends.map(|end| format!("0100007F:{:04X}", end.port()));
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let mut sockets = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let socket = sockets.find(|socket| socket[1..3] == ends).unwrap();
+    socket[5].starts_with("02:")
+}
+
+#[test]
+fn a_peer_that_vanishes_will_be_found_missing() {
+    let mut engine = Engine::new(config());
+    let (_call, a, b) = engine.joined(Policy::Aware);
+    wait_until(|| is_probed(&a) && is_probed(&b));
+}
+
 /// The one test here that must let time pass: what it shows is that nothing happens.
 #[test]
 fn a_slow_reader_outlives_the_user_timeout() {

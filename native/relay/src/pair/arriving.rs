@@ -91,6 +91,8 @@ impl Pair {
         }
         self.cancel_dial(side, thread);
         self.board.event(thread.now, Some(side), RingWhat::FirstFrame, from.port().into());
+        // An error can only mean a dead connection, which has its own event.
+        let _ = tcp::equip(&socket, &tcp::Options::new(&thread.config, self.tos));
         let leg = Leg::new(socket, Role::Accept);
         let end = self.end(side);
         if fresh {

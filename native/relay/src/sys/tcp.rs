@@ -11,7 +11,7 @@ use rustix::net::{self, AddressFamily, SocketFlags, SocketType, ipproto, sockopt
 use super::kill_point;
 use crate::config::{Config, Keepalive};
 
-/// What every socket of a session gets. Accepted sockets inherit it from their listener.
+/// What the sockets of a session get.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options {
     pub(crate) buffer_cap: usize,
@@ -51,6 +51,7 @@ pub(crate) fn listen(address: SocketAddr, options: &Options) -> io::Result<Owned
 /// A socket to connect with, from `source` where the families agree.
 pub(crate) fn dialler(to: SocketAddr, source: IpAddr, options: &Options) -> io::Result<OwnedFd> {
     let socket = socket(to, options)?;
+    equip(&socket, options)?;
     if source.is_ipv4() == to.is_ipv4() && !source.is_unspecified() {
         net::bind(&socket, &SocketAddr::new(source, 0))?;
     }
@@ -77,6 +78,22 @@ pub(crate) fn local_address(socket: impl AsFd) -> Option<SocketAddr> {
     SocketAddr::try_from(net::getsockname(socket).ok()?).ok()
 }
 
+/// What a connection needs besides once it is a leg. It could inherit that from its listener, but
+/// many a listener never gets one, and many a connection is a stranger's.
+pub(crate) fn equip(socket: impl AsFd, options: &Options) -> io::Result<()> {
+    let socket = socket.as_fd();
+    sockopt::set_tcp_nodelay(socket, true)?;
+    sockopt::set_socket_keepalive(socket, true)?;
+    sockopt::set_tcp_keepidle(socket, options.keepalive.idle)?;
+    sockopt::set_tcp_keepintvl(socket, options.keepalive.interval)?;
+    if options.user_timeout.is_zero() {
+        // Else the kernel goes by that time alone, and does not count probes.
+        sockopt::set_tcp_keepcnt(socket, options.keepalive.count)?;
+    }
+    set_user_timeout(socket, options.user_timeout)
+}
+
+/// What an accepted socket inherits from its listener, and a dialled one has of its own.
 fn socket(address: SocketAddr, options: &Options) -> io::Result<OwnedFd> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
@@ -87,15 +104,6 @@ fn socket(address: SocketAddr, options: &Options) -> io::Result<OwnedFd> {
     set_send_cap(&socket, options.buffer_cap)?;
     // Without this an urgent byte leaves the stream, and the kernel's counters with it.
     sockopt::set_socket_oobinline(&socket, true)?;
-    sockopt::set_tcp_nodelay(&socket, true)?;
-    sockopt::set_socket_keepalive(&socket, true)?;
-    sockopt::set_tcp_keepidle(&socket, options.keepalive.idle)?;
-    sockopt::set_tcp_keepintvl(&socket, options.keepalive.interval)?;
-    if options.user_timeout.is_zero() {
-        // Else the kernel goes by that time alone, and does not count probes.
-        sockopt::set_tcp_keepcnt(&socket, options.keepalive.count)?;
-    }
-    set_user_timeout(&socket, options.user_timeout)?;
     if address.is_ipv6() {
         sockopt::set_ipv6_v6only(&socket, true)?;
     }
@@ -237,8 +245,9 @@ mod tests {
     #[test]
     fn probes_are_counted_where_no_time_bounds_them() {
         let config = Config { user_timeout: Duration::ZERO, ..Config::default() };
-        let listener = listen("127.0.0.1:0".parse().unwrap(), &Options::new(&config, None));
-        assert_eq!(sockopt::tcp_keepcnt(listener.unwrap()).unwrap(), config.keepalive.count);
+        let any = "127.0.0.1:0".parse().unwrap();
+        let socket = dialler(any, any.ip(), &Options::new(&config, None)).unwrap();
+        assert_eq!(sockopt::tcp_keepcnt(socket).unwrap(), config.keepalive.count);
     }
 
     #[test]
@@ -252,6 +261,7 @@ mod tests {
             let local = local_address(&listener).unwrap();
             let _near = TcpStream::connect(local).unwrap();
             let (accepted, _) = accept(&listener).unwrap();
+            equip(&accepted, &options()).unwrap();
             let dialled = dialler(local, local.ip(), &options()).unwrap();
             connect(&dialled, local).unwrap();
             connect(&dialled, local).expect("it has begun");
