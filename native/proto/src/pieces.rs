@@ -27,9 +27,9 @@ pub struct Pieces {
 
 /// Below this a copy is cheaper than one more iovec.
 const WORTH_AN_IOVEC: usize = 4096;
-/// Octets copied at once. From 2 KiB on the C library may copy with `rep movsb`, which some
-/// processors do at a sixteenth of the pace where the destination lies 1 to 31 octets after the
-/// source, counted in their pages.
+/// Octets copied at once. From 2 KiB on the C library may copy with `rep movsb`, at which some
+/// processors are many times slower where the destination lies 1 to 31 octets after the source,
+/// counted in their pages.
 const AT_ONCE: usize = 2047;
 
 impl Pieces {
@@ -93,6 +93,7 @@ impl Pieces {
     #[inline]
     pub(crate) fn make(&mut self, bytes: &[u8]) {
         let start = self.made.len();
+        // Nearly all are short; a loop for every one of them would show in what a message costs.
         let (at_once, rest) = bytes.split_at(bytes.len().min(AT_ONCE));
         self.made.extend_from_slice(at_once);
         if !rest.is_empty() {
@@ -131,5 +132,21 @@ impl<'a> Kept<'a> {
     pub(crate) fn end(&mut self, out: &mut Pieces) {
         out.keep(self.input, self.run.clone());
         self.run.start = self.run.end;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_copied_in_parts_is_whole_and_one_piece() {
+        for len in [AT_ONCE - 1, AT_ONCE, AT_ONCE + 1, 2 * AT_ONCE, 2 * AT_ONCE + 1] {
+            let bytes: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
+            let mut pieces = Pieces::default();
+            pieces.make(&bytes);
+            pieces.make(&bytes);
+            assert_eq!(pieces.only(&[]), Some([bytes.as_slice(), &bytes].concat().as_slice()));
+        }
     }
 }
