@@ -45,4 +45,10 @@ impl Thread {
     pub(crate) fn notify(&mut self, session: u64, what: NoticeKind, failure: Option<DialFailure>) {
         self.news.add(Notice { session, what, failure });
     }
+
+    /// What a turn has brought for others.
+    pub(crate) fn tell(&mut self) {
+        self.news.tell();
+        self.keep.iter().for_each(|keep| keep.keeper.tell());
+    }
 }

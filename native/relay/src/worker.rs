@@ -128,7 +128,7 @@ impl Worker {
                 self.with(key, Pair::resume);
             }
             self.expire();
-            self.thread.news.tell();
+            self.thread.tell();
         }
     }
 

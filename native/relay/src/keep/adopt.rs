@@ -47,6 +47,8 @@ pub(crate) fn adopt(
     let found = found.filter(|found| !is_fatal(found));
     let sessions: Vec<_> = found.filter_map(|found| inventory.inheritance(found, ring)).collect();
     keep.arena.sweep();
+    drop(inventory);
+    keep.keeper.tell();
     Ok((keep, sessions))
 }
 

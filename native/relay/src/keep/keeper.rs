@@ -5,7 +5,7 @@
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use msrp_proto::session::Side;
@@ -50,6 +50,8 @@ pub(crate) enum Kind {
 pub(crate) struct Keeper {
     /// Another one after the keeper has died.
     socket: RwLock<OwnedFd>,
+    /// Let go of, and not told yet.
+    loose: Mutex<Vec<Label>>,
 }
 
 /// A descriptor, and the keeper's duplicate of it, which is let go of with it.
@@ -65,6 +67,8 @@ struct Hold {
     keeper: Arc<Keeper>,
 }
 
+/// Labels of one message.
+const MOST: usize = 16;
 const HOLD: u8 = 1;
 const DROP: u8 = 2;
 const VERSION: u8 = 1;
@@ -113,7 +117,7 @@ impl Label {
 
 impl Keeper {
     pub(crate) fn new(socket: OwnedFd) -> Self {
-        Self { socket: RwLock::new(socket) }
+        Self { socket: RwLock::new(socket), loose: Mutex::default() }
     }
 
     /// Another keeper from now on; it holds nothing yet.
@@ -137,12 +141,29 @@ impl Keeper {
         }
     }
 
+    /// To be [told](Self::tell): nobody waits for a descriptor to be let go of, and a session has
+    /// four and more of them.
     fn let_go(&self, label: Label) {
-        self.say(DROP, [label].into_iter(), &[]);
+        let mut loose = self.loose.lock().unwrap_or_else(PoisonError::into_inner);
+        loose.push(label);
+        if loose.len() == MOST {
+            self.drop_loose(&mut loose);
+        }
+    }
+
+    /// Tells what has been let go of; at the end of every turn of a thread.
+    pub(crate) fn tell(&self) {
+        self.drop_loose(&mut self.loose.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn drop_loose(&self, loose: &mut Vec<Label>) {
+        if !loose.is_empty() {
+            self.say(DROP, loose.drain(..), &[]);
+        }
     }
 
     fn say(&self, what: u8, labels: impl Iterator<Item = Label>, fds: &[BorrowedFd<'_>]) {
-        let mut message = [0; 4 + 2 * LABEL];
+        let mut message = [0; 4 + MOST * LABEL];
         let mut count = 0;
         for (place, label) in message[4..].chunks_exact_mut(LABEL).zip(labels) {
             place.copy_from_slice(&label.encode());
@@ -158,6 +179,13 @@ impl Keeper {
             // that comes or goes. The control plane sees the end, and starts another keeper.
             let _ = shutdown(&*socket, Shutdown::Both);
         }
+    }
+}
+
+/// The engine has ended, and the process goes on.
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.tell();
     }
 }
 
@@ -274,17 +302,38 @@ mod tests {
         let (ours, theirs) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
         let keeper = Arc::new(Keeper::new(ours));
-        let fd = theirs.try_clone().unwrap();
-        drop(Held::kept(fd, Some((&keeper, LABELS[0]))));
+        let held = LABELS.map(|label| {
+            let fd = theirs.try_clone().unwrap();
+            Held::kept(fd, Some((&keeper, label)))
+        });
+        drop(held);
+        keeper.tell();
         let mut heard = Vec::new();
-        for _ in 0..2 {
+        for _ in 0..3 {
             let mut buf = [0; 64];
             let (n, _) = recv(&theirs, &mut buf, RecvFlags::empty()).unwrap();
             heard.push(buf[..n].to_vec());
         }
-        let label = LABELS[0].encode();
-        let message = |what| [&[what, VERSION, 1, 0][..], &label].concat();
-        assert_eq!(heard, [message(HOLD), message(DROP)]);
+        let [a, b] = LABELS.map(Label::encode);
+        let hold = |label| [&[HOLD, VERSION, 1, 0][..], label].concat();
+        let both = [&[DROP, VERSION, 2, 0][..], &a, &b].concat();
+        assert_eq!(heard, [hold(&a), hold(&b), both]);
+    }
+
+    #[test]
+    fn many_that_are_dropped_are_told_before_anybody_asks() {
+        let flags = SocketFlags::CLOEXEC;
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+        let keeper = Keeper::new(ours);
+        (0..=MOST).for_each(|_| keeper.let_go(LABELS[0]));
+        keeper.tell();
+        keeper.tell();
+        let length =
+            || recv(&theirs, &mut [0; 4 + 2 * MOST * LABEL], RecvFlags::DONTWAIT).map(|(n, _)| n);
+        let (first, second, third) = (length(), length(), length());
+        assert_eq!((first, second), (Ok(4 + MOST * LABEL), Ok(4 + LABEL)));
+        assert_eq!(third, Err(Errno::AGAIN));
     }
 
     #[test]
@@ -298,6 +347,7 @@ mod tests {
         // It takes some hundreds.
         for _ in 0..2000 {
             keeper.let_go(LABELS[0]);
+            keeper.tell();
         }
         let waited = clock::now().saturating_duration_since(begun);
         assert!(waited < 3 * PATIENCE, "{waited:?}");
@@ -308,6 +358,7 @@ mod tests {
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
         keeper.replace(another);
         keeper.let_go(LABELS[0]);
+        keeper.tell();
         let (n, _) = recv(&at_keeper, &mut [0; 64], RecvFlags::DONTWAIT).unwrap();
         assert_eq!(n, 4 + LABEL);
         drop(theirs);
