@@ -75,7 +75,8 @@ class BuildExt(build_ext):
         target = Path(self.get_ext_fullpath(ext.name))
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as out:
-            options = ["-i", sys.executable, "-m", ext.manifest, "-o", out]
+            # Not the interpreter of this environment: for another one all would be compiled again.
+            options = ["-i", sys._base_executable, "-m", ext.manifest, "-o", out]
             # "off": the wheel maturin makes is only a carrier, its platform tag is never seen.
             command = [maturin, "build", "--release", "--locked", "--compatibility", "off"]
             subprocess.run([*command, *options], check=True)
@@ -87,11 +88,16 @@ class BuildExt(build_ext):
                 target.write_bytes(archive.read(member))
 
 
+modules = cythonize(
+    HOT_MODULES, exclude=["**/__init__.py"], build_dir="build/cython", language_level=3
+)
+for module in modules:
+    # Some interpreters are built with -O3 -g: no faster, longer to compile, six times the size.
+    module.extra_compile_args = ["-O2", "-g0"]
+
 setup(
     ext_modules=[
-        *cythonize(
-            HOT_MODULES, exclude=["**/__init__.py"], build_dir="build/cython", language_level=3
-        ),
+        *modules,
         Crate("msrprelay._native", manifest="native/py/Cargo.toml"),
     ],
     cmdclass={"build_ext": BuildExt},
