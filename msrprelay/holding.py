@@ -27,7 +27,8 @@ class Inventory:
         Where the process had no room for all descriptors, the last labels have none.
         """
         for label, descriptor in zip(labels, descriptors, strict=False):
-            self.drop([label])
+            if label in self._held:
+                self.drop([label])
             self._held[label] = descriptor
         for descriptor in descriptors[len(labels) :]:
             os.close(descriptor)

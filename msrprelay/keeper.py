@@ -27,6 +27,7 @@ from msrprelay.holding import Inventory, Process
 from msrprelay.wire import (
     ALL,
     BYE,
+    DONTWAIT,
     DROP,
     FAILED,
     HOLD,
@@ -308,7 +309,7 @@ class Keeper:
                 message, descriptors = (
                     (first, []) if isinstance(first, bytes) else self.inventory.batch(first)
                 )
-                send(process.link, message, descriptors, socket.MSG_DONTWAIT)
+                send(process.link, message, descriptors, DONTWAIT)
                 process.outbox.popleft()
         except OSError as error:
             if error.errno == errno.ETOOMANYREFS:
@@ -323,7 +324,7 @@ class Keeper:
         """Read what there is, ``most`` messages at a time; gives whether there was anything."""
         for number in range(most):
             try:
-                message, descriptors = receive(process.link, socket.MSG_DONTWAIT)
+                message, descriptors = receive(process.link, DONTWAIT)
             except OSError:
                 return number > 0
             if not message and not descriptors:

@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 from .wire import (
     ALL,
     BYE,
+    DONTWAIT,
     DROP,
     FAILED,
     HELD,
@@ -252,7 +253,7 @@ class Link:
 
     def _on_readable(self) -> None:
         try:
-            message, _ = receive(self._socket, socket.MSG_DONTWAIT)
+            message, _ = receive(self._socket, DONTWAIT)
         except BlockingIOError:
             return
         except OSError:

@@ -16,7 +16,12 @@ HEAD = struct.Struct("<BBH")
 LABEL = 16
 # Descriptors of one message; the kernel takes 253.
 MOST = 250
+SPACE = socket.CMSG_SPACE(253 * array.array("i").itemsize)
 LONGEST = 1 << 16
+# As numbers: members of an enumeration cost as much to combine as a system call does.
+DONTWAIT = int(socket.MSG_DONTWAIT)
+NOSIGNAL = int(socket.MSG_NOSIGNAL)
+CLOEXEC = int(socket.MSG_CMSG_CLOEXEC)
 
 # From the relay process.
 HOLD, DROP, READY, UPGRADE, BYE, PREPARED, REFUSED = 1, 2, 3, 4, 5, 7, 8
@@ -48,7 +53,7 @@ def send(
 ) -> None:
     """Send a message whole; raises OSError."""
     rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))]
-    link.sendmsg([message], rights if descriptors else [], flags | socket.MSG_NOSIGNAL)
+    link.sendmsg([message], rights if descriptors else [], flags | NOSIGNAL)
 
 
 def receive(link: socket.socket, flags: int = 0) -> tuple[bytes, list[int]]:
@@ -56,9 +61,8 @@ def receive(link: socket.socket, flags: int = 0) -> tuple[bytes, list[int]]:
 
     Without anything: the other end is closed.
     """
+    message, ancillary, _, _ = link.recvmsg(LONGEST, SPACE, flags | CLOEXEC)
     found = array.array("i")
-    space = socket.CMSG_SPACE(253 * found.itemsize)
-    message, ancillary, _, _ = link.recvmsg(LONGEST, space, flags | socket.MSG_CMSG_CLOEXEC)
     for level, kind, content in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
             found.frombytes(content[: len(content) // found.itemsize * found.itemsize])

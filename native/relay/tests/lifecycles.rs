@@ -28,6 +28,8 @@ fn memory() -> usize {
 struct Ending(Vec<Call>);
 
 const TOGETHER: usize = 64;
+/// Whose sessions live at the same time.
+const ENGINES: usize = 4;
 
 impl Ending {
     fn delete(&mut self, engine: &mut Engine, call: Call) {
@@ -95,22 +97,36 @@ fn live(engine: &mut Engine, ending: &mut Ending, number: usize) {
     }
 }
 
+/// So many lives in every engine, all at the same time: most of a life is waiting.
+fn live_all(engines: &mut [Engine], lives: usize) {
+    std::thread::scope(|scope| {
+        for engine in engines {
+            scope.spawn(move || {
+                let mut ending = Ending::default();
+                (0..lives).for_each(|number| live(engine, &mut ending, number));
+                ending.wait(engine);
+            });
+        }
+    });
+}
+
 #[test]
 fn lives_leave_nothing_behind() {
     let lives = std::env::var("LIFECYCLES").map_or(100_000, |lives| lives.parse().unwrap());
-    let mut engine = Engine::new(Config { threads: 2, ..config() });
-    let mut ending = Ending::default();
-    let warm = lives / 10;
-    (0..warm).for_each(|number| live(&mut engine, &mut ending, number));
-    ending.wait(&mut engine);
+    let config = || Config { threads: 2, ..config() };
+    let mut engines = [(); ENGINES].map(|()| Engine::new(config()));
+    let warm = lives / ENGINES / 10;
+    live_all(&mut engines, warm);
     let (descriptors_then, memory_then) = (descriptors(), memory());
-    (warm..lives).for_each(|number| live(&mut engine, &mut ending, number));
-    ending.wait(&mut engine);
+    live_all(&mut engines, lives / ENGINES - warm);
     assert_eq!(descriptors(), descriptors_then);
     let grown = memory().saturating_sub(memory_then);
-    assert!(grown < 1024, "{grown} pages more than after {warm} of {lives} lives");
-    let counters = engine.relay.counters();
-    assert_eq!(counters.closed.values().sum::<u64>(), lives as u64);
-    assert_eq!((counters.total.opened, counters.total.panics), (lives as u64, 0));
-    println!("{lives} lives, {} joined, {grown} pages more", counters.total.joined);
+    assert!(grown < 1024, "{grown} pages more than after a tenth of {lives} lives");
+    for engine in engines {
+        let counters = engine.relay.counters();
+        assert_eq!(counters.closed.values().sum::<u64>(), (lives / ENGINES) as u64);
+        assert_eq!(counters.total.opened, (lives / ENGINES) as u64);
+        assert_eq!(counters.total.panics, 0);
+    }
+    println!("{lives} lives, {grown} pages more");
 }
