@@ -46,9 +46,9 @@ impl Thread {
         self.news.add(Notice { session, what, failure });
     }
 
-    /// What a turn has brought for others.
+    /// What a turn has brought for others; the control plane last, which may use a port again.
     pub(crate) fn tell(&mut self) {
-        self.news.tell();
         self.keep.iter().for_each(|keep| keep.keeper.tell());
+        self.news.tell();
     }
 }
