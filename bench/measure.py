@@ -147,15 +147,16 @@ def idle_memory(work: Work, system: System, place: Place, policy: Policy) -> dic
     system.release()
     time.sleep(SETTLE_SECONDS)
     before = readings.resident_bytes(system.pids())
+    relayed = 0.0
     with ExitStack() as standing:
         for count in groups(work.sessions, system):
             sessions = joined(work, system, place, policy, count)
             generator = standing.enter_context(sessions)
-            generator.run(1)
+            relayed += generator.run(1)["bytes"]
         state = held_resources(system, generator)
     system.release()
-    grown = state["resident_bytes"] - before
-    return {"cost": grown / work.sessions / KILO, "sessions": work.sessions, **state}
+    cost = (state["resident_bytes"] - before) / work.sessions / KILO
+    return {"cost": cost, "sessions": work.sessions, "bytes": int(relayed), **state}
 
 
 def groups(count: int, system: System) -> list[int]:
