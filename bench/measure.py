@@ -41,6 +41,8 @@ class Sample(msgspec.Struct):
     cost: float
     cpu_seconds: float = 0.0
     generator_seconds: float = 0.0
+    # The keeper, where there is one: it is no part of what is compared.
+    keeper_seconds: float = 0.0
     # The kernel's own threads, machine-wide.
     kernel_seconds: float = 0.0
     seconds: float = 0.0
@@ -95,8 +97,10 @@ class Meter:
         self._before = self._now()
         self._generator = 0.0
 
-    def _now(self) -> tuple[float, float]:
-        return self._system.cpu_seconds(), readings.kernel_seconds()
+    def _now(self) -> tuple[float, float, float]:
+        own = self._system.pids()
+        beside = [pid for root in own for pid in readings.family(root) if pid not in own]
+        return self._system.cpu_seconds(), readings.cpu_seconds(beside), readings.kernel_seconds()
 
     def watch(self, generator: Generator) -> None:
         """Count the generator's time from now on."""
@@ -104,8 +108,9 @@ class Meter:
 
     def read(self, generator: Generator | None = None) -> dict[str, float]:
         """What has been used since."""
-        system, kernel = (now - then for now, then in zip(self._now(), self._before, strict=True))
-        used = {"cpu_seconds": system, "kernel_seconds": kernel}
+        spans = zip(self._now(), self._before, strict=True)
+        system, keeper, kernel = (now - then for now, then in spans)
+        used = {"cpu_seconds": system, "keeper_seconds": keeper, "kernel_seconds": kernel}
         if generator is not None:
             spent = readings.cpu_seconds([generator.pid]) - self._generator
             used["generator_seconds"] = spent

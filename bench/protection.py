@@ -1,8 +1,8 @@
 """What a keeper costs: ``python -m bench.protection [DIRECTORY]`` keeps it for the manual.
 
 From the results of a run: ``docs/protection.json``, the engine with a keeper beside the engine
-without one. ``make docs`` makes a table of docs/reliability.md of it. What the keeper's own process
-spends is not in it.
+without one, and what the keeper's own process spends beside it. ``make docs`` makes a table of
+docs/reliability.md of it.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ PLAIN, KEPT = "msrprelay", "msrprelay-kept"
 def compared(samples: Iterable[Sample]) -> Iterator[dict[str, Any]]:
     """Medians of the rounds of both, and of the ratios round by round."""
     works = {work.name: work for work in catalogue().work}
-    costs: dict[tuple[str, str], dict[str, dict[int, float]]] = {}
+    found: dict[tuple[str, str], dict[str, dict[int, Sample]]] = {}
     for each in samples:
-        by_system = costs.setdefault((each.work, each.policy), {})
-        by_system.setdefault(each.system, {})[each.round] = each.cost
-    for (work, policy), by_system in costs.items():
+        by_system = found.setdefault((each.work, each.policy), {})
+        by_system.setdefault(each.system, {})[each.round] = each
+    for (work, policy), by_system in found.items():
         plain, kept = by_system.get(PLAIN, {}), by_system.get(KEPT, {})
         rounds = sorted(plain.keys() & kept.keys())
         if rounds:
@@ -38,11 +38,22 @@ def compared(samples: Iterable[Sample]) -> Iterator[dict[str, Any]]:
                 "title": works[work].title,
                 "policy": policy,
                 "unit": works[work].unit,
-                "plain": float(f"{median(plain[n] for n in rounds):.3g}"),
-                "kept": float(f"{median(kept[n] for n in rounds):.3g}"),
-                "ratio": float(f"{median(kept[n] / plain[n] for n in rounds):.3g}"),
+                "plain": short(median(plain[n].cost for n in rounds)),
+                "kept": short(median(kept[n].cost for n in rounds)),
+                "ratio": short(median(kept[n].cost / plain[n].cost for n in rounds)),
+                "keeper": short(median(keeper_cost(kept[n]) for n in rounds)),
                 "rounds": len(rounds),
             }
+
+
+def keeper_cost(sample: Sample) -> float:
+    """What the keeper spent, in the unit of the work; 0 where that is no time."""
+    return sample.cost * sample.keeper_seconds / sample.cpu_seconds if sample.cpu_seconds else 0.0
+
+
+def short(value: float) -> float:
+    """Three digits of it."""
+    return float(f"{value:.3g}")
 
 
 def main() -> None:

@@ -73,8 +73,8 @@ def bar_table() -> str:
 
 def protection_table() -> str:
     """The engine without a keeper and with one."""
-    head = ("work", "policy", "unit", "without", "with", "ratio", "rounds")
-    names = ("title", "policy", "unit", "plain", "kept", "ratio", "rounds")
+    head = ("work", "policy", "unit", "without", "with", "ratio", "keeper besides", "rounds")
+    names = ("title", "policy", "unit", "plain", "kept", "ratio", "keeper", "rounds")
     works = kept("protection.json")["works"]
     return table(head, [tuple(str(work[name]) for name in names) for work in works])
 
