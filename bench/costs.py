@@ -61,10 +61,15 @@ def costs(samples: Iterable[Sample]) -> dict[str, dict[str, Any]]:
             "title": titles[work].title,
             "variant": label(system, policy),
             "unit": titles[work].unit,
-            "median": float(f"{median(values):.3g}"),
+            "median": short(median(values)),
             "rounds": len(values),
         }
     return found
+
+
+def short(value: float) -> float:
+    """Three digits of it."""
+    return float(f"{value:.3g}")
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from .costs import WHERE, keep
+from .costs import WHERE, keep, short
 from .measure import Sample
 from .report import RESULTS
 from .works import catalogue
@@ -49,11 +49,6 @@ def compared(samples: Iterable[Sample]) -> Iterator[dict[str, Any]]:
 def keeper_cost(sample: Sample) -> float:
     """What the keeper spent, in the unit of the work; 0 where that is no time."""
     return sample.cost * sample.keeper_seconds / sample.cpu_seconds if sample.cpu_seconds else 0.0
-
-
-def short(value: float) -> float:
-    """Three digits of it."""
-    return float(f"{value:.3g}")
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 VERSION = 1
 HEAD = struct.Struct("<BBH")
 LABEL = 16
-# Descriptors of one message; the kernel takes 253.
+# Descriptors of one message, and the room for as many as the kernel takes.
 MOST = 250
 SPACE = socket.CMSG_SPACE(253 * array.array("i").itemsize)
 LONGEST = 1 << 16

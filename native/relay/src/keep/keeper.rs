@@ -284,6 +284,12 @@ mod tests {
         Label { kind: Kind::Accepted, side: Side::A, token: u32::MAX, session: u64::MAX },
     ];
 
+    /// The relay's end and the keeper's.
+    fn link() -> (OwnedFd, OwnedFd) {
+        let flags = SocketFlags::CLOEXEC;
+        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap()
+    }
+
     #[test]
     fn labels_survive_the_keeper_and_garbage_is_none() {
         for label in LABELS {
@@ -298,9 +304,7 @@ mod tests {
 
     #[test]
     fn what_is_dropped_is_let_go_of() {
-        let flags = SocketFlags::CLOEXEC;
-        let (ours, theirs) =
-            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+        let (ours, theirs) = link();
         let keeper = Arc::new(Keeper::new(ours));
         let held = LABELS.map(|label| {
             let fd = theirs.try_clone().unwrap();
@@ -322,9 +326,7 @@ mod tests {
 
     #[test]
     fn many_that_are_dropped_are_told_before_anybody_asks() {
-        let flags = SocketFlags::CLOEXEC;
-        let (ours, theirs) =
-            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+        let (ours, theirs) = link();
         let keeper = Keeper::new(ours);
         (0..=MOST).for_each(|_| keeper.let_go(LABELS[0]));
         keeper.tell();
@@ -338,9 +340,7 @@ mod tests {
 
     #[test]
     fn a_keeper_that_hangs_is_waited_for_once_and_given_up() {
-        let flags = SocketFlags::CLOEXEC;
-        let (ours, theirs) =
-            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+        let (ours, theirs) = link();
         let control = ours.try_clone().unwrap();
         let keeper = Keeper::new(ours);
         let begun = clock::now();
@@ -354,8 +354,7 @@ mod tests {
         // Whoever starts another one sees the end.
         let (n, _) = recv(&control, &mut [0; 64], RecvFlags::DONTWAIT).unwrap();
         assert_eq!(n, 0);
-        let (another, at_keeper) =
-            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+        let (another, at_keeper) = link();
         keeper.replace(another);
         keeper.let_go(LABELS[0]);
         keeper.tell();
