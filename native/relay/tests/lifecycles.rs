@@ -97,13 +97,15 @@ fn live(engine: &mut Engine, ending: &mut Ending, number: usize) {
     }
 }
 
-/// So many lives in every engine, all at the same time: most of a life is waiting.
+/// So many lives in every engine, all at the same time: most of a life is waiting. Where they are few,
+/// the engines have different ones.
 fn live_all(engines: &mut [Engine], lives: usize) {
     std::thread::scope(|scope| {
-        for engine in engines {
+        for (place, engine) in engines.iter_mut().enumerate() {
             scope.spawn(move || {
                 let mut ending = Ending::default();
-                (0..lives).for_each(|number| live(engine, &mut ending, number));
+                let numbers = place * lives..(place + 1) * lives;
+                numbers.for_each(|number| live(engine, &mut ending, number));
                 ending.wait(engine);
             });
         }
