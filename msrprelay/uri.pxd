@@ -29,3 +29,5 @@ cdef Uri _any(str text)
 cpdef bint same_host(str one, str other)
 
 cpdef str host_port(str host, object port)
+
+cpdef str bracketed(str host)

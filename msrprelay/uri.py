@@ -40,7 +40,7 @@ class Uri:
         session_id: str | None,
         transport: str = "tcp",
     ) -> None:
-        self.scheme = scheme.lower()
+        self.scheme = scheme if scheme in ("msrp", "msrps") else scheme.lower()
         self.host = host
         self.port = port
         self.session_id = session_id
@@ -148,8 +148,12 @@ def _any(text: str) -> Uri:
 
 def host_port(host: str, port: int | None) -> str:
     """``host:port`` as a URI spells it: an IPv6 address in brackets."""
-    literal = f"[{host}]" if ":" in host else host
-    return literal if port is None else f"{literal}:{port}"
+    return bracketed(host) if port is None else f"{bracketed(host)}:{port}"
+
+
+def bracketed(host: str) -> str:
+    """A host as a URI spells it."""
+    return f"[{host}]" if ":" in host else host
 
 
 def host_port_span(text: str) -> tuple[int, int]:

@@ -10,8 +10,8 @@ from itertools import pairwise
 from ..errors import SdpError
 from .edit import SectionEdit, edit_section
 from .head import HeadEdit, edit_head
-from .lines import part
-from .section import MsrpSection, Said, octets, parse_media, parse_section
+from .lines import line_end, lines_in, media_line, part
+from .section import MsrpSection, Said, parse_media, parse_section
 
 # Limits of one description: its size in octets and its m= lines.
 MAX_SIZE = 65536
@@ -57,34 +57,30 @@ def parse(body: bytes, max_size: int = MAX_SIZE, max_sections: int = MAX_SECTION
         raise SdpError("sdp_too_large", body.count(b"\n", 0, max_size) + 1)
     if not body.startswith(b"v="):
         raise SdpError("not_sdp", 1)
-    lines = body.split(b"\n")
-    if not lines[-1]:
-        # What is behind the last LF is no line.
-        del lines[-1]
-    starts = [at for at, line in enumerate(lines) if line.startswith(b"m=")]
-    if len(starts) > max_sections:
-        raise SdpError("too_many_sections", starts[max_sections] + 1)
-    return Description(body, tuple(_sections(body, lines, starts)))
+    return Description(body, tuple(_sections(body, len(body), max_sections)))
 
 
-def _sections(body: bytes, lines: list[bytes], starts: list[int]) -> list[MsrpSection]:
-    """The MSRP sections among those whose m= lines are ``starts``."""
-    common: Said | None = None
+def _sections(body: bytes, size: int, max_sections: int) -> list[MsrpSection]:
+    """The MSRP sections among all that begin with an m= line."""
+    begin = media_line(body, 0, size)
+    common = Said()
+    common.read(body, 0, begin)
     found = []
-    bounds = [*starts, len(lines)]
-    # Octets and lines that have been passed.
-    passed, before = 0, 0
-    for index in range(len(starts)):
-        first, last = bounds[index], bounds[index + 1]
-        media = parse_media(lines[first])
+    # Which of the m= lines begins at ``begin``, and which of all lines.
+    index, line = 0, common.lines + 1
+    while begin < size:
+        if index == max_sections:
+            raise SdpError("too_many_sections", line)
+        end = media_line(body, line_end(body, begin, size) + 1, size)
+        media = parse_media(body, begin, end)
         if media is None:
-            continue
-        if common is None:
-            common = Said(lines[: starts[0]])
-        begin, own = passed + octets(lines[before:first]), lines[first:last]
-        section = parse_section(body, index, first + 1, begin, own, media, common)
-        found.append(section)
-        passed, before = section.end, last
+            line += lines_in(body, begin, end)
+        else:
+            section = parse_section(body, index, line, begin, end, media, common)
+            found.append(section)
+            line = section.stop
+        begin = end
+        index += 1
     return found
 
 
@@ -97,7 +93,7 @@ def _rewritten(
     parts = []
     at = 0
     if head is not None:
-        starts = _starts(body)
+        starts = _starts(body, len(body))
         spans = enumerate(pairwise([*starts, len(body)]))
         foreign = [span for index, span in spans if index not in edits]
         at = starts[0]
@@ -110,11 +106,11 @@ def _rewritten(
     return b"".join(parts)
 
 
-def _starts(body: bytes) -> list[int]:
+def _starts(body: bytes, size: int) -> list[int]:
     """Where the m= lines begin."""
     starts = []
-    at = body.find(b"\nm=") + 1
-    while at:
+    at = media_line(body, 0, size)
+    while at < size:
         starts.append(at)
-        at = body.find(b"\nm=", at) + 1
+        at = media_line(body, line_end(body, at, size) + 1, size)
     return starts

@@ -1,54 +1,62 @@
 # The types with which Cython compiles edit.py; the module runs without them, slower.
 cimport cython
 
-from ..uri cimport host_port
-from .lines cimport as_ended, name_of, part, past_blanks, past_field
+from ..uri cimport bracketed, host_port
+from .lines cimport colon, kind_of, line_end, part, past_blanks, past_field
 from .section cimport MsrpSection
+
+cdef int LF, CR, EQUALS, LOWER_I
 
 cdef class SectionEdit:
     cdef readonly str policy, family, host
-    cdef readonly object port, setup
+    cdef readonly int port
+    cdef readonly object setup
     cdef readonly str session_id
     cdef readonly bytes fingerprint
     cdef readonly str mark
 
     cpdef str uri(self, bint tls)
 
-@cython.locals(text=Lines, after_path=Py_ssize_t)
+@cython.locals(rewriting=Rewriting)
 cpdef bytes edit_section(bytes body, MsrpSection section, SectionEdit edit)
 
-cdef class Lines:
-    cdef bint _ended
-    cdef list lines, names
+cdef class Rewriting:
+    cdef SectionEdit _edit
+    cdef bytes _connection, _eol, _fingerprint, _mark, _missing, _path, _section, _setup
+    cdef bint _moves_uri
+    cdef list _parts
+    cdef Py_ssize_t _path_parts, _title_parts, _written
 
-    @cython.locals(stays=bint, line=bytes, name=bytes)
-    cdef _read(self, list lines, policy)
+    @cython.locals(edit=SectionEdit)
+    cdef prepare(self, bint tls)
 
-    @cython.locals(first=Py_ssize_t, again=Py_ssize_t)
-    cdef put(self, bytes name, bytes text, Py_ssize_t at)
+    cdef bytes text(self)
 
-    @cython.locals(at=Py_ssize_t)
-    cdef Py_ssize_t _find(self, bytes name, Py_ssize_t start)
+    @cython.locals(section=cython.p_const_uchar, end=Py_ssize_t, stop=Py_ssize_t,
+                   begin=Py_ssize_t, at=Py_ssize_t)
+    cdef Py_ssize_t _take_title(self) except -1
 
-    cdef _drop(self, Py_ssize_t at)
+    @cython.locals(section=cython.p_const_uchar, end=Py_ssize_t, stop=Py_ssize_t)
+    cdef _take(self, Py_ssize_t at)
 
-    cdef insert(self, bytes name, bytes text, Py_ssize_t at)
+    cdef _take_line(self, bytes kind, Py_ssize_t at, Py_ssize_t stop)
 
-    cdef replace(self, Py_ssize_t at, bytes text)
+    cdef _take_path(self, Py_ssize_t at, Py_ssize_t stop)
 
-    cdef bint has(self, bytes text)
+    @cython.locals(section=cython.p_const_uchar, edit=SectionEdit, begin=Py_ssize_t,
+                   first=Py_ssize_t, last=Py_ssize_t)
+    cdef _move_uri(self, Py_ssize_t at, Py_ssize_t stop)
 
-    @cython.locals(at=Py_ssize_t)
-    cdef Py_ssize_t after_title(self)
+    cdef bytes _say(self, bytes line, Py_ssize_t at, Py_ssize_t stop)
 
-    @cython.locals(at=Py_ssize_t)
-    cdef Py_ssize_t after_path(self)
+    cdef _add(self, bytes line, Py_ssize_t parts)
 
-    cdef bytes joined(self)
+    cdef _put(self, Py_ssize_t begin, Py_ssize_t end, bytes text)
 
-cdef bint _dropped(bytes name, policy)
+    cdef _drop(self, Py_ssize_t at, Py_ssize_t stop)
 
-@cython.locals(begin=Py_ssize_t, end=Py_ssize_t)
-cdef bytes _with_port(bytes line, Py_ssize_t port)
+    cdef _write(self, Py_ssize_t end)
 
-cdef _move_first_uri(Lines text, SectionEdit edit)
+cdef Py_ssize_t _text_end(const unsigned char *section, Py_ssize_t stop)
+
+cdef bint _leads_past(bytes kind, policy)

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .lines import as_ended
 from .section import Connection, parse_connection
 
 # o=<username> <sess-id> <sess-version> <nettype> <addrtype> <unicast-address> (RFC 8866 5.2).
@@ -39,7 +38,7 @@ def edit_head(body: bytes, end: int, foreign: Sequence[tuple[int, int]], edit: H
         ours = b"c=IN %b %b" % _octets(edit.connection)
         lines = head.split(b"\n")
         head = b"\n".join(
-            [as_ended(ours, line) if line.startswith(b"c=") else line for line in lines]
+            [_as_ended(ours, line) if line.startswith(b"c=") else line for line in lines]
         )
     return head
 
@@ -47,7 +46,10 @@ def edit_head(body: bytes, end: int, foreign: Sequence[tuple[int, int]], edit: H
 def _connects(body: bytes, begin: int, end: int) -> bool:
     """Whether a section has a readable c= of its own."""
     lines = body[begin:end].split(b"\n")
-    return any(line.startswith(b"c=") and parse_connection(line) for line in lines)
+    return any(
+        line.startswith(b"c=") and parse_connection(line, 0, len(line)) is not None
+        for line in lines
+    )
 
 
 def origin_version(body: bytes) -> int | None:
@@ -80,6 +82,11 @@ def _origin(body: bytes) -> re.Match[bytes] | None:
     found = _ORIGIN.search(body, 0, end if end >= 0 else len(body))
     readable = found is not None and found[0].count(b" ") == ORIGIN_FIELDS - 1
     return found if readable else None
+
+
+def _as_ended(text: bytes, line: bytes) -> bytes:
+    """``text`` in the place of a line that LF ends: with its CR, if it has one."""
+    return text + b"\r" if line.endswith(b"\r") else text
 
 
 def _octets(connection: Connection) -> tuple[bytes, bytes]:

@@ -1,29 +1,32 @@
 # The types with which Cython compiles lines.py; the module runs without them, slower.
 cimport cython
 
-cdef int COLON, UPPER_A, UPPER_Z
+cdef int LF, COLON, EQUALS, LOWER_A, LOWER_M
 
-@cython.locals(lines=list, line=bytes)
-cpdef tuple attributes_of(bytes body, Py_ssize_t begin, Py_ssize_t end)
+@cython.locals(found=list, stop=Py_ssize_t, kind=bytes)
+cpdef tuple attributes_of(const unsigned char *body, Py_ssize_t at, Py_ssize_t end)
 
-@cython.locals(name=bytes, char=cython.uchar)
-cpdef bytes name_of(bytes line)
+cpdef Py_ssize_t media_line(const unsigned char *body, Py_ssize_t at, Py_ssize_t end)
 
-cpdef bytes value_of(bytes line)
+@cython.locals(count=Py_ssize_t)
+cpdef Py_ssize_t lines_in(const unsigned char *body, Py_ssize_t at, Py_ssize_t end)
 
-@cython.locals(fields=list, first=Py_ssize_t, end=Py_ssize_t)
-cpdef list fields_of(bytes line, Py_ssize_t begin)
+cpdef Py_ssize_t line_end(const unsigned char *body, Py_ssize_t at, Py_ssize_t end)
 
-cpdef bytes stripped(bytes line, Py_ssize_t begin, Py_ssize_t end)
+@cython.locals(end=Py_ssize_t, behind=Py_ssize_t)
+cpdef bytes kind_of(const unsigned char *body, Py_ssize_t at, Py_ssize_t stop)
 
-cpdef Py_ssize_t past_blanks(bytes line, Py_ssize_t at)
+cpdef bytes value_of(const unsigned char *body, Py_ssize_t at, Py_ssize_t stop)
 
-cpdef Py_ssize_t past_field(bytes line, Py_ssize_t at)
+cpdef Py_ssize_t colon(const unsigned char *body, Py_ssize_t at, Py_ssize_t stop)
+
+cpdef bytes stripped(const unsigned char *body, Py_ssize_t begin, Py_ssize_t end)
+
+cpdef Py_ssize_t past_blanks(const unsigned char *body, Py_ssize_t at, Py_ssize_t end)
+
+cpdef Py_ssize_t past_field(const unsigned char *body, Py_ssize_t at, Py_ssize_t end)
+
+cdef Py_ssize_t past_name(const unsigned char *body, Py_ssize_t at, Py_ssize_t end)
 
 # A slice of a pointer is one copy, without a slice object.
-cpdef bytes part(const unsigned char *line, Py_ssize_t begin, Py_ssize_t end)
-
-cpdef bytes as_ended(bytes text, bytes line)
-
-@cython.locals(at=Py_ssize_t)
-cdef Py_ssize_t _colon(bytes line)
+cpdef bytes part(const unsigned char *body, Py_ssize_t begin, Py_ssize_t end)

@@ -2,9 +2,11 @@
 cimport cython
 
 from ..uri cimport Uri, parse_uri, same_host
-from .lines cimport attributes_of, fields_of, name_of, part, value_of
+from .lines cimport (
+    attributes_of, colon, kind_of, line_end, part, past_blanks, past_field, value_of
+)
 
-cdef int MOST_URIS, LONGEST_PATH, ZERO, FOUR, NINE
+cdef int MOST_URIS, LONGEST_PATH, STAR, ZERO, FOUR
 cdef dict _PROTOS, _SETUPS
 
 cdef class Connection:
@@ -28,7 +30,7 @@ cdef class MsrpSection:
     cpdef bint same_endpoint(self, MsrpSection before) except -1
 
 cdef class MediaLine:
-    cdef object port
+    cdef int port
     cdef bint star, tls
 
 cdef class Said:
@@ -37,28 +39,29 @@ cdef class Said:
     cdef object setup
     cdef tuple fingerprints
     cdef list path
-    cdef Py_ssize_t path_lines
+    cdef Py_ssize_t lines, path_lines
 
-    @cython.locals(line=bytes)
-    cdef _read(self, list lines)
+    @cython.locals(stop=Py_ssize_t, kind=bytes)
+    cdef read(self, const unsigned char *body, Py_ssize_t at, Py_ssize_t end)
 
     @cython.locals(value=bytes)
-    cdef _take(self, bytes name, bytes line)
+    cdef _take(self, bytes kind, const unsigned char *body, Py_ssize_t at, Py_ssize_t stop)
 
-@cython.locals(tokens=list)
-cpdef MediaLine parse_media(bytes line)
+    @cython.locals(end=Py_ssize_t)
+    cdef _take_path(self, const unsigned char *body, Py_ssize_t at, Py_ssize_t stop)
+
+@cython.locals(stop=Py_ssize_t, name=Py_ssize_t, port=Py_ssize_t, proto=Py_ssize_t,
+               formats=Py_ssize_t, star=bint)
+cpdef MediaLine parse_media(const unsigned char *body, Py_ssize_t at, Py_ssize_t end)
 
 @cython.locals(said=Said, path=tuple, uri=Uri, problems=list, connection=Connection)
 cpdef MsrpSection parse_section(
-    bytes body, Py_ssize_t index, Py_ssize_t line, Py_ssize_t begin, list lines, MediaLine media,
-    Said common
+    bytes body, Py_ssize_t index, Py_ssize_t line, Py_ssize_t begin, Py_ssize_t end,
+    MediaLine media, Said common
 )
 
-@cython.locals(total=Py_ssize_t, line=bytes)
-cpdef Py_ssize_t octets(list lines)
-
 @cython.locals(end=Py_ssize_t)
-cpdef Connection parse_connection(bytes line)
+cpdef Connection parse_connection(const unsigned char *body, Py_ssize_t at, Py_ssize_t stop)
 
 cdef str text(bytes raw)
 
@@ -70,7 +73,9 @@ cdef _judge_path(tuple path, Uri uri, Py_ssize_t path_lines, MediaLine media, li
 
 cdef _judge_host(Uri uri, Connection connection, list problems)
 
-@cython.locals(number=cython.int, digit=cython.uchar)
-cdef _port(bytes token)
+cdef bint _is_message(const unsigned char *body, Py_ssize_t begin, Py_ssize_t end)
+
+@cython.locals(number=cython.int, at=Py_ssize_t)
+cdef int _port(const unsigned char *body, Py_ssize_t begin, Py_ssize_t end) except? -1
 
 cdef _is_tls(bytes proto)

@@ -9,14 +9,24 @@ from dataclasses import dataclass
 from ..errors import UriError
 from ..roles import Setup
 from ..uri import Uri, address, parse_uri, same_host
-from .lines import Attributes, attributes_of, fields_of, name_of, part, value_of
+from .lines import (
+    Attributes,
+    attributes_of,
+    colon,
+    kind_of,
+    line_end,
+    part,
+    past_blanks,
+    past_field,
+    value_of,
+)
 
 # RFC 6135 section 4.2.2: an endpoint that only dials writes the discard port.
 DISCARD_PORT = 9
 # URIs and octets of a path: an endpoint's relays (RFC 4976) and itself. Every chunk for it is sent
 # with all of them, so that short ones grow by as much.
 MOST_URIS, LONGEST_PATH = 32, 4096
-ZERO, FOUR, NINE = 0x30, 0x34, 0x39
+STAR, ZERO, FOUR = 0x2A, 0x30, 0x34
 
 
 @dataclass(frozen=True)
@@ -147,21 +157,16 @@ class MsrpSection:
 
 
 def parse_section(
-    body: bytes,
-    index: int,
-    line: int,
-    begin: int,
-    lines: list[bytes],
-    media: MediaLine,
-    common: Said,
+    body: bytes, index: int, line: int, begin: int, end: int, media: MediaLine, common: Said
 ) -> MsrpSection:
-    """Read the MSRP section with these ``lines`` of ``body``, the first of which is ``media``."""
-    said = Said(lines)
+    """Read the MSRP section that is ``body[begin:end]`` and begins with ``media``."""
+    said = Said()
+    said.read(body, begin, end)
     path = tuple(said.path)
     uri = _first_uri(path)
     connection = said.connection or common.connection
     problems: list[str] = []
-    if media.port is None:
+    if media.port < 0:
         problems.append("bad_port")
     elif media.port:
         _judge_path(path, uri, said.path_lines, media, problems)
@@ -173,11 +178,10 @@ def parse_section(
     return MsrpSection(
         index,
         line,
-        line + len(lines),
+        line + said.lines,
         begin,
-        # The very last line may have no end.
-        min(begin + octets(lines), len(body)),
-        media.port or 0,
+        end,
+        max(media.port, 0),
         media.tls,
         path,
         uri,
@@ -187,95 +191,121 @@ def parse_section(
         said.cema,
         tuple(problems),
         body,
-        bool(media.port) and uri is not None,
+        media.port > 0 and uri is not None,
     )
 
 
-def octets(lines: list[bytes]) -> int:
-    """How many octets they take with their LF."""
-    total = len(lines)
-    for line in lines:
-        total += len(line)
-    return total
-
-
 class MediaLine:
-    """The ``m=`` line of an MSRP section. ``port`` is ``None`` if it is no port.
+    """The ``m=`` line of an MSRP section. ``port`` is -1 if it is no port.
 
     ``star``: the format is ``*`` and nothing else.
     """
 
     __slots__ = ("port", "star", "tls")
 
-    def __init__(self, port: int | None, tls: bool, star: bool) -> None:
-        self.port = port
-        self.tls = tls
-        self.star = star
+    def __init__(self) -> None:
+        self.port = -1
+        self.star = False
+        self.tls = False
 
 
-def parse_media(line: bytes) -> MediaLine | None:
-    """Read a ``m=`` line; ``None`` if it is not MSRP over TCP or TLS (RFC 4975 section 8.1)."""
-    tokens = fields_of(line, 2)
-    if len(tokens) < 3 or (tokens[0] != b"message" and tokens[0].lower() != b"message"):
+def parse_media(body: bytes, at: int, end: int) -> MediaLine | None:
+    """Read the ``m=`` line that begins at ``at``.
+
+    ``None`` if it is not MSRP over TCP or TLS (RFC 4975 section 8.1).
+    """
+    stop = line_end(body, at, end)
+    name = past_blanks(body, at + 2, stop)
+    port = past_blanks(body, past_field(body, name, stop), stop)
+    proto = past_blanks(body, past_field(body, port, stop), stop)
+    formats = past_blanks(body, past_field(body, proto, stop), stop)
+    if not _is_message(body, name, past_field(body, name, stop)) or proto == stop:
         return None
-    tls = _is_tls(tokens[2])
+    tls = _is_tls(part(body, proto, past_field(body, proto, stop)))
     if tls is None:
         return None
-    return MediaLine(_port(tokens[1]), tls, len(tokens) == 4 and tokens[3] == b"*")
+    media = MediaLine()
+    media.port = _port(body, port, past_field(body, port, stop))
+    media.star = formats < stop and body[formats] == STAR
+    media.star = media.star and past_blanks(body, formats + 1, stop) == stop
+    media.tls = tls
+    return media
 
 
 class Said:
     """What the session level or a section says, its lines gone through once.
 
-    ``connection`` is the first readable one; ``path`` has the URIs of all its lines; ``setup`` is
-    the first with a value of RFC 4145, whatever its case; ``fingerprints`` are those of RFC 8122.
+    ``lines`` counts them. ``connection`` is the first readable one; ``path`` has the URIs of all
+    its lines; ``setup`` is the first with a value of RFC 4145, whatever its case; ``fingerprints``
+    are those of RFC 8122.
     """
 
-    __slots__ = ("accepts", "cema", "connection", "fingerprints", "path", "path_lines", "setup")
+    __slots__ = (
+        "accepts",
+        "cema",
+        "connection",
+        "fingerprints",
+        "lines",
+        "path",
+        "path_lines",
+        "setup",
+    )
 
-    def __init__(self, lines: list[bytes]) -> None:
+    def __init__(self) -> None:
         self.accepts = False
         self.cema = False
         self.connection: Connection | None = None
         self.fingerprints: tuple[bytes, ...] = ()
+        self.lines = 0
         self.path: list[str] = []
         self.path_lines = 0
         self.setup: Setup | None = None
-        self._read(lines)
 
-    def _read(self, lines: list[bytes]) -> None:
-        for line in lines:
-            if line.startswith(b"a="):
-                self._take(name_of(line), line)
-            elif self.connection is None and line.startswith(b"c="):
-                self.connection = parse_connection(line)
+    def read(self, body: bytes, at: int, end: int) -> None:
+        """Take in the lines of ``body[at:end]``."""
+        while at < end:
+            stop = line_end(body, at, end)
+            self.lines += 1
+            kind = kind_of(body, at, stop)
+            if len(kind) > 2:
+                self._take(kind, body, at, stop)
+            elif kind == b"c=" and self.connection is None:
+                self.connection = parse_connection(body, at, stop)
+            at = stop + 1
 
-    def _take(self, name: bytes, line: bytes) -> None:
-        if name == b"path":
+    def _take(self, kind: bytes, body: bytes, at: int, stop: int) -> None:
+        if kind == b"a=path":
             self.path_lines += 1
-            self.path += [text(uri) for uri in fields_of(value_of(line), 0)]
-        elif name == b"setup":
-            value = value_of(line)
+            self._take_path(body, colon(body, at, stop) + 1, stop)
+        elif kind == b"a=setup":
+            value = value_of(body, at, stop)
             self.setup = self.setup or _SETUPS.get(value) or _SETUPS.get(value.lower())
-        elif name == b"accept-types":
+        elif kind == b"a=accept-types":
             self.accepts = True
-        elif name == b"fingerprint":
-            self.fingerprints += (value_of(line),)
-        elif name == b"msrp-cema":
+        elif kind == b"a=fingerprint":
+            self.fingerprints += (value_of(body, at, stop),)
+        elif kind == b"a=msrp-cema":
             self.cema = True
 
+    def _take_path(self, body: bytes, at: int, stop: int) -> None:
+        at = past_blanks(body, at, stop)
+        while at < stop:
+            end = past_field(body, at, stop)
+            self.path.append(text(part(body, at, end)))
+            at = past_blanks(body, end, stop)
 
-def parse_connection(line: bytes) -> Connection | None:
+
+def parse_connection(body: bytes, at: int, stop: int) -> Connection | None:
     """What a ``c=`` line says, if it is readable."""
-    if line.startswith(b"c=IN IP4 ") or line.startswith(b"c=IN IP6 "):
+    if stop - at > 9 and part(body, at, at + 9) in (b"c=IN IP4 ", b"c=IN IP6 "):
         # Spelt like nearly all.
-        end = 9
-        while end < len(line) and line[end] not in b" \t\n\v\f\r/":
+        end = at + 9
+        while end < stop and body[end] not in b" \t\n\v\f\r/":
             end += 1
-        if end > 9:
-            family = "IP4" if line[7] == FOUR else "IP6"
-            return Connection(family, text(part(line, 9, end)))
-    found = _CONNECTION.match(line)
+        if end > at + 9:
+            family = "IP4" if body[at + 7] == FOUR else "IP6"
+            return Connection(family, text(part(body, at + 9, end)))
+    found = _CONNECTION.match(part(body, at, stop))
     return None if found is None else Connection(text(found[1]).upper(), text(found[2]))
 
 
@@ -329,14 +359,18 @@ def _judge_host(uri: Uri | None, connection: Connection | None, problems: list[s
         problems.append("path_host_differs_from_c_line")
 
 
-def _port(token: bytes) -> int | None:
-    """The port that the m= line names, in five digits at most."""
+def _is_message(body: bytes, begin: int, end: int) -> bool:
+    return part(body, begin, end) == b"message" or part(body, begin, end).lower() == b"message"
+
+
+def _port(body: bytes, begin: int, end: int) -> int:
+    """The port that the m= line names, in five digits at most; -1 if that is none."""
     number = 0
-    for digit in token:
-        if not ZERO <= digit <= NINE or number > 65535:
-            return None
-        number = number * 10 + (digit - ZERO)
-    return number if number <= 65535 and len(token) <= 5 else None
+    for at in range(begin, end):
+        if body[at] not in b"0123456789" or number > 65535:
+            return -1
+        number = number * 10 + (body[at] - ZERO)
+    return number if number <= 65535 and end - begin <= 5 else -1
 
 
 def _is_tls(proto: bytes) -> bool | None:

@@ -64,6 +64,11 @@ SESSMATCH = [
         id="userinfo-case-and-parameters-stay",
     ),
     pytest.param(
+        [b"a=path:msrp://b\xc3\xb6b\xff@h.example:2855/95a8;tcp"],
+        [b"a=path:msrp://b\xc3\xb6b\xff@192.0.2.10:30000/95a8;tcp"],
+        id="userinfo-of-any-octets",
+    ),
+    pytest.param(
         [b"a=path:msrp://host.example.net/95a8;tcp"],
         [b"a=path:msrp://192.0.2.10:30000/95a8;tcp"],
         id="port-inserted",
@@ -116,6 +121,12 @@ LINES = [
         ],
         id="cema-keeps-path-and-drops-ice",
     ),
+    pytest.param(
+        "aware",
+        [b"c=IN IP4 1.2.3.4", b"a=path:msrp://h:1/x;tcp", b"a=c=", b"a=c=:x", b"a=i="],
+        [b"c=IN IP4 192.0.2.10", b"PATH", b"a=setup:actpass", b"a=c=", b"a=c=:x", b"a=i="],
+        id="an-attribute-spelt-like-a-type-stays",
+    ),
 ]
 
 
@@ -135,6 +146,8 @@ UNENDED = [
     pytest.param(b"a=sendrecv", b"a=setup:actpass\r\na=sendrecv", id="untouched"),
     pytest.param(b"a=ice-lite", b"a=setup:actpass\r\n", id="dropped"),
     pytest.param(b"a=setup:x\r\na=setup:y", b"a=setup:actpass\r\n", id="second-one-dropped"),
+    pytest.param(b"a=sendrecv\r", b"a=setup:actpass\r\na=sendrecv\r", id="cut-behind-its-cr"),
+    pytest.param(b"a=setup:active\r", b"a=setup:actpass\r", id="cut-behind-its-cr-and-replaced"),
 ]
 
 
@@ -145,6 +158,16 @@ def test_a_last_line_without_an_end_stays_so_if_it_stays(
     body = HEAD + section(b"c=IN IP4 10.0.0.5", b"a=path:msrp://h:1/x;tcp") + last
     rewritten = sdp.parse(body).rewrite({0: edit(sdp, "cema")})
     assert rewritten.partition(b"x;tcp\r\n")[2] == expected
+
+
+def test_setup_stands_behind_the_path_wherever_fingerprints_stood(sdp: ModuleType) -> None:
+    theirs = b"a=fingerprint:SHA-1 00"
+    lines = [theirs, theirs, b"a=path:msrp://h:1/x;tcp", b"a=sendrecv", theirs]
+    change = edit(sdp, "cema", fingerprint=b"SHA-256 FF")
+    rewritten = sdp.parse(HEAD + section(*lines)).rewrite({0: change})
+    expected = [b"c=IN IP4 192.0.2.10", b"a=fingerprint:SHA-256 FF", lines[2]]
+    expected += [b"a=setup:actpass", b"a=sendrecv"]
+    assert rewritten == HEAD + section(*expected).replace(b"7654", b"30000")
 
 
 def test_the_port_token_alone_changes_in_the_m_line(sdp: ModuleType) -> None:
