@@ -7,8 +7,10 @@ from typing import Any, Protocol, final
 
 __all__ = [
     "BencodeError",
+    "Filled",
     "Framer",
     "Head",
+    "Layout",
     "OpenError",
     "Relay",
     "Session",
@@ -199,6 +201,26 @@ class Told:
     def __getitem__(self, key: str, /) -> Any: ...
     def __len__(self) -> int: ...
     def keys(self) -> tuple[str, ...]: ...
+
+@final
+class Layout:
+    """The shape of a dictionary that is told again and again: its names are encoded once.
+
+    ``shape`` has what is the same in all, and ``...`` where a value comes, in dictionaries at any
+    depth. It must not be changed any more. Calling it fills the blanks, in their order; one that is
+    None is left out with its name. TypeError: so many blanks it has not, or ``shape`` holds what
+    bencode cannot.
+    """
+
+    def __new__(cls, shape: dict[str, Any]) -> Layout: ...
+    def __call__(self, *values: object) -> Filled: ...
+
+@final
+class Filled:
+    """A dictionary of a :class:`Layout`: :func:`encode_bencode` writes it as such."""
+
+    def plain(self) -> dict[str, Any]:
+        """The same as an ordinary dictionary; what a blank was filled with is in it as it is."""
 
 @final
 class Head:

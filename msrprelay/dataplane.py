@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
-from ._native import OpenError, Session, Told
+from ._native import Filled, Layout, OpenError, Session, Told
 from ._native import Relay as Engine
 from ._native import __version__ as VERSION
 from .log import Log
@@ -23,7 +23,9 @@ __all__ = [
     "DataPlane",
     "Engine",
     "EngineConfig",
+    "Filled",
     "Kept",
+    "Layout",
     "LegAnswer",
     "LegOpen",
     "Notice",

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from .._native import Told
+from .._native import Filled, Told
 from ..commands import Reply
 from ..errors import CommandError
 from .bencode import BencodeError, Value
@@ -109,6 +109,8 @@ def to_json(value: object) -> object:
         if "\\x" in value:
             value = _LIKE_AN_OCTET.sub(r"\\x5c", value)
         return value if value.isascii() else to_json(value.encode("utf-8", "surrogateescape"))
+    if isinstance(value, Filled):
+        return to_json(value.plain())
     if isinstance(value, (dict, Told)):
         return {to_json(key): to_json(item) for key, item in dict(value).items()}
     if isinstance(value, (list, tuple)):

@@ -14,10 +14,10 @@ cpdef dict describe(Call call, tuple asked=*)
 @cython.locals(section=Section, total=Relayed)
 cdef dict _totals(list entries)
 
-cdef dict _detail(Call call, branch, Section section, report)
+cdef _detail(Call call, branch, Section section, report)
 
-@cython.locals(branch=Branch, tags=dict, mine=list, entry=dict, partner=list)
+@cython.locals(branch=Branch, tags=dict, mine=list, partner=list)
 cdef dict _tags(Call call, list branches, list entries)
 
-@cython.locals(leg=Leg, partner=Leg, stream=dict)
-cdef dict _media(Section section, report, side)
+@cython.locals(leg=Leg, partner=Leg)
+cdef _media(Section section, report, side)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from ..dataplane import Filled, Layout
 from ..offer_answer import Side, other
 from .branch import Branch
 from .call import Call
@@ -14,6 +15,48 @@ from .section import Section
 Entry = tuple[Branch | None, Section, Report]
 ANY_TAGS = (None, None)
 NO_TOTALS = {"bytes": 0, "packets": 0, "errors": 0}
+TAG = Layout(
+    {
+        "tag": ...,
+        "created": ...,
+        "medias": ...,
+        "in dialogue with": ...,
+        "label": ...,
+    }
+)
+MEDIA = Layout(
+    {
+        "index": ...,
+        "type": "message",
+        "protocol": "TCP/MSRP",
+        "flags": [],
+        "streams": [
+            {
+                "local port": ...,
+                "local address": ...,
+                "family": ...,
+                "advertised endpoint": {"family": ..., "address": ..., "port": ...},
+                "stats": {"bytes": ..., "packets": ..., "errors": ...},
+                "flags": [],
+                "endpoint": ...,
+            }
+        ],
+    }
+)
+ENDPOINT = Layout({"family": ..., "address": ..., "port": ...})
+DETAIL = Layout(
+    {
+        "section": ...,
+        "branch": ...,
+        "policy": ...,
+        "state": ...,
+        "paused": ...,
+        "reason": ...,
+        "sentence": ...,
+        "legs": ...,
+        "events": ...,
+    }
+)
 
 
 def describe(call: Call, asked: tuple[str | None, str | None] = ANY_TAGS) -> dict[str, object]:
@@ -63,21 +106,19 @@ def _totals(entries: list[Entry]) -> dict[str, object]:
     return {"bytes": total.octets, "packets": total.chunks, "errors": total.errors}
 
 
-def _detail(
-    call: Call, branch: Branch | None, section: Section, report: Report
-) -> dict[str, object]:
+def _detail(call: Call, branch: Branch | None, section: Section, report: Report) -> Filled:
     names = [name for name, each in call.branches.items() if each is branch]
-    return {
-        "section": section.index,
-        "branch": (names[0] if names else None) or "",
-        "policy": section.policy,
-        "state": report["state"],
-        "paused": section.paused,
-        "reason": report["reason"],
-        "sentence": report["sentence"],
-        "legs": report["legs"],
-        "events": section.session.events(),
-    }
+    return DETAIL(
+        section.index,
+        (names[0] if names else None) or "",
+        section.policy,
+        report["state"],
+        section.paused,
+        report["reason"],
+        report["sentence"],
+        report["legs"],
+        section.session.events(),
+    )
 
 
 def _tags(call: Call, branches: list[Branch], entries: list[Entry]) -> dict[str, object]:
@@ -87,49 +128,31 @@ def _tags(call: Call, branches: list[Branch], entries: list[Entry]) -> dict[str,
         shown = branch.negotiation().tags()
         for tag, side in shown.items():
             partner = [name for name, at in shown.items() if at != side]
-            entry: dict[str, object] = {
-                "tag": tag,
-                "created": int(call.created),
-                "medias": [_media(section, report, side) for section, report in mine],
-            }
-            if partner:
-                entry["in dialogue with"] = partner[-1]
-            if tag in call.labels:
-                entry["label"] = call.labels[tag]
-            tags[tag] = entry
+            tags[tag] = TAG(
+                tag,
+                int(call.created),
+                [_media(section, report, side) for section, report in mine],
+                partner[-1] if partner else None,
+                call.labels.get(tag),
+            )
     return tags
 
 
-def _media(section: Section, report: Report, side: Side) -> dict[str, object]:
+def _media(section: Section, report: Report, side: Side) -> Filled:
     leg, partner = section.legs[side], section.legs[other(side)]
     told = report["legs"][SIDES.index(side)]
     family = "IPv4" if leg.interface.family == "IP4" else "IPv6"
-    stream: dict[str, object] = {
-        "local port": leg.port,
-        "local address": leg.interface.host,
-        "family": family,
-        "advertised endpoint": {
-            "family": family,
-            "address": partner.host,
-            "port": partner.port,
-        },
-        "stats": {
-            "bytes": told["bytes-in"],
-            "packets": told["chunks"],
-            "errors": int(told["reason"] in ("reset", "malformed")),
-        },
-        "flags": [],
-    }
-    if told["peer-address"]:
-        stream["endpoint"] = {
-            "family": family,
-            "address": told["peer-address"],
-            "port": told["peer-port"],
-        }
-    return {
-        "index": section.index + 1,
-        "type": "message",
-        "protocol": "TCP/MSRP",
-        "flags": [],
-        "streams": [stream],
-    }
+    peer = told["peer-address"]
+    return MEDIA(
+        section.index + 1,
+        leg.port,
+        leg.interface.host,
+        family,
+        family,
+        partner.host,
+        partner.port,
+        told["bytes-in"],
+        told["chunks"],
+        int(told["reason"] in ("reset", "malformed")),
+        ENDPOINT(family, peer, told["peer-port"]) if peer else None,
+    )

@@ -23,7 +23,7 @@ from msrprelay.commands import (
     Rollback,
     Terminate,
 )
-from msrprelay.dataplane import LegAnswer, LegOpen, Notice, OpenError
+from msrprelay.dataplane import Filled, LegAnswer, LegOpen, Notice, OpenError
 from msrprelay.dial import Address, DialPolicy
 from msrprelay.events import Event, Feed
 from msrprelay.interfaces import Interface, Interfaces
@@ -404,11 +404,20 @@ def listing(limit: int = 32) -> List:
     return List(ORIGIN, limit)
 
 
+def plain(value: Any) -> Any:
+    """A reply as it reads when it has been written."""
+    if isinstance(value, Filled):
+        value = value.plain()
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    return [plain(each) for each in value] if isinstance(value, list) else value
+
+
 def send(lab: Lab, request: Any) -> Reply:
     """Have a command carried out, as a transport does."""
     command = type(request).__name__.lower()
     try:
-        reply: Reply = getattr(lab.sessions, command)(request)
+        reply: Reply = plain(getattr(lab.sessions, command)(request))
         return reply
     finally:
         lab.done()

@@ -888,7 +888,7 @@ def test_query_of_a_tag_shows_the_branches_that_know_it() -> None:
         send(lab, answer(via_branch=branch, to_tag=tag))
 
     def tags(**asked: Any) -> set[str]:
-        reply: Any = lab.sessions.query(replace(query(), **asked))
+        reply: Any = send(lab, replace(query(), **asked))
         return set(reply["tags"])
 
     assert tags(to_tag="carol") == {"alice", "carol"}

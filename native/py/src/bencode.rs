@@ -1,9 +1,11 @@
 //! Bencode for Python: values read from octets and written to them.
 
 mod keys;
+mod layout;
 mod read;
 mod write;
 
+pub(crate) use layout::{Filled, Layout};
 pub(crate) use read::{BencodeError, Truncated, decode_bencode};
 pub(crate) use write::encode_bencode;
 

@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _native {
     #[pymodule_export]
-    use super::bencode::{BencodeError, Truncated, decode_bencode, encode_bencode};
+    use super::bencode::{BencodeError, Filled, Layout, Truncated, decode_bencode, encode_bencode};
     #[pymodule_export]
     use super::framer::{Framer, Head};
     #[pymodule_export]

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyString, PyTuple};
 
 use super::MAX_DEPTH;
+use super::layout::Filled;
 use crate::told::{Entry, Item, Told, text};
 
 /// A reply: the largest is a query's, of a few such.
@@ -18,7 +19,7 @@ pub(crate) fn encode_bencode<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'
     Ok(PyBytes::new(value.py(), &out))
 }
 
-fn write(out: &mut Vec<u8>, value: &Bound<'_, PyAny>, depth: usize) -> PyResult<()> {
+pub(super) fn write(out: &mut Vec<u8>, value: &Bound<'_, PyAny>, depth: usize) -> PyResult<()> {
     if let Ok(text) = value.cast::<PyString>() {
         write_text(out, text)?;
     } else if let Ok(octets) = value.cast::<PyBytes>() {
@@ -33,6 +34,8 @@ fn write(out: &mut Vec<u8>, value: &Bound<'_, PyAny>, depth: usize) -> PyResult<
         write_list(out, items.iter(), depth - 1)?;
     } else if let Ok(items) = value.cast::<PyTuple>() {
         write_list(out, items.iter(), depth - 1)?;
+    } else if let Ok(filled) = value.cast::<Filled>() {
+        filled.get().write(value.py(), out, depth - 1)?;
     } else if let Ok(told) = value.cast::<Told>() {
         write_entries(out, told.get().entries());
     } else {
@@ -91,7 +94,7 @@ fn write_text(out: &mut Vec<u8>, text: &Bound<'_, PyString>) -> PyResult<()> {
     Ok(())
 }
 
-fn write_string(out: &mut Vec<u8>, octets: &[u8]) {
+pub(super) fn write_string(out: &mut Vec<u8>, octets: &[u8]) {
     write_decimal(out, octets.len() as u64);
     out.push(b':');
     out.extend_from_slice(octets);
