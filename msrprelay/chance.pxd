@@ -8,3 +8,6 @@ cpdef bytes octets(Py_ssize_t count)
 
 @cython.locals(draw="unsigned long long", octet=cython.uchar)
 cpdef unsigned long long below(unsigned long long limit) except? 0
+
+# A slice of a pointer is one copy, without a slice object.
+cdef bytes _part(const unsigned char *block, Py_ssize_t begin, Py_ssize_t end)

@@ -18,8 +18,8 @@ def octets(count: int) -> bytes:
     global _block, _used
     if _used + count > len(_block):
         _block, _used = os.urandom(BLOCK), 0
-    start, _used = _used, _used + count
-    return _block[start:_used]
+    _used += count
+    return _part(_block, _used - count, _used)
 
 
 def below(limit: int) -> int:
@@ -28,6 +28,10 @@ def below(limit: int) -> int:
     for octet in octets(DRAW_BYTES):
         draw = draw << 8 | octet
     return draw % limit
+
+
+def _part(block: bytes, begin: int, end: int) -> bytes:
+    return block[begin:end]
 
 
 def forget() -> None:

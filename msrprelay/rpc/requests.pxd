@@ -10,8 +10,9 @@ cpdef sdp_request(kind, dict raw, origin)
 @cython.locals(key=str)
 cpdef dict normal(dict raw)
 
-@cython.locals(said=str)
 cpdef check_identifiers(SdpRequest request, Py_ssize_t longest)
+
+cdef _check(str said, str key, Py_ssize_t longest)
 
 cdef text(dict fields, str key)
 
@@ -25,4 +26,5 @@ cdef whole(dict fields, str key)
 
 cdef read_string(dict draft, str name, value)
 
+cdef int WIDEST
 cdef Py_UCS4 SPACE, UNDERSCORE

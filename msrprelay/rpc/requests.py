@@ -33,12 +33,7 @@ SPACE, UNDERSCORE = " ", "_"
 # Octets of a character in UTF-8, at most.
 WIDEST = 4
 # What calls, their parties and branches are known by: they stay as long as the call does.
-IDENTIFIERS: Mapping[str, str] = {
-    "call-id": "call_id",
-    "from-tag": "from_tag",
-    "to-tag": "to_tag",
-    "via-branch": "via_branch",
-}
+IDENTIFIERS = frozenset({"call-id", "from-tag", "to-tag", "via-branch"})
 Fields = Mapping[str, Value]
 # The attributes of a request while it is being read.
 Draft = dict[str, Any]
@@ -70,8 +65,10 @@ def sdp_request(kind: type[S], raw: Fields, origin: Origin) -> S:
         name = strings.get(key)
         if name is not None:
             read_string(draft, name, value)
-        elif key in readers:
-            readers[key](draft, key, value)
+            continue
+        reader = readers.get(key)
+        if reader is not None:
+            reader(draft, key, value)
     if "interface" in fields:
         # For both sides, as far as no other key has said it.
         read_direction(draft, "interface", [fields["interface"]] * 2)
@@ -142,10 +139,15 @@ def parse_drain(raw: Fields, origin: Origin) -> Drain:
 
 def check_identifiers(request: SdpRequest, longest: int) -> None:
     """Refuse a request that has one of more than ``longest`` octets."""
-    for key, attribute in IDENTIFIERS.items():
-        said = getattr(request, attribute)
-        if said is not None and len(said) * WIDEST > longest and octets_of(said) > longest:
-            raise CommandError(f"{key}: longer than {longest} bytes")
+    _check(request.call_id, "call-id", longest)
+    _check(request.from_tag, "from-tag", longest)
+    _check(request.to_tag, "to-tag", longest)
+    _check(request.via_branch, "via-branch", longest)
+
+
+def _check(said: str | None, key: str, longest: int) -> None:
+    if said is not None and len(said) * WIDEST > longest and octets_of(said) > longest:
+        raise CommandError(f"{key}: longer than {longest} bytes")
 
 
 def octets_of(text: str) -> int:

@@ -1,6 +1,8 @@
 # The types with which Cython compiles legs.py; the module runs without them, slower.
 cimport cython
 
+from ..uri cimport host_port
+
 cdef class Leg:
     cdef readonly object interface
     cdef readonly str host
@@ -11,6 +13,7 @@ cdef class Leg:
 
     cpdef Leg at(self, port)
     cpdef Leg facing(self, tuple path, sources)
+    cpdef str uri(self)
     cpdef listen(self)
 
 cdef class Ports:

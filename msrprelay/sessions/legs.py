@@ -19,6 +19,7 @@ from ..offer_answer.changes import Side
 from ..ports import RAN_OUT, PortPool
 from ..sdp.edit import Policy
 from ..strain import PARALLEL_LIMIT
+from ..uri import host_port
 from .ledger import Ledger
 from .saved import SavedLeg, interface_of
 
@@ -62,11 +63,9 @@ class Leg:
             return self.interface.family
         return "IP4" if isinstance(address, IPv4Address) else "IP6"
 
-    @property
     def uri(self) -> str:
         """The URI this peer is given for the other one (U_side), RFC 4975 section 6."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"msrp://{host}:{self.port}/{self.session_id};tcp"
+        return f"msrp://{host_port(self.host, self.port)}/{self.session_id};tcp"
 
     def at(self, port: int) -> Leg:
         """The same leg on a leased port."""
@@ -79,7 +78,7 @@ class Leg:
     def listen(self) -> LegOpen:
         """What the engine needs to listen for this peer."""
         path = octets(self.peer_path)
-        return LegOpen(self.interface.host, self.port, self.uri.encode(), path, self.sources)
+        return LegOpen(self.interface.host, self.port, self.uri().encode(), path, self.sources)
 
 
 Legs = dict[Side, Leg]
