@@ -19,8 +19,6 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -67,11 +65,11 @@ class Host:
         self._ended = asyncio.Event()
         self._ports = itertools.cycle(PORTS)
         self._numbers = itertools.count()
-        self._cpu = 0.0
+        self._spent = Spent()
 
     def _notice(self, notice: Notice) -> None:
         if notice.what == "joined" and self._linger is not None:
-            with self._metered():
+            with self._spent:
                 self._sessions[notice.session].close("deleted", self._linger)
         if notice.what == "closed":
             self._sessions.pop(notice.session, None)
@@ -94,7 +92,7 @@ class Host:
         """Sessions with both legs to be accepted."""
         self._ended.clear()
         numbers = [self._open(policy, address) for _ in range(count)]
-        return {"numbers": numbers, "cpu_seconds": self._spent()}
+        return {"numbers": numbers, "cpu_seconds": self._spent.seconds()}
 
     def _open(self, policy: Policy, address: str) -> tuple[int, int, int]:
         """As the table of calls does it: another pair of ports where one is taken."""
@@ -105,7 +103,7 @@ class Host:
             legs = leg(address, ports[0], left), leg(address, ports[1], right)
             answers = accept(left), accept(right)
             try:
-                with self._metered():
+                with self._spent:
                     session = self._plane.open(policy, *legs)
                     session.answer(*answers)
             except OpenError as error:
@@ -118,23 +116,30 @@ class Host:
     async def close(self) -> dict[str, Any]:
         """End what has not ended by itself, and wait until the engine says so."""
         left = list(self._sessions.values())
-        with self._metered():
+        with self._spent:
             for session in left:
                 session.close("deleted", 0.0)
         if left:
             await self._ended.wait()
-        return {"closed": len(left), "cpu_seconds": self._spent()}
+        return {"closed": len(left), "cpu_seconds": self._spent.seconds()}
 
-    @contextmanager
-    def _metered(self) -> Iterator[None]:
-        """This thread's time counts: it is the engine that works, on the caller's thread."""
-        before = time.thread_time_ns()
-        yield
-        self._cpu += (time.thread_time_ns() - before) / 1e9
 
-    def _spent(self) -> float:
-        spent, self._cpu = self._cpu, 0.0
-        return spent
+class Spent:
+    """Processor time of this thread: it is the engine that works, on the caller's thread."""
+
+    def __init__(self) -> None:
+        self._nanoseconds = self._before = 0
+
+    def __enter__(self) -> None:
+        self._before = time.thread_time_ns()
+
+    def __exit__(self, *_: object) -> None:
+        self._nanoseconds += time.thread_time_ns() - self._before
+
+    def seconds(self) -> float:
+        """What has been spent since it was asked for last."""
+        spent, self._nanoseconds = self._nanoseconds, 0
+        return spent / 1e9
 
 
 def leg(address: str, port: int, end: End) -> LegOpen:
