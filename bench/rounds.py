@@ -48,7 +48,7 @@ class Field:
     def rounds(self, work: Work, rounds: int, *, quick: bool) -> Iterator[Sample]:
         """Every contender once in every round; one that fails drops out of the work."""
         contenders = contenders_of(work, quick=quick)
-        for number in range(rounds):
+        for number in range(rounds * work.rounds):
             # Who comes first changes: caches and neighbours are nobody's privilege.
             turn = number % max(1, len(contenders))
             for contender in contenders[turn:] + contenders[:turn]:

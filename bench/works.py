@@ -37,6 +37,8 @@ class Work(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     ours: tuple[str, ...] = ("msrprelay", "msrprelay-defaults")
     place: Literal["loopback", "segments"] = "loopback"
     measure: Literal["cpu", "memory", "held"] = "cpu"
+    # So many for each round of the run: what is short is compared more often.
+    rounds: int = 1
     quick: int | None = None
     quick_sessions: int | None = None
     quick_policies: list[Policy] | None = None
@@ -52,6 +54,7 @@ class Work(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
             sessions=self.quick_sessions or self.sessions,
             policies=self.quick_policies or self.policies,
             peers=self.quick_peers,
+            rounds=1,
         )
 
     def scaled(self, scale: float) -> Work:
