@@ -30,3 +30,5 @@ cdef Py_ssize_t past_name(const unsigned char *body, Py_ssize_t at, Py_ssize_t e
 
 # A slice of a pointer is one copy, without a slice object.
 cpdef bytes part(const unsigned char *body, Py_ssize_t begin, Py_ssize_t end)
+
+cpdef str text(bytes raw)

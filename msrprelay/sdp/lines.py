@@ -114,3 +114,8 @@ def past_name(body: bytes, at: int, end: int) -> int:
 def part(body: bytes, begin: int, end: int) -> bytes:
     """``body[begin:end]``, both within the body."""
     return body[begin:end]
+
+
+def text(raw: bytes) -> str:
+    """Octets of an SDP as text; those that are no UTF-8 survive a round trip."""
+    return raw.decode("utf-8", "surrogateescape")
