@@ -30,6 +30,7 @@ SESSIONS = [
     "report",
     "rewritten",
     "section",
+    "session_level",
     "table",
     "terms",
 ]

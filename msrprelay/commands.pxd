@@ -16,11 +16,13 @@ cdef class SdpRequest:
     cdef readonly object idle
     cdef readonly bint emergency
 
+    cpdef str sender(self)
+
 cdef class Offer(SdpRequest):
     pass
 
 cdef class Answer(SdpRequest):
-    pass
+    cpdef str sender(self)
 
 cdef class Delete:
     cdef readonly object origin

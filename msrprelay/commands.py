@@ -74,6 +74,10 @@ class SdpRequest:
     idle: int | None = None
     emergency: bool = False
 
+    def sender(self) -> str:
+        """The tag of the party whose message it is."""
+        return self.from_tag
+
 
 @dataclass(frozen=True, kw_only=True)
 class Offer(SdpRequest):
@@ -83,6 +87,10 @@ class Offer(SdpRequest):
 @dataclass(frozen=True, kw_only=True)
 class Answer(SdpRequest):
     """``answer``: rewrite the answer to the pending offer of ``from_tag``, and commit both."""
+
+    def sender(self) -> str:
+        """The tag of the party whose message it is: an answer without one is refused."""
+        return self.to_tag or self.from_tag
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +173,7 @@ class Commands(Protocol):
         """Rewrite an answer and commit: ``sdp``, perhaps ``warning``."""
 
     def delete(self, request: Delete) -> Reply:
-        """End a call: its last ``query`` reply, or a ``warning`` if there is none."""
+        """End a call: its last ``query`` reply if it fits, or a ``warning`` if there is none."""
 
     def rollback(self, request: Rollback) -> Reply:
         """Drop a pending offer; a ``warning`` if there is none."""

@@ -15,6 +15,8 @@ CGROUPS = "/sys/fs/cgroup"
 Read = Callable[[str], str]
 LOAD_LIMIT = "Load limit exceeded"
 PARALLEL_LIMIT = "Parallel session limit reached"
+# What a relay says that takes no new calls any more.
+STOPPING = "The relay is stopping"
 
 
 class Strained(NamedTuple):

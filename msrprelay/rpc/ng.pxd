@@ -15,6 +15,6 @@ cdef class NgResponder:
     cpdef answer(self, bytes datagram, origin, double now)
     cpdef bytes exchange(self, bytes cookie, bytes body, origin, double now, largest=*)
     @cython.locals(outcome=Outcome)
-    cdef tuple _perform(self, bytes body, origin)
+    cdef tuple _perform(self, bytes body, origin, room=*)
 
 cpdef bint is_bulky(bytes command, bytes payload) except -1

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import cast
 
-from ..commands import Origin
+from ..commands import Origin, Reply
 from ..errors import CommandError
 from ..log import Log, Throttle
 from .dispatcher import Dispatcher, refusal
@@ -95,7 +95,8 @@ class NgResponder:
         if self._cache.reused(key):
             # Answered as what it is, a new request; the operator should know of the clash.
             self._note("cookie-reused", origin)
-        payload, lasting = self._perform(body, origin)
+        room = None if largest is None else largest - len(cookie) - 1
+        payload, lasting = self._perform(body, origin, room)
         reply = b" ".join((cookie, payload))
         if largest is not None and len(reply) > largest:
             self._flush()
@@ -117,7 +118,7 @@ class NgResponder:
         self._note("message-too-long" if reason == TOO_LONG else "malformed", origin, reason=reason)
         return encode(refusal(reason), "bencode")
 
-    def _perform(self, body: bytes, origin: Origin) -> tuple[bytes, bool]:
+    def _perform(self, body: bytes, origin: Origin, room: int | None = None) -> tuple[bytes, bool]:
         encoding = encoding_of(body)
         try:
             fields = decode(body)
@@ -130,6 +131,9 @@ class NgResponder:
         name = command.decode("utf-8", "replace")
         outcome = self._dispatcher.perform(name, fields, origin)
         payload = encode(outcome.reply, encoding)
+        if room is not None and len(payload) > room and command == b"delete":
+            # The call has ended, and an error would deny it: the reply goes without the report.
+            payload = encode(without_report(outcome.reply), encoding)
         return payload, outcome.lasting and not is_bulky(command, payload)
 
     def _note(self, why: str, origin: Origin, **more: str) -> None:
@@ -137,6 +141,11 @@ class NgResponder:
         held = self._throttle.admit(why)
         if held is not None:
             log.warning("odd ng message", why=why, origin=str(origin), held_back=held, **more)
+
+
+def without_report(reply: Reply) -> Reply:
+    """What a SIP server must hear of a ``delete``."""
+    return {key: reply[key] for key in ("result", "warning") if key in reply}
 
 
 def is_bulky(command: bytes, payload: bytes) -> bool:

@@ -266,6 +266,11 @@ def word_list(name: str) -> Reader:
     return read
 
 
+def read_replace(draft: Draft, _key: str, value: Value) -> None:
+    """What to replace, whatever its case: OpenSIPS asks for ``SDP version``."""
+    draft["replace"] = frozenset([each.lower() for each in word_set(value)])
+
+
 def read_media_address(draft: Draft, key: str, value: Value) -> None:
     """An address or a host name, spelled as the SDP will have it."""
     # In a string of flags, an address in brackets looks like a list.
@@ -347,7 +352,7 @@ READERS: Mapping[str, Reader] = {
     "msrp-setup": choice("setup", "active", "passive", "actpass"),
     "msrp-source": choice("source", "any", "sdp", "sip"),
     "received-from": read_received_from,
-    "replace": word_list("replace"),
+    "replace": read_replace,
     "sdp": read_sdp,
     "tos": read_type_of_service,
     "transport-protocol": read_transport,

@@ -37,10 +37,10 @@ class Description:
         """The body with the sections of these m= indices pointed at the relay.
 
         ``head`` says what of the session level changes too. Every other line comes back octet for
-        octet; no edits give ``body`` itself. ``ValueError`` if an index names no section that can
-        be anchored.
+        octet; without either it is ``body`` itself. ``ValueError`` if an index names no section
+        that can be anchored.
         """
-        if not edits:
+        if not edits and head is None:
             return self.body
         wanted = [each for each in self.sections if each.index in edits and each.anchor]
         if len(wanted) != len(edits):
@@ -97,7 +97,7 @@ def _rewritten(
         starts = _starts(body, len(body))
         spans = enumerate(pairwise([*starts, len(body)]))
         foreign = [span for index, span in spans if index not in edits]
-        at = starts[0]
+        at = starts[0] if starts else len(body)
         parts.append(edit_head(body, at, foreign, head))
     for section in sections:
         parts.append(part(body, at, section.begin))

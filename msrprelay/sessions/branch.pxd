@@ -12,8 +12,8 @@ from .legs cimport Leg, Ports
 from .plan cimport Plan, described
 from .rewritten cimport Rewritten, repeated
 from .section cimport Section
-from .terms cimport (choose_head, choose_legs, choose_policy, expected_sources, source_rule, terms,
-                     unserved)
+from .session_level cimport SessionLevel
+from .terms cimport (choose_legs, choose_policy, expected_sources, source_rule, terms, unserved)
 
 cdef class Attempt:
     cdef readonly list opened, renewed, expected
@@ -21,7 +21,8 @@ cdef class Attempt:
 cdef class Branch:
     cdef public dict sections
     cdef Negotiation _negotiation
-    cdef object _unread, _rules, _watch, _retire, _versions, _pauses
+    cdef object _unread, _rules, _watch, _retire, _pauses
+    cdef SessionLevel _level
     cdef double _shift
     cdef dict _source_rules
     cdef Ports _ports
@@ -57,8 +58,6 @@ cdef class Branch:
     cdef list _plans(self, Committed decision, SdpRequest request, Attempt attempt)
     cdef _source_rule(self, side, SdpRequest request)
     cdef _remember_rule(self, side, SdpRequest request)
-    @cython.locals(edit=SectionEdit)
-    cdef bytes _rewrite(self, SdpRequest request, Description description, recipient, dict edits)
     cdef _mark(self, SdpRequest request)
     @cython.locals(section=Section)
     cdef _undo(self, Attempt attempt)

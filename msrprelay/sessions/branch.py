@@ -25,8 +25,8 @@ from .rewritten import Denial, Rewritten, repeated
 from .rules import Rules
 from .saved import SavedBranch
 from .section import Section
+from .session_level import SessionLevel
 from .terms import (
-    choose_head,
     choose_legs,
     choose_policy,
     expected_sources,
@@ -34,7 +34,6 @@ from .terms import (
     terms,
     unserved,
 )
-from .versions import Versions
 
 
 class TooManySections(CommandError):
@@ -75,7 +74,7 @@ class Branch:
         self._ports = ports
         self._watch = watch
         self._retire = retire
-        self._versions = Versions()
+        self._level = SessionLevel()
         # By what the connections of a side are judged, as far as it has been said.
         self._source_rules: dict[Side, SourceRule] = {}
         # What the next answer makes of the traffic, if an offer has said it.
@@ -109,10 +108,11 @@ class Branch:
             self.deadline(),
             self._negotiation.condemned if unread is None else unread.condemned,
             [section.saved() for section in self.sections.values()],
-            self._versions.sent,
+            self._level.versions,
             said,
             self._pauses,
             self._source_rules,
+            self._level.addresses,
         )
 
     def restore(self, saved: SavedBranch, find: Find, shift: float) -> None:
@@ -122,8 +122,8 @@ class Branch:
         """
         for each in saved.sections:
             self.sections[each.index] = Section.restored(each, self._ports, find)
-        self._versions.sent, self._pauses = saved.versions, saved.pauses
-        self._source_rules = saved.source_rules
+        self._level.versions, self._level.addresses = saved.versions, saved.addresses
+        self._source_rules, self._pauses = saved.source_rules, saved.pauses
         self._unread, self._shift = saved, shift
 
     def _read(self, saved: SavedBranch) -> None:
@@ -156,7 +156,7 @@ class Branch:
         attempt = Attempt()
         try:
             edits = self._offer_edits(decision, request, attempt, room)
-            body = self._rewrite(request, description, other(decision.side), edits)
+            body = self._level.rewrite(request, description, other(decision.side), edits)
         except Exception:
             self._undo(attempt)
             raise
@@ -171,7 +171,7 @@ class Branch:
         self.release(decision.released)
         self._pauses = pauses(request, self._pauses)
         self._remember_rule(decision.side, request)
-        return Rewritten(body, unserved(request))
+        return Rewritten(body, unserved(request, edits))
 
     def answer(self, now: float, request: Answer, description: Description) -> Rewritten:
         """Rewrite an answer and commit it. Raises CommandError; then nothing has changed."""
@@ -192,7 +192,7 @@ class Branch:
             edits: dict[int, SectionEdit] = {}
             for section, _, plan in plans:
                 edits[section.index] = section.edit(decision.offerer, plan.setup, mark)
-            body = self._rewrite(request, description, decision.offerer, edits)
+            body = self._level.rewrite(request, description, decision.offerer, edits)
         except Exception:
             self._undo(attempt)
             raise
@@ -210,7 +210,7 @@ class Branch:
         self.release(decision.released)
         self._pause(pauses(request, self._pauses))
         self._remember_rule(other(decision.offerer), request)
-        return Rewritten(body, unserved(request), tuple(denied), tuple(unresolved))
+        return Rewritten(body, unserved(request, edits), tuple(denied), tuple(unresolved))
 
     def rolled_back(self, decision: RolledBack) -> None:
         """Give up what was opened for the offer that is gone."""
@@ -356,22 +356,6 @@ class Branch:
         said = source_rule(request)
         if said is not None:
             self._source_rules[side] = said
-
-    def _rewrite(
-        self,
-        request: SdpRequest,
-        description: Description,
-        recipient: Side,
-        edits: dict[int, SectionEdit],
-    ) -> bytes:
-        edit = next(iter(edits.values()), None)
-        if edit is None or not request.replace:
-            return description.rewrite(edits)
-        body = description.rewrite(edits, choose_head(request, edit))
-        forced = "force-increment-sdp-ver" in request.replace
-        if forced or "sdp-version" in request.replace:
-            return self._versions.stamp(recipient, body, forced=forced)
-        return body
 
     def _mark(self, request: SdpRequest) -> str:
         return self._rules.mark if "loop-protect" in request.flags else ""

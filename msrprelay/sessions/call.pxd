@@ -9,10 +9,13 @@ from .section cimport Section
 cdef class Call:
     cdef public str call_id
     cdef public double created, signalled
-    cdef public dict branches, labels
+    cdef public dict branches, labels, left
     cdef public list leaving, past
     cdef public object metadata, expires, final, over, armed, cancel_timer
 
+    cpdef enter(self, key, Branch branch)
+    cpdef Branch leave(self, key)
+    cpdef list meant(self, via_branch)
     @cython.locals(branch=Branch)
     cpdef list sections(self)
     @cython.locals(branch=Branch)

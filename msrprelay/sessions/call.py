@@ -11,6 +11,9 @@ from .branch import Branch
 from .saved import SavedCall
 from .section import Section
 
+# Branches that are remembered after they have left, of one call.
+MOST_LEFT = 64
+
 
 class Call:
     """One call-id. ``created`` is wall-clock seconds, for reports; ``over`` why it has ended."""
@@ -19,6 +22,8 @@ class Call:
         self.call_id = call_id
         self.created = created
         self.branches: dict[str | None, Branch] = {}
+        # Those that have left, the last ones: what still comes for them means no other branch.
+        self.left: dict[str, None] = {}
         self.labels: dict[str, str] = {}
         self.metadata: str | None = None
         # Wall-clock seconds of the last command about it.
@@ -35,6 +40,29 @@ class Call:
         # When its timer is due, and what cancels it.
         self.armed: float | None = None
         self.cancel_timer: Callable[[], None] | None = None
+
+    def enter(self, key: str | None, branch: Branch) -> None:
+        """Take a branch in."""
+        self.branches[key] = branch
+        if key is not None:
+            self.left.pop(key, None)
+
+    def leave(self, key: str | None) -> Branch:
+        """Let a branch go."""
+        if key is not None:
+            self.left[key] = None
+            if len(self.left) > MOST_LEFT:
+                del self.left[next(iter(self.left))]
+        return self.branches.pop(key)
+
+    def meant(self, via_branch: str | None) -> list[str | None]:
+        """The branches a message is about: the one it names, or any that knows its tags.
+
+        A BYE has a via-branch of its own; one of a fork that has left is about no other.
+        """
+        if via_branch in self.branches:
+            return [via_branch]
+        return [] if via_branch in self.left else list(self.branches)
 
     def sections(self) -> list[Section]:
         """Every section of every branch."""
@@ -93,6 +121,8 @@ class Call:
             return dialog
         if request.via_branch in self.branches:
             return self.branches[request.via_branch]
+        if request.via_branch in self.left:
+            return None
         idle = None
         for branch in self.branches.values():
             said = branch.negotiation()
@@ -137,6 +167,7 @@ class Call:
             [section.saved() for section in gone],
             [gone.index(section) for section in self.past],
             [gone.index(section) for section in self.leaving],
+            [octets(key) for key in self.left],
         )
 
     @classmethod
@@ -145,6 +176,7 @@ class Call:
         call = cls(text(saved.call_id), saved.created)
         call.labels = {text(tag): text(label) for tag, label in saved.labels.items()}
         call.metadata = None if saved.metadata is None else text(saved.metadata)
+        call.left = dict.fromkeys(map(text, saved.left))
         call.signalled = saved.signalled
         call.expires = None if saved.expires is None else saved.expires + shift
         call.final = None if saved.final is None else saved.final + shift

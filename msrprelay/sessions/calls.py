@@ -123,7 +123,7 @@ class Calls:
 
     def leave(self, call: Call, key: str | None, reason: str, linger: float) -> None:
         """End one branch."""
-        for section in call.branches.pop(key).sections.values():
+        for section in call.leave(key).sections.values():
             self.retire(call, section, reason, linger)
 
     def drop(self, call: Call, reason: str, linger: float = 0.0) -> None:

@@ -16,7 +16,7 @@ cdef dict _totals(list entries)
 
 cdef _detail(Call call, branch, Section section, report)
 
-@cython.locals(branch=Branch, tags=dict, mine=list, partner=list)
+@cython.locals(branch=Branch, medias=dict, partners=dict, mine=list, told=list)
 cdef dict _tags(Call call, list branches, list entries)
 
 @cython.locals(leg=Leg, partner=Leg)

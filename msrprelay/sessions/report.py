@@ -122,20 +122,24 @@ def _detail(call: Call, branch: Branch | None, section: Section, report: Report)
 
 
 def _tags(call: Call, branches: list[Branch], entries: list[Entry]) -> dict[str, object]:
-    tags: dict[str, object] = {}
+    """Each party with what it has in all branches: forks share the caller."""
+    medias: dict[str, list[Filled]] = {}
+    partners: dict[str, str] = {}
     for branch in branches:
         mine = [(section, report) for owner, section, report in entries if owner is branch]
         shown = branch.negotiation().tags()
         for tag, side in shown.items():
-            partner = [name for name, at in shown.items() if at != side]
-            tags[tag] = TAG(
-                tag,
-                int(call.created),
-                [_media(section, report, side) for section, report in mine],
-                partner[-1] if partner else None,
-                call.labels.get(tag),
-            )
-    return tags
+            told = medias.setdefault(tag, [])
+            for section, report in mine:
+                told.append(_media(section, report, side))
+            for name, at in shown.items():
+                if at != side:
+                    partners[tag] = name
+    created = int(call.created)
+    return {
+        tag: TAG(tag, created, told, partners.get(tag), call.labels.get(tag))
+        for tag, told in medias.items()
+    }
 
 
 def _media(section: Section, report: Report, side: Side) -> Filled:

@@ -176,7 +176,7 @@ def _call(
     for each in saved.branches:
         made = branch(call)
         made.restore(each, engine.session, shift)
-        call.branches[None if each.key is None else text(each.key)] = made
+        call.enter(None if each.key is None else text(each.key), made)
     gone = [Section.restored(each, ports, engine.session) for each in saved.gone]
     call.past = [gone[place] for place in saved.past]
     call.leaving = [gone[place] for place in saved.leaving]

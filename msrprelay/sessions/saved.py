@@ -102,6 +102,7 @@ class SavedBranch(Struct, frozen=True, array_like=True):
     negotiation: msgspec.Raw
     pauses: bool | None = None
     source_rules: dict[Side, SourceRule] = {}
+    addresses: dict[Side, tuple[str, str]] = {}
 
 
 class SavedCall(Struct, frozen=True, array_like=True):
@@ -119,6 +120,7 @@ class SavedCall(Struct, frozen=True, array_like=True):
     gone: list[SavedSection]
     past: list[int]
     leaving: list[int]
+    left: list[bytes] = []
 
 
 class SavedLeaving(Struct, frozen=True, array_like=True):

@@ -18,6 +18,7 @@ cdef class Sessions:
     cdef Calls _calls
     cdef Ports _ports
     cdef Admission _admission
+    cdef bint _stopping
 
     @cython.locals(call=Call, branch=Branch, description=Description, rewritten=Rewritten)
     cpdef offer(self, Offer request)
@@ -34,6 +35,5 @@ cdef class Sessions:
     cdef list _delete_branches(self, Call call, Delete request)
     cdef _rolled_back(self, Call call, Branch branch, decision, reason)
 
-cdef list _meant(Call call, via_branch)
 cdef dict _untouched(SdpRequest request, Description description)
 cdef dict _warned(SdpRequest request, bytes body, list warnings)

@@ -34,6 +34,7 @@ from ..offer_answer.changes import live_sections
 from ..offer_answer.decisions import Ended, RolledBack
 from ..offer_answer.negotiation import UNKNOWN_CALL, UNMATCHED
 from ..sdp.description import Description, parse
+from ..strain import STOPPING
 from . import restore
 from .admission import Admission, Room
 from .branch import Branch, TooManySections
@@ -75,6 +76,7 @@ class Sessions:
         self._scheduler = scheduler
         self._resolve = resolve
         self._admission = admission
+        self._stopping = False
 
     # What the SIP side asks.
 
@@ -103,7 +105,7 @@ class Sessions:
             self._calls.record(call)
             raise
         if fresh:
-            call.branches[request.via_branch] = branch
+            call.enter(request.via_branch, branch)
         if not known:
             self._calls.add(call)
         event = "re-offered" if branch.negotiation().committed is not None else "offered"
@@ -163,7 +165,7 @@ class Sessions:
         if call is None:
             return {"warning": UNMATCHED}
         done = False
-        for key in _meant(call, request.via_branch):
+        for key in call.meant(request.via_branch):
             decision = call.branches[key].negotiation().rollback(request.from_tag)
             if isinstance(decision, RolledBack):
                 self._rolled_back(call, call.branches[key], decision, "rolled-back")
@@ -204,7 +206,12 @@ class Sessions:
         return {"terminated": len(chosen)}
 
     def drain(self, request: Drain) -> Reply:
-        """Refuse new calls, or take them again; the calls there are go on."""
+        """Refuse new calls, or take them again; the calls there are go on.
+
+        Raises CommandError where they cannot be taken again.
+        """
+        if request.off and self._stopping:
+            raise CommandError(STOPPING)
         if self._admission.refusing is request.off:
             self._admission.refusing = not request.off
             self._ledger.draining(self._admission.refusing)
@@ -250,6 +257,7 @@ class Sessions:
     def run_dry(self, emptied: Callable[[], None]) -> None:
         """Take no new calls; call back once the last one has ended."""
         self._admission.refusing = True
+        self._stopping = True
         self._calls.when_empty(emptied)
 
     def end_all(self, reason: str) -> None:
@@ -319,7 +327,7 @@ class Sessions:
     ) -> Reply:
         call.signalled = time.time()
         if request.label is not None:
-            call.labels[request.from_tag] = request.label
+            call.labels[request.sender()] = request.label
         call.metadata = request.metadata or call.metadata
         if not done.repeated:
             # A call that lost its legs has a new chance.
@@ -356,7 +364,7 @@ class Sessions:
         linger = self._calls.rules.delete_delay if request.delay is None else float(request.delay)
         forgiving = (request.pending or self._calls.rules.delete_pending) == "rollback"
         hung_up = False
-        for key in _meant(call, request.via_branch):
+        for key in call.meant(request.via_branch):
             branch = call.branches[key]
             negotiation = branch.negotiation()
             answered = negotiation.committed is not None
@@ -378,11 +386,6 @@ class Sessions:
     def _rolled_back(self, call: Call, branch: Branch, decision: RolledBack, reason: str) -> None:
         branch.rolled_back(decision)
         self._calls.tell("rolled-back", call, side=decision.side, reason=reason)
-
-
-def _meant(call: Call, via_branch: str | None) -> list[str | None]:
-    """The branches a message is about: the one it names, or any that knows its tags."""
-    return [via_branch] if via_branch in call.branches else list(call.branches)
 
 
 def _untouched(request: SdpRequest, description: Description) -> Reply:

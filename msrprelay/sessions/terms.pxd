@@ -17,9 +17,8 @@ cpdef source_rule(SdpRequest request)
 @cython.locals(found=set)
 cpdef expected_sources(str rule, SdpRequest request, MsrpSection said)
 
-cpdef choose_head(SdpRequest request, SectionEdit edit)
-
-cpdef tuple unserved(SdpRequest request)
+@cython.locals(edit=SectionEdit)
+cpdef tuple unserved(SdpRequest request, dict edits)
 
 cpdef str terms(SdpRequest request)
 

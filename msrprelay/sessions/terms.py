@@ -13,8 +13,7 @@ from ..interfaces import Family, Interface, Interfaces
 from ..offer_answer.changes import Side
 from ..sdp.description import Description
 from ..sdp.edit import Policy, SectionEdit
-from ..sdp.head import HeadEdit
-from ..sdp.section import Connection, MsrpSection
+from ..sdp.section import MsrpSection
 from .legs import Leg, Legs, new_session_id
 
 NO_SOURCE = "msrp-source: the message names no address to expect connections from"
@@ -86,19 +85,18 @@ def expected_sources(rule: SourceRule, request: SdpRequest, said: MsrpSection) -
     return sorted(addresses)
 
 
-def choose_head(request: SdpRequest, edit: SectionEdit) -> HeadEdit | None:
-    """What ``replace`` asks of the session level: our address, as ``edit`` tells the recipient."""
-    ours = Connection(edit.family, edit.host)
-    origin = ours if "origin" in request.replace else None
-    connection = ours if "session-connection" in request.replace else None
-    return HeadEdit(origin, connection) if origin or connection else None
-
-
-def unserved(request: SdpRequest) -> tuple[str, ...]:
+def unserved(request: SdpRequest, edits: dict[int, SectionEdit]) -> tuple[str, ...]:
     """What was asked for and is not done: said, because a script may count on it."""
+    warnings: tuple[str, ...] = ()
     if request.transport_protocol == "TCP/TLS/MSRP":
-        return ("transport-protocol: TCP/TLS/MSRP is not served",)
-    return ()
+        warnings += ("transport-protocol: TCP/TLS/MSRP is not served",)
+    wanted = request.media_address
+    if wanted is not None:
+        for edit in edits.values():
+            if edit.host != wanted:
+                # The engine knows by it who is called: it stays for the life of a section.
+                return (*warnings, f"media-address: {edit.host} since the section's first offer")
+    return warnings
 
 
 def terms(request: SdpRequest) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msrprelay
 from msrprelay import commands, config, events
-from msrprelay.config.options import Known, known
+from msrprelay.config.options import known
 from msrprelay.metrics.catalogue import CATALOGUE
 from msrprelay.rpc import dispatcher, flags, requests
 from msrprelay.rpc.dispatcher import JSON_RPC, NG
@@ -32,7 +32,9 @@ SDP_KEYS = {
     "from-interface": "The first of them alone.",
     "to-interface": "The second of them alone.",
     "interface": "Both, where nothing else says it.",
-    "media-address": "Told to the recipient instead of the interface's address (a NAT's, say).",
+    "media-address": "Told to the answerer instead of the interface's address (a NAT's, say), from "
+    "a section's first offer on; elsewhere a `warning` says what is told. For both sides there is "
+    "the advertised address of an `interface`.",
     "address-family": "`IP4` or `IP6` towards the recipient.",
     "replace": "`origin`, `session-connection`: put the relay's address there too.",
     "msrp-path": "Path policy: `aware`, `cema` or `sessmatch`; fixed by the first offer.",
@@ -186,7 +188,7 @@ def option_table(*, limits: bool) -> str:
     for each in known():
         if (each.table in ("timers", "limits")) is limits:
             value = shown(each.value(config.Config()), each.option.unit)
-            rows.append((f"`{each.key}`", value, each.option.what, changed_by(each)))
+            rows.append((f"`{each.key}`", value, each.option.what, each.changed_by))
     return table(("key", "default", "what", "changed by"), rows)
 
 
@@ -197,13 +199,6 @@ def metric_table() -> str:
         for each in CATALOGUE
     ]
     return table(("metric", "type", "labels", "what"), rows)
-
-
-def changed_by(option: Known) -> str:
-    """What a running relay needs to take up another value."""
-    if option.key in ("keeper", "timers.upgrade"):
-        return "restart"
-    return "SIGHUP" if option.option.live else "upgrade"
 
 
 def slow_reader_table() -> str:

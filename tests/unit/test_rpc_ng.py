@@ -199,6 +199,18 @@ def test_a_reply_that_fits_no_datagram_is_an_error(
     assert reply == b"1 " + error("Reply too long for a datagram")
 
 
+def test_a_delete_is_answered_though_its_report_fits_no_datagram(
+    responder: NgResponder, commands: FakeCommands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = {"warning": "w", "msrp": {"sessions": ["x" * 70_000]}}
+    monkeypatch.setattr(commands, "delete", lambda _: dict(report))
+    ask = b"1 d7:command6:delete7:call-id1:c8:from-tag1:fe"
+    reply = responder.answer(ask, ORIGIN, 0.0)
+    assert reply == b"1 d6:result2:ok7:warning1:we"
+    monkeypatch.setattr(commands, "delete", lambda _: {})
+    assert responder.answer(ask, ORIGIN, 1.0) == reply
+
+
 @pytest.mark.parametrize("one", REQUESTS, ids=lambda one: one.id)
 def test_every_recorded_request_is_answered(
     responder: NgResponder, commands: FakeCommands, one: Recorded

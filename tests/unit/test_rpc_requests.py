@@ -224,6 +224,9 @@ def test_the_raw_flags_of_newer_kamailio_say_the_same_as_the_keys_of_older() -> 
         pytest.param(b"codec=[strip fatal", "flags", {"debug"}, id="bracket-left-open"),
         pytest.param(b"] fatal", "flags", {"debug", "]", "fatal"}, id="bracket-never-opened"),
         pytest.param(b"replace=[origin]", "replace", {"origin"}, id="replace"),
+        pytest.param(
+            b"replace=[SDP-version]", "replace", {"sdp-version"}, id="replace-as-opensips-spells-it"
+        ),
         pytest.param(b"direction=[pub priv]", "to_interface", "priv", id="direction"),
         pytest.param(b"internal external", "from_interface", "internal", id="bare-direction"),
         pytest.param(b"from-tag=other", "from_tag", "other", id="wins-over-the-key"),

@@ -11,6 +11,7 @@ import pytest
 
 from msrprelay.commands import Reply
 from msrprelay.errors import CommandError
+from msrprelay.offer_answer.negotiation import UNMATCHED
 from msrprelay.sdp import Connection, MsrpSection, parse
 
 from .session_fakes import (
@@ -18,6 +19,7 @@ from .session_fakes import (
     Lab,
     answer,
     delete,
+    drain,
     listing,
     offer,
     query,
@@ -572,6 +574,45 @@ def test_a_delete_of_one_branch_leaves_the_others() -> None:
     assert send(lab, listing()) == {"calls": ["call-1"]}
 
 
+@pytest.mark.parametrize("answered", [True, False], ids=["answered", "ringing"])
+def test_a_delete_of_a_branch_that_has_left_ends_no_other(answered: bool) -> None:
+    lab = Lab()
+    send(lab, offer(via_branch="z1"))
+    send(lab, offer(via_branch="z2"))
+    if answered:
+        send(lab, answer(via_branch="z2"))
+        lab.join(lab.plane.opened[1])
+    send(lab, delete(via_branch="z1"))
+    assert send(lab, delete(via_branch="z1")) == {"warning": UNMATCHED}
+    assert refusal(lab, delete(via_branch="z1", flags=frozenset({"fatal"}))) == UNMATCHED
+    assert [session.closing is not None for session in lab.plane.opened] == [True, False]
+    send(lab, delete(via_branch="of-the-bye"))
+    assert send(lab, listing()) == {"calls": []}
+
+
+def test_a_branch_whose_offer_has_timed_out_is_deleted_alone() -> None:
+    lab = Lab()
+    send(lab, offer(via_branch="z1"))
+    send(lab, offer(via_branch="z2"))
+    send(lab, answer(via_branch="z2"))
+    lab.join(lab.plane.opened[1])
+    lab.clock.pass_time(201.0)
+    assert send(lab, delete(via_branch="z1")) == {"warning": UNMATCHED}
+    assert lab.plane.opened[1].closing is None
+
+
+def test_a_late_answer_of_a_branch_that_has_left_changes_no_other() -> None:
+    lab = Lab()
+    send(lab, offer(via_branch="z1"))
+    send(lab, offer(via_branch="z2"))
+    send(lab, delete(via_branch="z1"))
+    assert refusal(lab, answer(via_branch="z1")) == "Unknown call-id"
+    assert lab.plane.opened[1].answers == []
+    send(lab, offer(via_branch="z1"))
+    send(lab, answer(via_branch="z1"))
+    assert len(lab.plane.opened[2].answers) == 1
+
+
 # What happens by itself.
 
 
@@ -661,6 +702,17 @@ def test_draining_refuses_new_calls_and_tells_when_the_last_has_gone() -> None:
 
 
 @pytest.mark.one_life
+def test_a_relay_that_is_stopping_takes_no_calls_again() -> None:
+    lab = Lab()
+    send(lab, offer())
+    send(lab, drain())
+    assert send(lab, drain(off=True))["draining"] == 0
+    lab.sessions.run_dry(lambda: None)
+    assert refusal(lab, drain(off=True)) == "The relay is stopping"
+    assert refusal(lab, offer(call_id="call-2")) == "Parallel session limit reached"
+
+
+@pytest.mark.one_life
 def test_draining_does_not_wait_for_peers_that_have_gone() -> None:
     lab = Lab()
     gone: list[bool] = []
@@ -732,6 +784,17 @@ def test_versions_grow_with_every_change_that_the_recipient_sees() -> None:
     assert version(changed.replace(b"o=- 1 1", b"o=- 1 9")) == 9
 
 
+def test_the_origin_stays_ours_and_grows_where_no_section_is_left() -> None:
+    lab = Lab()
+    said = frozenset({"origin", "force-increment-sdp-ver"})
+    send(lab, offer(replace=said))
+    send(lab, answer(replace=said))
+    refused = sdp().replace(b"m=message 7654", b"m=message 0")
+    reply = send(lab, offer(refused, to_tag="bob", replace=said))
+    assert b"m=message 0 " in bytes(reply["sdp"])  # type: ignore[call-overload]
+    assert head(reply) == [b"o=- 1 3 IN IP4 192.0.2.10", b"c=IN IP4 198.51.100.7"]
+
+
 def test_a_message_that_this_relay_has_rewritten_passes_untouched() -> None:
     lab = Lab()
     flags = frozenset({"loop-protect"})
@@ -750,6 +813,15 @@ def test_a_message_that_this_relay_has_rewritten_passes_untouched() -> None:
 def test_what_is_not_served_is_said() -> None:
     refused = send(Lab(), offer(transport_protocol="TCP/TLS/MSRP"))
     assert "transport-protocol" in str(refused["warning"])
+
+
+def test_a_media_address_that_comes_too_late_is_said() -> None:
+    lab = Lab()
+    reply = send(lab, offer(media_address="203.0.113.77"))
+    assert "warning" not in reply
+    assert b"c=IN IP4 203.0.113.77\r\n" in bytes(reply["sdp"])  # type: ignore[call-overload]
+    told = "media-address: 192.0.2.10 since the section's first offer"
+    assert send(lab, answer(media_address="203.0.113.78"))["warning"] == told
 
 
 # Where connections may come from.
@@ -894,6 +966,27 @@ def test_query_of_a_tag_shows_the_branches_that_know_it() -> None:
     assert tags(to_tag="carol") == {"alice", "carol"}
     assert tags(from_tag="alice") == {"alice", "bob", "carol"}
     assert tags(from_tag="nobody") == set()
+
+
+def test_forks_share_the_caller_with_all_that_it_has() -> None:
+    lab = Lab()
+    send(lab, offer(via_branch="z1"))
+    send(lab, offer(via_branch="z2"))
+    send(lab, answer(via_branch="z1"))
+    tags: Any = send(lab, query())["tags"]
+    ports = [session.legs[0].port for session in lab.plane.opened]
+    alice = tags["alice"]
+    assert alice["in dialogue with"] == "bob"
+    assert [media["streams"][0]["local port"] for media in alice["medias"]] == ports
+    assert len(tags["bob"]["medias"]) == 1
+
+
+def test_a_label_is_its_senders() -> None:
+    lab = Lab()
+    send(lab, offer(label="caller"))
+    send(lab, answer(label="callee"))
+    tags: Any = send(lab, query())["tags"]
+    assert (tags["alice"]["label"], tags["bob"]["label"]) == ("caller", "callee")
 
 
 def test_query_tells_a_call_in_rtpengines_layout_and_in_ours() -> None:

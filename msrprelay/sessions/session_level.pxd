@@ -1,0 +1,16 @@
+# The types with which Cython compiles session_level.py; the module runs without them, slower.
+cimport cython
+
+from ..commands cimport SdpRequest
+from ..sdp.description cimport Description
+from ..sdp.edit cimport SectionEdit
+from ..sdp.section cimport Connection
+
+cdef class SessionLevel:
+    cdef public dict versions, addresses
+
+    @cython.locals(edit=SectionEdit)
+    cpdef bytes rewrite(self, SdpRequest request, Description description, recipient, dict edits)
+    cdef bytes _stamped(self, recipient, bytes body, bint forced)
+
+cpdef head(SdpRequest request, Connection ours)
