@@ -50,10 +50,10 @@ def http_server(
     )
 
 
-def webhooks(feed: Feed, config: Config) -> list[Webhook]:
-    """The web servers that hear of events, if there are any."""
+def webhooks(feed: Feed, config: Config) -> dict[str, Webhook]:
+    """The web servers that hear of events, if there are any, by their key under ``[events]``."""
     if not (config.events.webhook or config.events.kamailio):
-        return []
+        return {}
     module = importlib.import_module(WEBHOOK)
-    hooks: list[Webhook] = module.webhooks(config.events, feed, most=config.limits.event_queue)
+    hooks: dict[str, Webhook] = module.webhooks(config.events, feed, most=config.limits.event_queue)
     return hooks

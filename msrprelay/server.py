@@ -42,7 +42,7 @@ from .scheduler import LoopScheduler
 from .sessions import Admission, Ledger, Ports, Sessions
 from .settings import buffer_budget, engine_config, remembrance, room, rules
 from .state import State
-from .strain import Strain
+from .strain import STOPPING, Strain
 from .surface import Surface
 
 log = Log()
@@ -210,7 +210,7 @@ class RelayProcess:
         if self.http is not None:
             await self.http.close()
         self.sessions.end_all("drained")
-        await asyncio.gather(*(hook.close() for hook in self.webhooks))
+        await asyncio.gather(*(hook.close() for hook in self.webhooks.values()))
         if self.control is not None:
             await self.control.close()
         self.dataplane.stop()
@@ -244,7 +244,10 @@ class RelayProcess:
         self.systemd.ready()
 
     def _apply(self, new: Config) -> None:
-        live, restart = configuration.changes(self.config, new)
+        changed, upgrade, restart = configuration.changes(self.config, new)
+        if self.link is None:
+            # Nobody could take over.
+            upgrade, restart = [], [*upgrade, *restart]
         self.config = configuration.reloaded(self.config, new)
         self.sessions.reload(rules(self.config), room(self.config))
         self.strain.cpu = self.config.limits.cpu
@@ -252,7 +255,12 @@ class RelayProcess:
         logging.configure(self.config.log_level)
         if self.link is not None:
             self.link.remember("config", remembrance(self.config))
-        log.info("configuration reloaded", changed=live, needs_restart=restart)
+        log.info(
+            "configuration reloaded",
+            changed=changed,
+            needs_upgrade=upgrade,
+            needs_restart=restart,
+        )
 
     def upgrade(self) -> Reply:
         """Have a successor started, which takes over when it is prepared.
@@ -262,7 +270,7 @@ class RelayProcess:
         if self.link is None:
             raise CommandError("No keeper: an upgrade is a restart")
         if self._ending:
-            raise CommandError("The relay is stopping")
+            raise CommandError(STOPPING)
         self.link.upgrade()
         return self.link.report()
 
@@ -299,7 +307,7 @@ class RelayProcess:
                 "dropped-early": self.cache.dropped_early,
             },
             "state": self.state.figures(),
-            "webhooks": [dict(hook.counts) for hook in self.webhooks],
+            "webhooks": {name: dict(hook.counts) for name, hook in self.webhooks.items()},
             "statistics": rtpengine_statistics(
                 uptime, sessions.live, sessions.counts, sessions.call_seconds, engine, commands
             ),
@@ -315,15 +323,12 @@ class RelayProcess:
 
     def snapshot(self) -> Snapshot:
         """What the metrics are made of."""
-        posts = self.config.events
-        hooks = {"webhook": posts.webhook, "kamailio": posts.kamailio}
         return Snapshot(
             version=VERSION,
             started=self._started,
             statistics=self.statistics(),
             refusals=self._refusals(),
             load=self.sessions.load(),
-            webhooks=[name for name, url in hooks.items() if url],
         )
 
     def _refusals(self) -> dict[str, int]:

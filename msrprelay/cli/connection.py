@@ -34,7 +34,7 @@ class Terminal:
         if self.as_json:
             click.echo(msgspec.json.encode({"error": {"code": code, "message": message}}))
         else:
-            click.echo(f"msrprelay-ctl: {printable(message)}", err=True)
+            click.echo(f"msrprelay-ctl: {printable(message, 4096)}", err=True)
         sys.exit(status)
 
 

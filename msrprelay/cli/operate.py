@@ -15,7 +15,7 @@ import msgspec
 from ..printable import printable
 from .client import Client, NotReached, Refused
 from .connection import FAILED, Terminal, calls_at_hand, talks_to_the_daemon
-from .table import cell
+from .table import whole
 
 # A daemon that does not answer any more for so long will not.
 UPGRADE_SECONDS = 30.0
@@ -134,4 +134,4 @@ def event_text(told: Mapping[str, Any]) -> str:
         return f"-- {params['lost']} events were lost: this terminal is too slow"
     at = datetime.fromtimestamp(params["time"], UTC).strftime("%H:%M:%S.%f")[:-3]
     more = (f"{key}={printable(str(params[key]))}" for key in params if key not in LEADING)
-    return " ".join([at, params["event"], cell(params.get("call-id")), *more])
+    return " ".join([at, params["event"], whole(params.get("call-id", "-")), *more])

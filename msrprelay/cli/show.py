@@ -14,7 +14,7 @@ from ..ladder import draw
 from ..printable import printable
 from .client import Client
 from .connection import Terminal, calls_at_hand, talks_to_the_daemon
-from .table import amount, cell, table
+from .table import amount, cell, table, whole
 
 # Calls asked about in one batch, which the daemon answers in one go; bytes of their names, with
 # which a line stays far below limits.jsonrpc-line.
@@ -115,7 +115,7 @@ def show(client: Client, terminal: Terminal, call_id: str, ladder: bool) -> None
 
 def call_text(call_id: str, reply: Mapping[str, Any], ladder: bool) -> Iterator[str]:
     """The call for a person: what it is, its tags, its sessions."""
-    yield f"call     {cell(call_id)}"
+    yield f"call     {whole(call_id)}"
     yield f"age      {age(reply) or '-'}"
     if reply.get("tags"):
         yield f"tags     {', '.join(cell(tag) for tag in reply['tags'])}"

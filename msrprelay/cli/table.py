@@ -8,8 +8,11 @@ from ..printable import printable
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Columns under their heads; numbers to the right, strangers' text made printable."""
-    lines = [[cell(item) for item in row] for row in rows]
+    """Columns under their heads; numbers to the right, strangers' text made printable.
+
+    The first column is what one may ask for: it is never cut.
+    """
+    lines = [[whole(row[0]), *(cell(item) for item in row[1:])] for row in rows]
     widths = [max(map(len, column)) for column in zip(head, *lines, strict=True)]
     numeric = [
         bool(lines) and all(line[index][:1].isdigit() for line in lines)
@@ -28,6 +31,11 @@ def cell(item: object) -> str:
     """One cell; a dash for nothing."""
     text = printable(str(item), 64) if item is not None else ""
     return text or "-"
+
+
+def whole(item: object) -> str:
+    """A cell that is whole, however long: a Call-ID may be one of a kilobyte."""
+    return printable(str(item), 4096) or "-"
 
 
 def amount(octets: int) -> str:

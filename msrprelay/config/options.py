@@ -181,6 +181,8 @@ class Config:
     events: EventPosts = field(default_factory=EventPosts)
 
 
+# What the keeper goes by, which stays as it is through upgrades.
+OF_THE_KEEPER = frozenset({"keeper", "timers.upgrade"})
 # The tables of the file, "" is its top level.
 TABLES: Mapping[str, type] = {"": Config, "timers": Timers, "limits": Limits, "events": EventPosts}
 
@@ -192,6 +194,13 @@ class Known(NamedTuple):
     table: str
     name: str
     option: Option
+
+    @property
+    def changed_by(self) -> Literal["SIGHUP", "upgrade", "restart"]:
+        """What a running relay needs to take up another value."""
+        if self.key in OF_THE_KEEPER:
+            return "restart"
+        return "SIGHUP" if self.option.live else "upgrade"
 
     def value(self, config: Config) -> Any:
         """What ``config`` says."""

@@ -6,7 +6,7 @@ import difflib
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import ConfigError
 from .lines import lines_of
@@ -165,11 +165,22 @@ def tables_of(options: Iterable[Known]) -> set[str]:
     return {option.table for option in options if option.table}
 
 
-def changes(old: Config, new: Config) -> tuple[list[str], list[str]]:
-    """The keys whose values differ: those a reload can apply, and those that need a restart."""
-    differing = [option for option in known() if option.value(old) != option.value(new)]
-    live = [option.key for option in differing if option.option.live]
-    return live, [option.key for option in differing if not option.option.live]
+class Changes(NamedTuple):
+    """The keys whose values differ, by what a running relay needs to take them up."""
+
+    sighup: list[str]
+    upgrade: list[str]
+    restart: list[str]
+
+
+def changes(old: Config, new: Config) -> Changes:
+    """What is not the same in both."""
+    found = Changes([], [], [])
+    by = {"SIGHUP": found.sighup, "upgrade": found.upgrade, "restart": found.restart}
+    for option in known():
+        if option.value(old) != option.value(new):
+            by[option.changed_by].append(option.key)
+    return found
 
 
 def reloaded(old: Config, new: Config) -> Config:

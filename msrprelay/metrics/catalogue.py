@@ -121,7 +121,7 @@ def ended_seconds(snapshot: Snapshot) -> Iterator[Value]:
 
 def webhooks(snapshot: Snapshot) -> Iterator[Value]:
     """By hook and outcome."""
-    for name, counts in zip(snapshot.webhooks, snapshot.statistics["webhooks"], strict=True):
+    for name, counts in snapshot.statistics["webhooks"].items():
         for outcome, n in counts.items():
             yield (name, outcome), n
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,6 @@ class Snapshot:
 
     ``started``: seconds of the epoch, when the counters were 0. ``refusals``: how often each limit
     or timer refused something, by its key. ``load``: which share of what is taken, 0 to 1.
-    ``webhooks``: their names, in the order of the statistics.
     """
 
     version: str
@@ -33,7 +32,6 @@ class Snapshot:
     statistics: Mapping[str, Any]
     refusals: Mapping[str, int]
     load: Mapping[str, float]
-    webhooks: Sequence[str] = ()
     # Of this process, since its start.
     cpu_seconds: float = field(default_factory=lambda: sum(os.times()[:2]))
     resident_bytes: int = field(default_factory=resident)

@@ -41,7 +41,7 @@ class Webhook:
         self._most = most
         self._waiting: deque[bytes] = deque()
         self._task: asyncio.Task[None] | None = None
-        self.counts: Counter[str] = Counter()
+        self.counts = Counter({"posted": 0, "failed": 0, "dropped": 0})
 
     def hear(self, event: Event) -> None:
         """Take an event; drops the oldest where too many wait."""
@@ -121,10 +121,15 @@ def as_it_is(name: str | None) -> object:
     return None if name is None else to_json(name.encode("utf-8", "surrogateescape"))
 
 
-def webhooks(posts: EventPosts, feed: Feed, *, most: int) -> list[Webhook]:
-    """The hooks that are configured, listening to ``feed``."""
-    wanted = [(posts.webhook, everything), (posts.kamailio, terminate_dialog())]
-    hooks = [Webhook(url, body, posts, most=most) for url, body in wanted if url]
-    for hook in hooks:
+def webhooks(posts: EventPosts, feed: Feed, *, most: int) -> dict[str, Webhook]:
+    """The hooks that are configured, by their key under ``[events]``, listening to ``feed``."""
+    wanted = {
+        "webhook": (posts.webhook, everything),
+        "kamailio": (posts.kamailio, terminate_dialog()),
+    }
+    hooks = {
+        name: Webhook(url, body, posts, most=most) for name, (url, body) in wanted.items() if url
+    }
+    for hook in hooks.values():
         feed.listen(hook.hear)
     return hooks

@@ -125,12 +125,12 @@ def test_a_second_sigterm_does_not_wait(daemon: Daemon) -> None:
     assert daemon.process.wait(10.0) == 0
 
 
-def test_sighup_applies_what_it_can_and_names_what_needs_a_restart(daemon: Daemon) -> None:
+def test_sighup_applies_what_it_can_and_names_what_needs_an_upgrade(daemon: Daemon) -> None:
     daemon.write(port_min=21010, **{"limits.sessions": 1})
     daemon.signal(signal.SIGHUP)
     event = daemon.event("configuration reloaded")
     assert event["changed"] == ["limits.sessions"]
-    assert event["needs_restart"] == ["port-min"]
+    assert (event["needs_upgrade"], event["needs_restart"]) == (["port-min"], [])
     daemon.offer("one")
     assert daemon.offer("two")["message"] == "Parallel session limit reached"
 

@@ -156,12 +156,10 @@ def test_every_number_of_the_statistics_is_a_metric(daemon: Daemon) -> None:
     statistics = daemon.ask("statistics")
     for part, names in HAPPENED.items():
         statistics[part].update(dict.fromkeys(names, 0))
-    statistics["webhooks"] = [{"posted": 0}]
+    statistics["webhooks"] = {"webhook": {"posted": 0}}
     rtpengine = statistics.pop("statistics")
     numbers = dict(renumbered(statistics))
-    snapshot = Snapshot(
-        "1", 0, {**statistics, "statistics": rtpengine}, {}, {}, webhooks=["webhook"]
-    )
+    snapshot = Snapshot("1", 0, {**statistics, "statistics": rtpengine}, {}, {})
     text, _ = Exposition(lambda: snapshot).write("")
     seen = {sample.value for family in plain(text.decode()) for sample in family.samples}
     missing = [where for n, where in numbers.items() if n not in seen]

@@ -24,6 +24,7 @@ from msrprelay.cli import ctl, daemon
 from msrprelay.cli.lazy import LazyGroup, Place
 from msrprelay.commands import Query
 from msrprelay.config.options import known
+from msrprelay.errors import CommandError
 from msrprelay.log import configure
 from msrprelay.rpc.dispatcher import Dispatcher
 from msrprelay.rpc.jsonrpc import JsonRpcResponder
@@ -85,6 +86,21 @@ def test_list_shows_each_call_in_a_line(socket: str) -> None:
     ]
     assert "1.5 KiB" in lines[0]
     assert "70 B" in lines[0]
+
+
+def test_a_listed_call_id_is_whole_however_long(socket: str, commands: FakeCommands) -> None:
+    commands.calls = ["long-" + 1000 * "x"]
+    (_, line) = operate("list", "--control", socket).output.splitlines()
+    assert line.split()[0] == commands.calls[0]
+    shown = operate("show", commands.calls[0], "--control", socket)
+    assert shown.exit_code == 0
+    assert commands.calls[0] in shown.output
+
+
+def test_a_refusal_is_shown_whole(socket: str, commands: FakeCommands) -> None:
+    reason = "names: " + ", ".join(f"event-{number}" for number in range(100))
+    commands.fail = lambda: CommandError(reason)
+    assert operate("ping", "--control", socket).stderr == f"msrprelay-ctl: {reason}\n"
 
 
 def test_list_of_nothing_is_a_head(socket: str, commands: FakeCommands) -> None:
@@ -479,7 +495,7 @@ def test_reading_again_sees_the_file_of_then_and_the_options_of_the_start(
     ((config, reread),) = run
     assert callable(reread)
     path.write_text('interface = "192.0.2.1"\ntimers.offer = 7\n')
-    assert configuration.changes(config, reread()) == (["timers.offer"], [])
+    assert configuration.changes(config, reread()) == (["timers.offer"], [], [])
 
 
 def test_without_another_word_it_becomes_the_keeper(

@@ -382,11 +382,13 @@ def test_lines_are_right_behind_strings_of_several_lines() -> None:
 def test_a_reload_applies_what_it_can_and_names_the_rest() -> None:
     old = load(LEAST)
     new = load('interface = "10.0.0.1"\nlog-level = "debug"\ntimers.gate = 1\ntimers.offer = 2\n')
-    assert changes(old, new) == (["log-level", "timers.offer"], ["interface", "timers.gate"])
+    assert changes(old, new) == (["log-level", "timers.offer"], ["interface", "timers.gate"], [])
     now = reloaded(old, new)
     assert (now.log_level, now.timers.offer) == ("debug", 2)
     assert (now.interface, now.timers.gate) == (old.interface, 10)
-    assert changes(new, new) == ([], [])
+    assert changes(new, new) == ([], [], [])
+    kept = load('interface = "10.0.0.1"\nkeeper = false\ntimers.upgrade = 5\n')
+    assert changes(load('interface = "10.0.0.1"'), kept).restart == ["keeper", "timers.upgrade"]
 
 
 def test_limits_are_listed_with_what_they_refused() -> None:
