@@ -63,6 +63,8 @@ enum Chunk {
 /// Octets made in one push, of output and of answers. Ordinary traffic, as much as is read at once,
 /// makes less.
 const ENOUGH: usize = 512 * 1024;
+/// Octets of answers made in one push, and little more: whoever keeps them has bounds.
+const ENOUGH_ANSWERS: usize = ENOUGH / 2;
 
 impl Rewriter {
     /// A rewriter at the start of a stream.
@@ -161,7 +163,8 @@ impl Rewriter {
                 None => self.next(at, &mut desk, to)?,
             };
             at += octets;
-            let is_enough = to.out.made.len() + to.reply.len() >= ENOUGH;
+            let is_enough =
+                to.out.made.len() + to.reply.len() >= ENOUGH || to.reply.len() >= ENOUGH_ANSWERS;
             // Where a position can be told: not before an end that is found already.
             to.out.stopped = octets > 0 && is_enough && self.framer.fresh_body().is_ok();
             if octets == 0 || to.out.stopped {

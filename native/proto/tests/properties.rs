@@ -247,3 +247,20 @@ fn hostile() -> impl Strategy<Value = Vec<u8>> {
     ];
     vec(part, 0..40).prop_map(|parts| parts.concat())
 }
+
+/// A keeper has room for half a megabyte: of as many small requests as there may be, each refused.
+#[test]
+fn one_push_makes_no_more_answers_than_can_be_kept() {
+    let request = b"MSRP t SEND\r\nFrom-Path: y\r\n-------t$\r\n";
+    let input = request.repeat(40_000);
+    let (mut rewriter, mut out, mut reply) = (rewriter(), Pieces::default(), Vec::new());
+    let (mut at, mut answers) = (0, 0);
+    while at < input.len() {
+        let taken = rewriter.push(&input[at..], &mut out, &mut reply).expect("frames");
+        assert!(taken > 0 && reply.len() < 400 * 1024, "{taken} {}", reply.len());
+        at += taken;
+        answers += std::mem::take(&mut reply).windows(6).filter(|at| at == b"MSRP t").count();
+        out.clear();
+    }
+    assert_eq!(answers, 40_000);
+}

@@ -128,6 +128,16 @@ impl Direction {
         Moved::More
     }
 
+    /// A turn would bring it on, or its answers, and no event will tell: what has held it up has
+    /// gone in a turn of the opposite direction.
+    pub(crate) fn may_go_on(&self, from: &Leg, back: &Self) -> bool {
+        let Manner::Aware(aware) = &self.manner else { return false };
+        let reads =
+            !self.lane.is_stalled() && self.lane.flow == Flow::Open && self.may_read(from, back);
+        let owes = aware.owes() && back.lane.flow != Flow::Ended && !back.lane.is_stalled();
+        reads || owes
+    }
+
     fn may_read(&self, from: &Leg, back: &Self) -> bool {
         match (&self.manner, &back.manner) {
             (Manner::Aware(aware), Manner::Aware(behind))

@@ -214,6 +214,10 @@ impl Pair {
 
     pub(crate) fn close(&mut self, reason: CloseReason, linger: Duration, thread: &mut Thread) {
         self.feed(Input::Close { reason, linger }, thread);
+        if self.meter.is_some() {
+            // What waited for its turn does so no longer.
+            self.queue(thread);
+        }
     }
 
     /// A panic in this session, or an error with no better name.
@@ -293,6 +297,8 @@ impl Pair {
     fn idle_until(&self) -> Option<Moment> {
         let flows = self.flows.as_ref().filter(|_| !self.paused && !self.parting)?;
         let moved = flows.iter().map(Direction::moved).max()?;
+        // While the relay itself does not read, nobody is idle.
+        let moved = self.meter.as_ref().map_or(moved, |meter| moved.max(meter.resumed()));
         Some(moved + self.idle?)
     }
 

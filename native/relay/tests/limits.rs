@@ -153,3 +153,23 @@ fn a_session_is_slowed_down_to_its_rate_and_loses_nothing() {
         assert!(start.elapsed() >= Duration::from_millis(400), "{:?}", start.elapsed());
     }
 }
+
+#[test]
+fn nobody_is_idle_while_the_rate_keeps_the_relay_from_reading() {
+    let idle = Duration::from_millis(150);
+    let mut engine = Engine::new(Config { session_rate: 250_000, ..config() });
+    for policy in [Policy::Aware, Policy::Cema] {
+        let (call, mut a, mut b) = engine.joined_idle(policy, Some(idle));
+        // Read at once, and paid for in the seconds after it.
+        let big = call.message(Side::A, "tidlarge", &[b'x'; 100_000]);
+        a.send(&big);
+        b.expect(&call.arrives(Side::A, policy, &big));
+        let late = call.message(Side::A, "tidlater", b"in the pause");
+        a.send(&late);
+        assert_eq!(engine.quiet_for(idle * 3), None);
+        b.expect(&call.arrives(Side::A, policy, &late));
+        b.expect_fin();
+        drop((a, b));
+        assert_eq!(engine.closed(&call), CloseReason::Idle);
+    }
+}

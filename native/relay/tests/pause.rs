@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::io::Write;
+use std::net::Shutdown;
 use std::time::Duration;
 
 use msrp_relay::{CloseReason, Config, Policy, RingWhat, Side};
@@ -39,6 +41,60 @@ fn what_is_sent_in_a_pause_arrives_after_it_and_nobody_is_called_idle() {
         drop((a, b));
         assert_eq!(engine.closed(&call), CloseReason::Idle);
     }
+}
+
+/// As much as is read at once, refused by the relay: each side, with and without room to spare.
+#[test]
+fn whoever_sends_much_that_is_refused_in_a_pause_gets_every_answer() {
+    const REQUESTS: usize = 1346;
+    for (side, buffer_budget) in
+        [(Side::A, usize::MAX), (Side::B, usize::MAX), (Side::A, 1), (Side::B, 1)]
+    {
+        let mut engine = Engine::new(Config { buffer_budget, ..config() });
+        let (call, mut a, mut b) = engine.joined(Policy::Aware);
+        let sender = if side == Side::A { &mut a } else { &mut b };
+        let mut out = sender.stream.try_clone().unwrap();
+        let requests: Vec<u8> = (0..REQUESTS).flat_map(misdirected).collect();
+        pause(&call, true);
+        std::thread::scope(|scope| {
+            scope.spawn(|| out.write_all(&requests).unwrap());
+            assert_eq!(engine.quiet_for(SHORT), None);
+            pause(&call, false);
+            for number in 0..REQUESTS {
+                let answer = String::from_utf8(sender.frame()).unwrap();
+                assert!(answer.starts_with(&format!("MSRP bad{number:06} 481 ")), "{answer}");
+            }
+        });
+    }
+}
+
+/// More than its rate allows for in the time that half a connection may take.
+#[test]
+fn what_answers_a_fin_is_not_held_back_by_the_rate() {
+    for policy in [Policy::Aware, Policy::Cema] {
+        let mut engine = Engine::new(Config { session_rate: 20_000, ..config() });
+        let (call, mut a, mut b) = engine.joined(policy);
+        let big = call.message(Side::A, "tidlarge", &[b'x'; 300_000]);
+        pause(&call, true);
+        a.send(&big);
+        a.stream.shutdown(Shutdown::Write).unwrap();
+        pause(&call, false);
+        b.expect(&call.arrives(Side::A, policy, &big));
+        let answer = call.response(Side::B, "tidlarge", "200 OK");
+        b.send(&answer);
+        a.expect(&call.arrives(Side::B, policy, &answer));
+    }
+}
+
+fn misdirected(number: usize) -> Vec<u8> {
+    let tid = format!("bad{number:06}");
+    let body = "x".repeat(100);
+    format!(
+        "MSRP {tid} SEND\r\nTo-Path: msrp://192.0.2.77:1/old;tcp\r\n\
+         From-Path: msrp://172.16.4.4:9/p;tcp\r\nMessage-ID: m\r\nByte-Range: 1-100/100\r\n\
+         Content-Type: text/plain\r\n\r\n{body}\r\n-------{tid}$\r\n"
+    )
+    .into_bytes()
 }
 
 #[test]

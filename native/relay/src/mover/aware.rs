@@ -246,6 +246,11 @@ impl Aware {
         frames.owed.len() + frames.replies.len()
     }
 
+    /// The opposite direction has something to take over.
+    pub(super) fn owes(&self) -> bool {
+        !self.frames.kinds().owed.is_empty()
+    }
+
     /// Shows the chunks that passed. Of all, and of requests from elsewhere, so many were seen before.
     fn see(&self, passed: &[Passed], [seen, foreign]: [u64; 2], lane: &Lane, turn: &Turn<'_>) {
         for chunk in passed {

@@ -1,9 +1,9 @@
 //! Bytes on their way between the legs of a joined session.
 
 use msrp_proto::Moment;
-use msrp_proto::session::{Input, Policy, Side};
+use msrp_proto::session::{Input, Policy, Side, Stage};
 
-use super::Pair;
+use super::{End, Pair};
 use crate::leg::Leg;
 use crate::mover::{Direction, Moved, Turn};
 use crate::sys::cache::prefetch;
@@ -40,9 +40,11 @@ impl Pair {
         self.measure(thread);
     }
 
-    /// Until when nothing is read, for the session has carried too much for the time.
+    /// Until when nothing is read, for the session has carried too much for the time. Its end has
+    /// bounds of its own: what is on its way then must not wait beyond them.
     pub(super) fn pauses(&self, now: Moment) -> Option<Moment> {
-        self.meter.as_ref().and_then(|meter| meter.pauses(now))
+        let meter = self.meter.as_ref().filter(|_| self.life.stage() == Stage::Joined)?;
+        meter.pauses(now)
     }
 
     fn measure(&mut self, thread: &mut Thread) {
@@ -64,7 +66,20 @@ impl Pair {
                 Some(Moved::Broken(side, how)) => return self.lost(side, how, thread),
             }
         }
+        if self.may_go_on() {
+            self.queue(thread);
+        }
         self.take_over(thread);
+    }
+
+    fn may_go_on(&self) -> bool {
+        let (Some(flows), [End { leg: Some(a), .. }, End { leg: Some(b), .. }]) =
+            (&self.flows, &self.ends)
+        else {
+            return false;
+        };
+        let [from_a, from_b] = &**flows;
+        from_a.may_go_on(a, from_b) || from_b.may_go_on(b, from_a)
     }
 
     /// One turn of the direction from `side`; `None` where there is none.
