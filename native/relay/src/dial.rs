@@ -46,6 +46,8 @@ struct Attempt {
 #[derive(Debug)]
 pub(crate) enum Dialled {
     Connecting,
+    /// There were no descriptors, or no memory: the next address has not been tried.
+    Starved,
     Connected(Held, SocketAddr),
     /// At every address; what became of the last one.
     Failed(Option<DialFailure>),
@@ -101,10 +103,20 @@ impl Dial {
     /// Begins with the next address that lets itself be begun.
     pub(crate) fn next(&mut self, board: &Board, thread: &mut Thread) -> Dialled {
         while let Some(to) = self.rest.pop_front() {
+            let made = tcp::dialler(to, self.source, &self.options).map_err(DialError::from);
+            if let Err(why) = made
+                && why.is_want()
+            {
+                // Nothing has reached the peer.
+                self.rest.push_front(to);
+                if self.failure.is_none_or(|before| before.why != why) {
+                    self.fail(to, why, board, thread);
+                }
+                return Dialled::Starved;
+            }
             thread.counters.dials(1);
             board.event_with(thread.now, self.side, RingWhat::Dialling, to, None);
-            let begun = tcp::dialler(to, self.source, &self.options).map_err(DialError::from);
-            let begun = begun.and_then(|socket| {
+            let begun = made.and_then(|socket| {
                 // Kept before the peer knows of it: a passive peer takes one connection only.
                 let keep = thread.keep.as_ref();
                 let socket = Keep::hold(keep, socket, Kind::Dialled, self.side, self.session);
@@ -171,6 +183,11 @@ impl Dial {
                 self.next(board, thread)
             }
         }
+    }
+
+    /// No address is being tried.
+    pub(crate) fn is_starved(&self) -> bool {
+        self.attempt.is_none()
     }
 
     pub(crate) fn deadline(&self) -> Option<Moment> {

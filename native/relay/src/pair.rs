@@ -182,6 +182,7 @@ impl Pair {
     pub(crate) fn try_again(&mut self, thread: &mut Thread) {
         self.starved = false;
         self.listen_again(thread);
+        self.dial_starved(thread);
         for side in Side::BOTH {
             self.accept(side, thread);
         }

@@ -82,6 +82,11 @@ impl DialError {
         NAMES.iter().find(|(errno, _)| *errno == self.0).map_or("other error", |(_, name)| name)
     }
 
+    /// Neither descriptors nor memory: there may be some in a moment.
+    pub(crate) fn is_want(self) -> bool {
+        WANT.contains(&self.0)
+    }
+
     pub(crate) fn code(self) -> u8 {
         // Linux has none that is larger.
         u8::try_from(self.0.raw_os_error()).unwrap_or(u8::MAX)
@@ -103,6 +108,8 @@ impl From<std::io::Error> for DialError {
         Self(Errno::from_io_error(&error).unwrap_or(Errno::IO))
     }
 }
+
+const WANT: [Errno; 4] = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
 
 /// Those of socket(2), bind(2), connect(2) and epoll_ctl(2), and what a network can answer.
 const NAMES: [(Errno, &str); 28] = [

@@ -6,9 +6,9 @@ use std::fs::File;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use msrp_relay::{CloseReason, Config, NoticeKind, Policy, Role, Side, Target};
+use msrp_relay::{CloseReason, Config, NoticeKind, Policy, RingWhat, Role, Side, Target};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use support::{Engine, Peer, config};
+use support::{Engine, Peer, config, listener, wait_until};
 
 /// One test at a time: the limit is the process's.
 static ONE: Mutex<()> = Mutex::new(());
@@ -57,4 +57,26 @@ fn accepting_recovers_from_a_lack_of_descriptors() {
     engine.until(&call, NoticeKind::Bound(Side::A));
     // It tried a few times, not all the time.
     assert!(engine.relay.counters().total.accept_pauses < 100);
+}
+
+#[test]
+fn a_dial_for_which_there_are_no_descriptors_is_made_when_there_are() {
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut engine = Engine::new(config());
+    let call = engine.open(Policy::Aware);
+    let (listener, target) = listener();
+    let mut a = Peer::dial(call.local[0]);
+    a.send(&call.bind(Side::A, "tidright"));
+    engine.until(&call, NoticeKind::Bound(Side::A));
+    let failures = || {
+        let events = call.session.events();
+        events.iter().filter(|event| event.what == RingWhat::DialFailed).count()
+    };
+    let hoard = hoard();
+    call.answer(Role::Accept, Role::Dial, Target::None, target);
+    wait_until(|| failures() > 0);
+    drop(hoard);
+    listener.accept().expect("the relay dials");
+    assert_eq!(failures(), 1);
+    drop(a);
 }

@@ -1,22 +1,19 @@
 //! Who comes to the door of a side.
 
-use std::io;
-
 use msrp_proto::session::{Input, Policy, Role, Side};
 use msrp_proto::{Key, Uri, path_uris};
-use rustix::io::Errno;
 
 use super::Pair;
 use super::approach::Fresh;
 use crate::board::LegState;
-use crate::keep::{Keep, Kind};
+use crate::keep::{Held, Keep, Kind};
 use crate::leg::Leg;
 use crate::listener::{Accepted, Door, Guest, Rule};
 use crate::poller::{Part, Source};
 use crate::ring::RingWhat;
 use crate::sys::tcp;
 use crate::thread::Thread;
-use crate::why::{RefusedFor, RingWhy};
+use crate::why::{DialError, RefusedFor, RingWhy};
 
 /// Connections accepted at one door before others get their turn.
 const CALLERS: usize = 16;
@@ -111,13 +108,13 @@ impl Pair {
             self.board.leg(side).set_state(LegState::Listening);
         }
         let spare = self.spares[side.index()].take();
-        let reopened = || {
+        let reopened = || -> Result<Held, DialError> {
             let listener = tcp::listen(self.board.local(side), &options)?;
             Ok(Keep::hold(thread.keep.as_ref(), listener, Kind::Listener, side, self.id))
         };
         let listener = match spare.map_or_else(reopened, |spare| Ok(spare.listener)) {
             Ok(listener) => listener,
-            Err(error) if is_want(&error) => {
+            Err(why) if why.is_want() => {
                 thread.counters.accept_pauses(1);
                 self.unopened[side.index()] = true;
                 return self.starve(thread);
@@ -139,12 +136,6 @@ impl Pair {
             }
         }
     }
-}
-
-/// Neither descriptors nor memory: there may be some in a moment.
-fn is_want(error: &io::Error) -> bool {
-    let want = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
-    Errno::from_io_error(error).is_some_and(|error| want.contains(&error))
 }
 
 /// What the first frame on a leg must name; `None` while it is not known.

@@ -86,17 +86,28 @@ impl Pair {
     }
 
     fn dialled(&mut self, side: Side, dialled: Dialled, thread: &mut Thread) {
-        if let (Some(approach), false) =
-            (&mut self.end(side).approach, matches!(dialled, Dialled::Connecting))
-        {
+        let goes_on = matches!(dialled, Dialled::Connecting | Dialled::Starved);
+        if let (Some(approach), false) = (&mut self.end(side).approach, goes_on) {
             approach.dial = None;
         }
         match dialled {
             Dialled::Connecting => {}
+            Dialled::Starved => self.starve(thread),
             Dialled::Connected(socket, to) => self.connected(side, socket, to, thread),
             Dialled::Failed(failure) => {
                 self.end(side).approach().failure = failure.map(Box::new);
                 self.feed(Input::DialFailed(side), thread);
+            }
+        }
+    }
+
+    /// Begins a dial for which there were no descriptors.
+    pub(super) fn dial_starved(&mut self, thread: &mut Thread) {
+        for side in Side::BOTH {
+            let Some(approach) = &mut self.ends[side.index()].approach else { continue };
+            if let Some(dial) = approach.dial.as_mut().filter(|dial| dial.is_starved()) {
+                let dialled = dial.next(&self.board, thread);
+                self.dialled(side, dialled, thread);
             }
         }
     }
