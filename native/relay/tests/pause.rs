@@ -2,7 +2,6 @@
 
 mod support;
 
-use std::io::Write;
 use std::net::Shutdown;
 use std::time::Duration;
 
@@ -43,28 +42,22 @@ fn what_is_sent_in_a_pause_arrives_after_it_and_nobody_is_called_idle() {
     }
 }
 
-/// As much as is read at once, refused by the relay: each side, with and without room to spare.
+/// As much as is read at once, all of it refused by the relay.
 #[test]
 fn whoever_sends_much_that_is_refused_in_a_pause_gets_every_answer() {
     const REQUESTS: usize = 1346;
-    for (side, buffer_budget) in
-        [(Side::A, usize::MAX), (Side::B, usize::MAX), (Side::A, 1), (Side::B, 1)]
-    {
-        let mut engine = Engine::new(Config { buffer_budget, ..config() });
+    for side in Side::BOTH {
+        let mut engine = Engine::new(config());
         let (call, mut a, mut b) = engine.joined(Policy::Aware);
         let sender = if side == Side::A { &mut a } else { &mut b };
-        let mut out = sender.stream.try_clone().unwrap();
         let requests: Vec<u8> = (0..REQUESTS).flat_map(misdirected).collect();
         pause(&call, true);
-        std::thread::scope(|scope| {
-            scope.spawn(|| out.write_all(&requests).unwrap());
-            assert_eq!(engine.quiet_for(SHORT), None);
-            pause(&call, false);
-            for number in 0..REQUESTS {
-                let answer = String::from_utf8(sender.frame()).unwrap();
-                assert!(answer.starts_with(&format!("MSRP bad{number:06} 481 ")), "{answer}");
-            }
-        });
+        sender.send(&requests);
+        pause(&call, false);
+        for number in 0..REQUESTS {
+            let answer = String::from_utf8(sender.frame()).unwrap();
+            assert!(answer.starts_with(&format!("MSRP bad{number:06} 481 ")), "{answer}");
+        }
     }
 }
 
