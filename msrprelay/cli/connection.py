@@ -11,8 +11,8 @@ from typing import Any
 import click
 import msgspec
 
-from ..printable import printable
 from .client import Client, NotReached, Refused
+from .table import whole
 
 DEFAULT_CONTROL = "/run/msrprelayd/ctl.sock"
 FAILED = 1
@@ -34,7 +34,7 @@ class Terminal:
         if self.as_json:
             click.echo(msgspec.json.encode({"error": {"code": code, "message": message}}))
         else:
-            click.echo(f"msrprelay-ctl: {printable(message, 4096)}", err=True)
+            click.echo(f"msrprelay-ctl: {whole(message)}", err=True)
         sys.exit(status)
 
 

@@ -134,4 +134,4 @@ def event_text(told: Mapping[str, Any]) -> str:
         return f"-- {params['lost']} events were lost: this terminal is too slow"
     at = datetime.fromtimestamp(params["time"], UTC).strftime("%H:%M:%S.%f")[:-3]
     more = (f"{key}={printable(str(params[key]))}" for key in params if key not in LEADING)
-    return " ".join([at, params["event"], whole(params.get("call-id", "-")), *more])
+    return " ".join([at, params["event"], whole(params.get("call-id")), *more])

@@ -27,15 +27,15 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     )
 
 
-def cell(item: object) -> str:
+def cell(item: object, longest: int = 64) -> str:
     """One cell; a dash for nothing."""
-    text = printable(str(item), 64) if item is not None else ""
+    text = printable(str(item), longest) if item is not None else ""
     return text or "-"
 
 
 def whole(item: object) -> str:
-    """A cell that is whole, however long: a Call-ID may be one of a kilobyte."""
-    return printable(str(item), 4096) or "-"
+    """As :func:`cell`, for what is of use only uncut: a Call-ID may be one of a kilobyte."""
+    return cell(item, 4096)
 
 
 def amount(octets: int) -> str:

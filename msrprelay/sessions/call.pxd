@@ -16,6 +16,7 @@ cdef class Call:
     cpdef enter(self, key, Branch branch)
     cpdef Branch leave(self, key)
     cpdef list meant(self, via_branch)
+    cpdef list unanswered(self)
     @cython.locals(branch=Branch)
     cpdef list sections(self)
     @cython.locals(branch=Branch)

@@ -64,6 +64,10 @@ class Call:
             return [via_branch]
         return [] if via_branch in self.left else list(self.branches)
 
+    def unanswered(self) -> list[str | None]:
+        """The branches without an answer."""
+        return [key for key, each in self.branches.items() if each.negotiation().committed is None]
+
     def sections(self) -> list[Section]:
         """Every section of every branch."""
         return [each for branch in self.branches.values() for each in branch.sections.values()]

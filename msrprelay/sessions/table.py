@@ -378,9 +378,8 @@ class Sessions:
                 hung_up |= answered and key != request.via_branch
         if hung_up:
             # The dialog's BYE: forks that have not answered by now never will.
-            for key in list(call.branches):
-                if call.branches[key].negotiation().committed is None:
-                    self._calls.leave(call, key, "deleted", 0.0)
+            for key in call.unanswered():
+                self._calls.leave(call, key, "deleted", 0.0)
         return decisions
 
     def _rolled_back(self, call: Call, branch: Branch, decision: RolledBack, reason: str) -> None:
