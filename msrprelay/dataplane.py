@@ -97,12 +97,16 @@ class LegOpen(Struct, frozen=True):
 
 
 class LegAnswer(Struct, frozen=True):
-    """One leg at the answer: ``role`` is ``accept`` or ``dial``."""
+    """One leg at the answer: ``role`` is ``accept`` or ``dial``.
+
+    ``own_uri`` replaces the one of :class:`LegOpen` for a peer that learns it by this answer.
+    """
 
     role: Literal["accept", "dial"]
     peer_path: list[bytes]
     target: Target
     sources: Sources = "any"
+    own_uri: bytes | None = None
 
 
 class Notice(Struct, frozen=True):

@@ -37,6 +37,8 @@ cdef class Branch:
     @cython.locals(section=Section, attempt=Attempt, plan=Plan, change=SectionChange, plans=list,
                    edits=dict, denied=list, unresolved=list)
     cdef Rewritten _take_answer(self, Committed decision, Answer request, Description description)
+    @cython.locals(section=Section)
+    cdef _know_address(self, side)
     cpdef release(self, tuple indices)
     cdef _let_go(self, index)
     @cython.locals(section=Section)

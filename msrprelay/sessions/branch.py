@@ -191,7 +191,9 @@ class Branch:
             mark = self._mark(request)
             edits: dict[int, SectionEdit] = {}
             for section, _, plan in plans:
-                edits[section.index] = section.edit(decision.offerer, plan.setup, mark)
+                edits[section.index] = section.edit(plan.near, plan.setup, mark)
+            if not edits:
+                self._know_address(decision.offerer)
             body = self._level.rewrite(request, description, decision.offerer, edits)
         except Exception:
             self._undo(attempt)
@@ -204,13 +206,18 @@ class Branch:
         unresolved: list[Unresolved] = []
         denied: list[Denial] = []
         for section, change, plan in plans:
-            unresolved += section.answer(change, plan)
+            unresolved += section.answer(change, decision.offerer, plan)
             denied += [Denial(section.index, *denial) for denial in plan.denied]
         self._settle(other(decision.offerer))
         self.release(decision.released)
         self._pause(pauses(request, self._pauses))
         self._remember_rule(other(decision.offerer), request)
         return Rewritten(body, unserved(request, edits), tuple(denied), tuple(unresolved))
+
+    def _know_address(self, side: Side) -> None:
+        """An answer that refuses every section hides the answerer as any other does."""
+        for section in self.sections.values():
+            self._level.know(side, section.legs[side])
 
     def rolled_back(self, decision: RolledBack) -> None:
         """Give up what was opened for the offer that is gone."""
@@ -274,7 +281,8 @@ class Branch:
                 sources = expected_sources(rule, request, said)
                 attempt.expected.append((section, decision.side, sources))
                 self._ready(section, change, attempt)
-            edits[change.index] = section.edit(other(decision.side), setup, mark)
+            leg = section.legs[other(decision.side)]
+            edits[change.index] = section.edit(leg, setup, mark)
         return edits
 
     def _open(
@@ -339,7 +347,14 @@ class Branch:
                 section = self._open(change, decision.offerer, answerer, request, attempt)
             rule = self._source_rule(answerer, request)
             sources = expected_sources(rule, request, described(change, answerer))
-            plan = section.plan(change, decision.offerer, told, self._rules.dialling, sources)
+            plan = section.plan(
+                change,
+                decision.offerer,
+                told,
+                self._rules.dialling,
+                sources,
+                request.media_address,
+            )
             self._ready(section, change, attempt)
             plans.append((section, change, plan))
         return plans

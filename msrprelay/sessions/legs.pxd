@@ -12,6 +12,7 @@ cdef class Leg:
     cdef readonly object sources
 
     cpdef Leg at(self, port)
+    cpdef Leg told(self, str host)
     cpdef Leg facing(self, tuple path, sources)
     cpdef str uri(self)
     cpdef listen(self)

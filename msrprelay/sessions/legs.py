@@ -71,6 +71,10 @@ class Leg:
         """The same leg on a leased port."""
         return Leg(self.interface, self.host, port, self.session_id, self.peer_path, self.sources)
 
+    def told(self, host: str) -> Leg:
+        """The same leg for a peer that is told to dial ``host``."""
+        return Leg(self.interface, host, self.port, self.session_id, self.peer_path, self.sources)
+
     def facing(self, path: tuple[str, ...], sources: Sources) -> Leg:
         """The same leg for a peer that has spoken."""
         return Leg(self.interface, self.host, self.port, self.session_id, path, sources)

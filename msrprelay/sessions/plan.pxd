@@ -3,15 +3,17 @@ cimport cython
 
 from ..offer_answer.changes cimport SectionChange, other
 from ..sdp.section cimport MsrpSection
-from .legs cimport octets
+from .legs cimport Leg, octets
 
 cdef class Plan:
+    cdef readonly Leg near
     cdef readonly object setup, a, b
     cdef readonly tuple unresolved, denied
 
 @cython.locals(offered=MsrpSection, answered=MsrpSection, said=MsrpSection, answers=dict,
                unresolved=list, denied=list)
-cpdef Plan make_plan(SectionChange change, str offerer, str policy, told, dialling, dict allowed)
+cpdef Plan make_plan(SectionChange change, str offerer, str policy, told, dialling, dict allowed,
+                     Leg near, bytes own_uri)
 
 cpdef MsrpSection described(SectionChange change, str side)
 

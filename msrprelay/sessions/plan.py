@@ -24,7 +24,7 @@ from ..roles import (
 from ..sdp.edit import Policy
 from ..sdp.section import MsrpSection
 from .closed import AnySession
-from .legs import SIDES, octets
+from .legs import SIDES, Leg, octets
 
 NEEDS_AWARE = "msrp-path: the answer does not follow the offer's policy, offer again with aware"
 NEEDS_SETUP = "a=setup: missing, but a=msrp-cema needs it (RFC 6714 section 4.2): use aware"
@@ -47,8 +47,12 @@ class Unresolved:
 
 @dataclass(frozen=True)
 class Plan:
-    """What the answer makes of a section: the a=setup to write, and a command for the engine."""
+    """What the answer makes of a section: what the offerer is told, and a command for the engine.
 
+    ``near`` is the offerer's leg, with the address that it is told.
+    """
+
+    near: Leg
     setup: Setup
     a: LegAnswer
     b: LegAnswer
@@ -64,19 +68,22 @@ def make_plan(
     told: Setup | None,
     dialling: DialPolicy,
     allowed: Mapping[Side, Sources],
+    near: Leg,
+    own_uri: bytes | None,
 ) -> Plan:
     """Decide roles and dial targets from both SDPs. Raises CommandError.
 
     ``told`` is the a=setup that the SIP side wants written; ``allowed`` are where connections of
-    either side may come from.
+    either side may come from; ``near`` is the offerer's leg, ``own_uri`` its URI if the engine
+    knows it by another one.
     """
     offered, answered = described(change, offerer), described(change, other(offerer))
-    setup, near, far = choose_roles(policy, offered, answered, told)
+    setup, offerers, answerers = choose_roles(policy, offered, answered, told)
     answers: dict[Side, LegAnswer] = {}
     unresolved: list[Name] = []
     denied: list[tuple[Side, str]] = []
     for side in SIDES:
-        said, role = (offered, near) if side == offerer else (answered, far)
+        said, role = (offered, offerers) if side == offerer else (answered, answerers)
         target, problem = dial_target(said, role, dialling)
         if problem is not None:
             denied.append((side, problem))
@@ -84,8 +91,9 @@ def make_plan(
         if contact is not None:
             unresolved.append((side, *contact))
         word: Literal["dial", "accept"] = "dial" if role is DIAL else "accept"
-        answers[side] = LegAnswer(word, octets(said.path), target, allowed[side])
-    return Plan(setup, answers["a"], answers["b"], tuple(unresolved), tuple(denied))
+        given = own_uri if side == offerer else None
+        answers[side] = LegAnswer(word, octets(said.path), target, allowed[side], given)
+    return Plan(near, setup, answers["a"], answers["b"], tuple(unresolved), tuple(denied))
 
 
 def described(change: SectionChange, side: Side) -> MsrpSection:

@@ -37,6 +37,7 @@ class SavedAnswer(Struct, frozen=True, array_like=True):
 
     role: Literal["accept", "dial"]
     target: Target
+    own_uri: bytes | None = None
 
 
 def saved_answers(
@@ -45,7 +46,7 @@ def saved_answers(
     """What of an answer the legs do not know."""
     if answers is None:
         return None
-    a, b = (SavedAnswer(answer.role, answer.target) for answer in answers)
+    a, b = (SavedAnswer(answer.role, answer.target, answer.own_uri) for answer in answers)
     return a, b
 
 
@@ -85,7 +86,7 @@ class SavedSection(Struct, frozen=True, array_like=True):
         if self.answers is None:
             return None
         a, b = (
-            LegAnswer(said.role, leg.peer_path, said.target, leg.sources)
+            LegAnswer(said.role, leg.peer_path, said.target, leg.sources, said.own_uri)
             for said, leg in zip(self.answers, self.legs, strict=True)
         )
         return a, b

@@ -12,7 +12,7 @@ from ..offer_answer.changes import CHANGED, UNCHANGED, SectionChange, Side, othe
 from ..roles import Setup
 from ..sdp.edit import Policy, SectionEdit
 from .closed import LOST, AnySession, Closed, Find, Relayed, Report, unreported
-from .legs import SIDES, Legs, Ports, restored_leg, saved_leg
+from .legs import SIDES, Leg, Legs, Ports, restored_leg, saved_leg
 from .plan import Name, Plan, Unresolved, described, make_plan, path_said
 from .saved import SavedSection, saved_answers, saved_report
 
@@ -160,9 +160,8 @@ class Section:
             session.pause(True)
         return session
 
-    def edit(self, recipient: Side, setup: Setup, mark: str) -> SectionEdit:
-        """How the section reads for ``recipient``: our address in the sender's place."""
-        leg = self.legs[recipient]
+    def edit(self, leg: Leg, setup: Setup, mark: str) -> SectionEdit:
+        """How the section reads for the peer of ``leg``: our address in the sender's place."""
         return SectionEdit(
             self.policy, leg.family, leg.host, leg.port, setup, leg.session_id, None, mark
         )
@@ -178,15 +177,21 @@ class Section:
         told: Setup | None,
         dialling: DialPolicy,
         sources: Sources,
+        host: str | None,
     ) -> Plan:
         """What an answer makes of the section; ``sources`` are the answerer's.
 
-        Raises CommandError, changes nothing.
+        The offerer is told to dial ``host``, if it has not been told where to before. Raises
+        CommandError, changes nothing.
         """
+        near = before = self.legs[offerer]
+        if host is not None and self._unanswered:
+            near = before.told(host)
+        own_uri = None if near is before else near.uri().encode()
         allowed = {offerer: self._expected[offerer], other(offerer): sources}
-        return make_plan(change, offerer, self.policy, told, dialling, allowed)
+        return make_plan(change, offerer, self.policy, told, dialling, allowed, near, own_uri)
 
-    def answer(self, change: SectionChange, plan: Plan) -> tuple[Unresolved, ...]:
+    def answer(self, change: SectionChange, offerer: Side, plan: Plan) -> tuple[Unresolved, ...]:
         """Carry a plan out; gives the names that are still to be resolved.
 
         An unchanged section keeps its connections whatever a=setup says (RFC 4975 section 5.4).
@@ -198,6 +203,7 @@ class Section:
             return ()
         self._unanswered = self.waiting = False
         self._revived_after = None
+        self.legs[offerer] = plan.near
         for side in SIDES:
             told = plan.a if side == "a" else plan.b
             leg, said = self.legs[side], described(change, side)

@@ -5,10 +5,12 @@ from ..commands cimport SdpRequest
 from ..sdp.description cimport Description
 from ..sdp.edit cimport SectionEdit
 from ..sdp.section cimport Connection
+from .legs cimport Leg
 
 cdef class SessionLevel:
     cdef public dict versions, addresses
 
+    cpdef know(self, recipient, Leg leg)
     @cython.locals(edit=SectionEdit)
     cpdef bytes rewrite(self, SdpRequest request, Description description, recipient, dict edits)
     cdef bytes _stamped(self, recipient, bytes body, bint forced)

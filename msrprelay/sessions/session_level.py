@@ -9,6 +9,7 @@ from ..sdp.description import Description
 from ..sdp.edit import SectionEdit
 from ..sdp.head import HeadEdit, origin_version, with_origin_version
 from ..sdp.section import Connection
+from .legs import Leg
 
 
 class SessionLevel:
@@ -23,6 +24,10 @@ class SessionLevel:
         self.versions: dict[Side, tuple[int, bytes]] = {}
         # The relay's address: family and host.
         self.addresses: dict[Side, tuple[str, str]] = {}
+
+    def know(self, recipient: Side, leg: Leg) -> None:
+        """``leg`` was opened for ``recipient``, whatever comes of its section."""
+        self.addresses.setdefault(recipient, (leg.family, leg.host))
 
     def rewrite(
         self,

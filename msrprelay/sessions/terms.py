@@ -95,7 +95,7 @@ def unserved(request: SdpRequest, edits: dict[int, SectionEdit]) -> tuple[str, .
         for edit in edits.values():
             if edit.host != wanted:
                 # The engine knows by it who is called: it stays for the life of a section.
-                return (*warnings, f"media-address: {edit.host} since the section's first offer")
+                return (*warnings, f"media-address: {edit.host} since it was told first")
     return warnings
 
 

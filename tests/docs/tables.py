@@ -32,9 +32,9 @@ SDP_KEYS = {
     "from-interface": "The first of them alone.",
     "to-interface": "The second of them alone.",
     "interface": "Both, where nothing else says it.",
-    "media-address": "Told to the answerer instead of the interface's address (a NAT's, say), from "
-    "a section's first offer on; elsewhere a `warning` says what is told. For both sides there is "
-    "the advertised address of an `interface`.",
+    "media-address": "Told to the recipient instead of the interface's address (a NAT's, say): to "
+    "the answerer by a section's first offer, to the offerer by its first answer. It stays for as "
+    "long as the section does; a `warning` says so where another one is asked for later.",
     "address-family": "`IP4` or `IP6` towards the recipient.",
     "replace": "`origin`, `session-connection`: put the relay's address there too.",
     "msrp-path": "Path policy: `aware`, `cema` or `sessmatch`; fixed by the first offer.",

@@ -156,6 +156,28 @@ def test_a_media_address_is_told_to_the_recipient() -> None:
     assert section(reply).path[0].startswith("msrp://203.0.113.77:")
 
 
+def test_an_answers_media_address_is_told_to_the_offerer_and_to_the_engine() -> None:
+    lab = Lab()
+    send(lab, offer())
+    told = section(send(lab, answer(media_address="203.0.113.77")))
+    assert told.connection == Connection("IP4", "203.0.113.77")
+    (session,) = lab.plane.opened
+    a, b = session.answers[0]
+    assert (a.own_uri, b.own_uri) == (told.path[0].encode(), None)
+    assert told.path[0].encode() != session.legs[0].own_uri
+    # A later offer of the other side finds the same address.
+    again = section(send(lab, offer(sdp(session_id="moved"), from_tag="bob", to_tag="alice")))
+    assert again.path == told.path
+
+
+def test_an_answer_that_is_refused_changes_no_address() -> None:
+    lab = Lab()
+    send(lab, offer(sdp(setup="passive"), policy="sessmatch"))
+    passive = sdp("203.0.113.9", 7656, setup="passive")
+    assert "both ends" in refusal(lab, answer(passive, media_address="203.0.113.77"))
+    assert section(send(lab, answer())).connection == Connection("IP4", "192.0.2.10")
+
+
 # Nothing to do.
 
 
@@ -795,6 +817,15 @@ def test_the_origin_stays_ours_and_grows_where_no_section_is_left() -> None:
     assert head(reply) == [b"o=- 1 3 IN IP4 192.0.2.10", b"c=IN IP4 198.51.100.7"]
 
 
+def test_an_answer_that_refuses_every_section_hides_the_answerer_too() -> None:
+    lab = Lab()
+    said = frozenset({"origin"})
+    send(lab, offer(replace=said))
+    reply = send(lab, answer(sdp("203.0.113.9", 0), replace=said))
+    # The section that is not relayed keeps its own c=.
+    assert head(reply) == [b"o=- 1 1 IN IP4 192.0.2.10", b"c=IN IP4 203.0.113.9"]
+
+
 def test_a_message_that_this_relay_has_rewritten_passes_untouched() -> None:
     lab = Lab()
     flags = frozenset({"loop-protect"})
@@ -820,8 +851,14 @@ def test_a_media_address_that_comes_too_late_is_said() -> None:
     reply: Any = send(lab, offer(media_address="203.0.113.77"))
     assert "warning" not in reply
     assert b"c=IN IP4 203.0.113.77\r\n" in reply["sdp"]
-    told = "media-address: 192.0.2.10 since the section's first offer"
-    assert send(lab, answer(media_address="203.0.113.78"))["warning"] == told
+    assert "warning" not in send(lab, answer(media_address="203.0.113.78"))
+    told = "media-address: 203.0.113.78 since it was told first"
+    again = send(lab, answer(to_tag="fork", media_address="203.0.113.79"))
+    assert again["warning"] == told
+    assert section(again).connection == Connection("IP4", "203.0.113.78")
+    told = "media-address: 203.0.113.77 since it was told first"
+    moved = sdp(session_id="moved")
+    assert send(lab, offer(moved, media_address="203.0.113.80"))["warning"] == told
 
 
 # Where connections may come from.

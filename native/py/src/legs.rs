@@ -31,6 +31,7 @@ pub(crate) struct Answered {
     peer_path: Vec<Vec<u8>>,
     target: Aim,
     sources: Allowed,
+    own_uri: Option<Vec<u8>>,
 }
 
 /// A word, or addresses to dial.
@@ -59,7 +60,8 @@ impl Answered {
             Aim::Addresses(addresses) => Target::Addrs(socket_addresses(&addresses)?),
         };
         let sources = self.sources.into_sources()?;
-        Ok(LegAnswer { role, peer_path: self.peer_path, target, sources })
+        let Self { peer_path, own_uri, .. } = self;
+        Ok(LegAnswer { role, peer_path, target, sources, own_uri })
     }
 }
 

@@ -65,6 +65,9 @@ pub struct LegAnswer {
     pub target: Target,
     /// Where this peer may come from.
     pub sources: Sources,
+    /// Another [`LegOpen::own_uri`], for a peer that learns it by this answer. Without effect once
+    /// it is joined.
+    pub own_uri: Option<Vec<u8>>,
 }
 
 /// Whose connections may show a first frame at all.

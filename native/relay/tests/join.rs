@@ -57,6 +57,25 @@ fn an_answerer_that_dials_before_the_answer_is_bound_and_joined_after_it() {
 }
 
 #[test]
+fn an_offerer_that_the_answer_gives_another_uri_calls_that_and_is_called_from_there() {
+    let mut engine = Engine::new(config());
+    let mut call = engine.open(Policy::Aware);
+    let mut b = Peer::dial(call.local[1]);
+    b.send(&call.bind(Side::B, "tidearly"));
+    engine.until(&call, NoticeKind::Bound(Side::B));
+    let before = call.bind(Side::A, "tidformer");
+    call.answer_giving("msrp://relay.example.net:30000/ownA;tcp");
+    let mut stranger = Peer::dial(call.local[0]);
+    stranger.send(&before);
+    assert!(stranger.frame().starts_with(b"MSRP tidformer 481 "));
+    let mut a = Peer::dial(call.local[0]);
+    a.send(&call.bind(Side::A, "tidlate1"));
+    engine.until(&call, NoticeKind::Joined);
+    a.expect(&call.arrives(Side::B, Policy::Aware, &call.bind(Side::B, "tidearly")));
+    b.expect(&call.arrives(Side::A, Policy::Aware, &call.bind(Side::A, "tidlate1")));
+}
+
+#[test]
 fn early_bytes_are_held_and_arrive_in_order() {
     let mut engine = Engine::new(config());
     for policy in POLICIES {
@@ -163,6 +182,7 @@ fn an_own_bind_for_which_there_is_no_room_at_once_is_said_to_its_end() {
         peer_path: vec![b"msrp://172.16.4.4:9/path;tcp".to_vec()],
         target,
         sources: Sources::Any,
+        own_uri: None,
     };
     let legs = [leg(Role::Dial, Target::None), leg(Role::Dial, target)];
     session.answer(AnswerSpec { legs });

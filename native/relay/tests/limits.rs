@@ -33,6 +33,7 @@ fn answer(call: &Call, sources: [Sources; 2]) {
         peer_path: vec![path.as_bytes().to_vec()],
         target: Target::None,
         sources,
+        own_uri: None,
     };
     let legs = [leg(&call.path[0], from_a), leg(&call.path[1], from_b)];
     call.session.answer(AnswerSpec { legs });

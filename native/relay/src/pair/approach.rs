@@ -138,6 +138,13 @@ impl End {
         }
     }
 
+    /// The peer is given this URI.
+    fn give(&mut self, own_uri: &[u8]) {
+        if own_uri != self.paths.own() {
+            self.paths = LegPaths::new(own_uri, self.paths.path());
+        }
+    }
+
     /// The path named last, whether its connection is there yet or not.
     fn latest_path(&self) -> &[u8] {
         match &self.approach {
@@ -225,6 +232,9 @@ impl Pair {
         self.board.leg(side).set_role(leg.role);
         let end = self.end(side);
         end.sources = leg.sources;
+        if let Some(own_uri) = &leg.own_uri {
+            end.give(own_uri);
+        }
         end.name(&text(&leg.peer_path));
         if end.approach.is_some() {
             self.aim_at(side, leg.target, thread);

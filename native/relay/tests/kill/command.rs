@@ -259,5 +259,11 @@ fn open(relay: &Relay, policy: Policy) -> Session {
 
 fn leg(path: &str) -> LegAnswer {
     let peer_path = vec![path.as_bytes().to_vec()];
-    LegAnswer { role: Role::Accept, peer_path, target: Target::None, sources: Sources::Any }
+    LegAnswer {
+        role: Role::Accept,
+        peer_path,
+        target: Target::None,
+        sources: Sources::Any,
+        own_uri: None,
+    }
 }

@@ -98,6 +98,7 @@ impl Scene {
                 peer_path: vec![PATH[side.index()].as_bytes().to_vec()],
                 target: target.map_or(Target::None, |to| Target::Addrs(vec![to.parse().unwrap()])),
                 sources: Sources::Any,
+                own_uri: None,
             }
         };
         session.answer(AnswerSpec { legs: Side::BOTH.map(leg) });

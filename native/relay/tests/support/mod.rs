@@ -195,8 +195,23 @@ impl Call {
             peer_path: vec![path.as_bytes().to_vec()],
             target,
             sources: Sources::Any,
+            own_uri: None,
         };
         let legs = [leg(a, &self.path[0], target_a), leg(b, path_b, target_b)];
+        self.session.answer(AnswerSpec { legs });
+    }
+
+    /// Both accept, and the answer gives the offerer another URI to call.
+    pub fn answer_giving(&mut self, own_a: &str) {
+        self.to[0] = own_a.into();
+        let leg = |path: &str, own_uri: Option<&str>| LegAnswer {
+            role: Role::Accept,
+            peer_path: vec![path.as_bytes().to_vec()],
+            target: Target::None,
+            sources: Sources::Any,
+            own_uri: own_uri.map(|uri| uri.as_bytes().to_vec()),
+        };
+        let legs = [leg(&self.path[0], Some(own_a)), leg(&self.path[1], None)];
         self.session.answer(AnswerSpec { legs });
     }
 
