@@ -140,9 +140,9 @@ class Relay:
         """Listen on both legs' ports and create the session. Raises OpenError."""
 
     def fileno(self) -> int:
-        """An eventfd that is readable when :meth:`drain` has something to give."""
+        """An eventfd that is readable when :meth:`take_notices` has something to give."""
 
-    def drain(self) -> list[tuple[int, str, str | None, str | None]]:
+    def take_notices(self) -> list[tuple[int, str, str | None, str | None]]:
         """Everything that happened since the last call, oldest first.
 
         Each entry: session id, what, side (``"a"``, ``"b"`` or None), reason or None. That of

@@ -177,7 +177,7 @@ class DataPlane:
 
     def notices(self) -> list[Notice]:
         """Take what waits to be delivered."""
-        return [Notice(*notice) for notice in self._relay.drain()]
+        return [Notice(*notice) for notice in self._relay.take_notices()]
 
     def counters(self) -> dict[str, int]:
         """Totals of all threads since the start; ``stalled-bytes`` is as of now."""

@@ -22,7 +22,7 @@ pub fn bind_request(to_path: &[u8], from_path: &[u8], tid: &[u8], message_id: &[
 
 /// What a peer made of our bind.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Answer {
+pub enum BindOutcome {
     /// Not yet complete.
     NeedMore,
     /// The response to our bind.
@@ -52,7 +52,7 @@ pub struct BindAnswer {
 enum Waiting {
     ForEnd { status: u16 },
     ForHead,
-    Over(Answer),
+    Over(BindOutcome),
 }
 
 impl BindAnswer {
@@ -63,14 +63,14 @@ impl BindAnswer {
     }
 
     /// Looks at everything received so far; nothing may be dropped from `buf` between two calls.
-    pub fn look(&mut self, buf: &[u8]) -> Answer {
+    pub fn look(&mut self, buf: &[u8]) -> BindOutcome {
         loop {
             if let Waiting::Over(answer) = self.state {
                 return answer;
             }
             let rest = buf.get(self.at..).unwrap_or_default();
             match self.framer.next(rest) {
-                Ok(None) => return Answer::NeedMore,
+                Ok(None) => return BindOutcome::NeedMore,
                 event => self.take(event, rest),
             }
         }
@@ -78,18 +78,18 @@ impl BindAnswer {
 
     fn take(&mut self, event: Result<Option<Event>, FrameError>, rest: &[u8]) {
         let Ok(Some(event)) = event else {
-            self.state = Waiting::Over(Answer::Unexpected);
+            self.state = Waiting::Over(BindOutcome::Unexpected);
             return;
         };
         self.at += event.len();
         self.state = match (self.state, event) {
             (Waiting::ForEnd { status }, Event::End { .. }) => {
-                Waiting::Over(Answer::Response { status, len: self.at })
+                Waiting::Over(BindOutcome::Response { status, len: self.at })
             }
-            _ if self.at > self.longest => Waiting::Over(Answer::Unexpected),
+            _ if self.at > self.longest => Waiting::Over(BindOutcome::Unexpected),
             (Waiting::ForHead, Event::Head(head)) => match self.status(&head, rest) {
                 Some(status) => Waiting::ForEnd { status },
-                None => Waiting::Over(Answer::Unexpected),
+                None => Waiting::Over(BindOutcome::Unexpected),
             },
             (state, _) => state,
         };

@@ -4,11 +4,7 @@ use crate::chars::{is_blank, trim};
 /// The methods a relay treats differently from others. Names are case-sensitive (RFC 4975 §9).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Method {
-    /// RFC 4976.
-    Auth,
-    /// RFC 7701.
-    Nickname,
-    /// Any other; forwarded like the rest.
+    /// Any other (AUTH, NICKNAME ...); forwarded like the rest.
     Other,
     /// RFC 4975; never answered.
     Report,
@@ -21,8 +17,6 @@ impl Method {
         match name {
             b"SEND" => Self::Send,
             b"REPORT" => Self::Report,
-            b"NICKNAME" => Self::Nickname,
-            b"AUTH" => Self::Auth,
             _ => Self::Other,
         }
     }

@@ -30,7 +30,7 @@ mod steps;
 mod uri;
 mod usual;
 
-pub use bind::{Answer, BindAnswer, bind_request};
+pub use bind::{BindAnswer, BindOutcome, bind_request};
 pub use error::FrameError;
 pub use framer::{Event, Flag, Framer};
 pub use gate::{Gate, Key, RefuseCause, Verdict};

@@ -1,7 +1,7 @@
 //! The first frame of an accepted connection, and the relay's own bind.
 
 use msrp_proto::{
-    Answer, BindAnswer, FrameError, Framer, Gate, Key, Limits, Refusal, RefuseCause, Verdict,
+    BindAnswer, BindOutcome, FrameError, Framer, Gate, Key, Limits, Refusal, RefuseCause, Verdict,
     bind_request,
 };
 
@@ -138,13 +138,13 @@ fn our_own_bind_passes_our_own_gate() {
 }
 
 /// The answer to our bind `k77Q`; the same must come when `stream` arrives octet by octet.
-fn answer(stream: &str) -> Answer {
+fn answer(stream: &str) -> BindOutcome {
     let at_once = BindAnswer::new(b"k77Q", Limits::default()).look(stream.as_bytes());
     let mut bind = BindAnswer::new(b"k77Q", Limits::default());
     let slowly = (0..=stream.len())
         .map(|arrived| bind.look(&stream.as_bytes()[..arrived]))
-        .find(|&answer| answer != Answer::NeedMore);
-    assert_eq!(slowly.unwrap_or(Answer::NeedMore), at_once);
+        .find(|&answer| answer != BindOutcome::NeedMore);
+    assert_eq!(slowly.unwrap_or(BindOutcome::NeedMore), at_once);
     at_once
 }
 
@@ -153,15 +153,15 @@ fn the_response_to_our_bind_is_found_and_measured() {
     for status in [200, 481, 506] {
         let response = chunk(&format!("{status} text"), OURS, "");
         let len = response.len();
-        assert_eq!(answer(&response), Answer::Response { status, len });
-        assert_eq!(answer(&response[..len - 1]), Answer::NeedMore);
+        assert_eq!(answer(&response), BindOutcome::Response { status, len });
+        assert_eq!(answer(&response[..len - 1]), BindOutcome::NeedMore);
         let more = response.clone() + &chunk("SEND", OURS, "");
-        assert_eq!(answer(&more), Answer::Response { status, len });
+        assert_eq!(answer(&more), BindOutcome::Response { status, len });
         let later = "\r\n".to_owned() + &response;
-        assert_eq!(answer(&later), Answer::Response { status, len: len + 2 });
+        assert_eq!(answer(&later), BindOutcome::Response { status, len: len + 2 });
     }
     let with_body = chunk("200 OK", OURS, "Content-Type: text/plain\r\n\r\nwhy\r\n");
-    assert_eq!(answer(&with_body), Answer::Response { status: 200, len: with_body.len() });
+    assert_eq!(answer(&with_body), BindOutcome::Response { status: 200, len: with_body.len() });
 }
 
 #[test]
@@ -171,6 +171,6 @@ fn anything_but_the_response_to_our_bind_is_unexpected() {
         .replace("-------k77Q$\r\n", "")
         + &"x".repeat(70_000);
     for stream in [chunk("SEND", OURS, ""), foreign, "HTTP/1.1".to_owned(), endless] {
-        assert_eq!(answer(&stream), Answer::Unexpected, "{:.40}", stream);
+        assert_eq!(answer(&stream), BindOutcome::Unexpected, "{:.40}", stream);
     }
 }

@@ -102,14 +102,14 @@ impl Relay {
         opened.map(Session).map_err(|refused| open_error(py, &refused))
     }
 
-    /// An eventfd that is readable when `drain` has something to give.
+    /// An eventfd that is readable when `take_notices` has something to give.
     fn fileno(&self) -> RawFd {
         self.fd
     }
 
     /// Everything that happened since the last call, oldest first.
-    fn drain(&self) -> PyResult<Vec<Notice>> {
-        self.running(|engine| engine.drain().into_iter().map(notice).collect())
+    fn take_notices(&self) -> PyResult<Vec<Notice>> {
+        self.running(|engine| engine.take_notices().into_iter().map(notice).collect())
     }
 
     /// Totals since the start, all threads summed; refusals and ends by reason. `stalled-bytes` is

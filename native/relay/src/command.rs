@@ -20,7 +20,7 @@ pub(crate) struct Answered {
 #[derive(Debug)]
 pub(crate) enum Command {
     /// A session whose listeners are open.
-    Adopt(Box<Opening>),
+    Open(Box<Opening>),
     /// Roles and paths.
     Answer(u64, Box<Answered>),
     /// A name has been resolved, or not.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use msrp_proto::Moment;
 use msrp_proto::session::{LegReason, Side};
-use msrp_proto::{Answer, BindAnswer, Limits};
+use msrp_proto::{BindAnswer, BindOutcome, Limits};
 
 use crate::board::Board;
 use crate::keep::{DialState, Held, Keep, Kind, OwnBindState};
@@ -212,7 +212,7 @@ pub(crate) struct OwnBind {
 
 /// What the peer made of it.
 #[derive(Debug, Eq, PartialEq)]
-pub(crate) enum Answered {
+pub(crate) enum Heard {
     Not,
     /// The status, and how long the answer is, which still waits to be [skipped](Leg::skip).
     With(u16, usize),
@@ -226,32 +226,30 @@ impl OwnBind {
     }
 
     /// Looks for the answer; what stands behind it belongs to the session.
-    pub(crate) fn hear(&mut self, leg: &mut Leg, thread: &mut Thread) -> Answered {
+    pub(crate) fn hear(&mut self, leg: &mut Leg, thread: &mut Thread) -> Heard {
         if !leg.is_readable() {
-            return Answered::Not;
+            return Heard::Not;
         }
         let mut buffer = thread.buffers.lease();
         let heard = match leg.peek(&mut buffer.input) {
             Received::Bytes(n) => self.judge(&buffer.input[..n]),
-            Received::Nothing => Answered::Not,
-            Received::Fin => Answered::Ended(LegReason::Fin),
-            Received::Broken(how) => Answered::Ended(how),
+            Received::Nothing => Heard::Not,
+            Received::Fin => Heard::Ended(LegReason::Fin),
+            Received::Broken(how) => Heard::Ended(how),
         };
         thread.buffers.give_back(buffer);
         match heard {
             // What stays unread hides that nothing more will come.
-            Answered::Not if leg.may_have_ended() => {
-                leg.ended().map_or(Answered::Not, Answered::Ended)
-            }
+            Heard::Not if leg.may_have_ended() => leg.ended().map_or(Heard::Not, Heard::Ended),
             heard => heard,
         }
     }
 
-    fn judge(&mut self, seen: &[u8]) -> Answered {
+    fn judge(&mut self, seen: &[u8]) -> Heard {
         match self.answer.look(seen) {
-            Answer::NeedMore => Answered::Not,
-            Answer::Response { status, len } => Answered::With(status, len),
-            Answer::Unexpected => Answered::Unexpected,
+            BindOutcome::NeedMore => Heard::Not,
+            BindOutcome::Response { status, len } => Heard::With(status, len),
+            BindOutcome::Unexpected => Heard::Unexpected,
         }
     }
 }

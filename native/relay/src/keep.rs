@@ -14,7 +14,7 @@ use msrp_proto::session::Side;
 
 pub(crate) use adopt::adopt;
 pub(crate) use keeper::{Held, Keeper, Kind, LABEL, Label};
-pub(crate) use record::{Claim, Found, Place, Record, What};
+pub(crate) use record::{Claim, Found, Mark, Record, TextKind};
 pub(crate) use state::{ConnectionState, DialState, EndState, OwnBindState, State, Written};
 
 use crate::sys::arena::Arena;

@@ -13,6 +13,7 @@ mod caps;
 mod command;
 mod config;
 mod counters;
+mod deadlines;
 mod dial;
 mod half_open;
 mod keep;
@@ -30,7 +31,7 @@ mod ring;
 mod spec;
 mod sys;
 mod thread;
-mod timers;
+
 mod why;
 mod worker;
 

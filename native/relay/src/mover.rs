@@ -199,7 +199,7 @@ impl Direction {
     }
 
     /// Sends what is left and nothing new, for a session that is being ended: true when done.
-    pub(crate) fn drain(&mut self, turn: &mut Turn<'_>) -> bool {
+    pub(crate) fn finish_sending(&mut self, turn: &mut Turn<'_>) -> bool {
         let mut stop = self.lane.flush(turn);
         while stop.is_none() && self.is_pending() {
             self.settle(turn);

@@ -59,8 +59,8 @@ pub(crate) struct Pair {
     unopened: [bool; 2],
     /// What a successor of this process would know of it. Before the directions: it is dropped first.
     record: Option<Box<Record>>,
-    /// From A, from B; since the join. See [`drop_flows`](Self::drop_flows).
-    flows: Option<Box<[Direction; 2]>>,
+    /// From A, from B; since the join. See [`drop_directions`](Self::drop_directions).
+    directions: Option<Box<[Direction; 2]>>,
     /// The record's state is not the present one.
     changed: bool,
     /// Where a session has a limit.
@@ -124,7 +124,7 @@ impl Pair {
             ends: [a, b],
             spares: [None, None],
             unopened: [false; 2],
-            flows: None,
+            directions: None,
             record,
             changed: false,
             meter: Meter::new(&thread.config, thread.now),
@@ -207,8 +207,9 @@ impl Pair {
         let what = if paused { RingWhat::Paused } else { RingWhat::Unpaused };
         self.board.event(thread.now, None, what, 0);
         if !paused {
-            let flows = self.flows.iter_mut().flat_map(|flows| flows.iter_mut());
-            flows.for_each(|flow| flow.begin_to_wait(thread.now));
+            let directions =
+                self.directions.iter_mut().flat_map(|directions| directions.iter_mut());
+            directions.for_each(|direction| direction.begin_to_wait(thread.now));
             self.go_on(thread);
         }
     }
@@ -238,7 +239,7 @@ impl Pair {
             }
         }
         self.go_on(thread);
-        if self.flows.is_none() && !self.parting {
+        if self.directions.is_none() && !self.parting {
             self.watch_unjoined(side, thread);
         }
     }
@@ -252,7 +253,7 @@ impl Pair {
     fn lost(&mut self, side: Side, how: LegReason, thread: &mut Thread) {
         self.board.event(thread.now, Some(side), RingWhat::Lost, 0);
         self.board.leg(side).set_reason(how);
-        if self.flows.is_some() {
+        if self.directions.is_some() {
             // First: the kernel says it once only, and nothing of it when we have reset the
             // connection. A successor could take that for a FIN.
             self.write_down();
@@ -289,15 +290,15 @@ impl Pair {
     /// relay would read on.
     fn stalls(&self, side: Side, thread: &Thread) -> Option<Moment> {
         let is_read = !self.paused && !self.parting && self.vacant().is_none();
-        let flows = self.flows.as_ref().filter(|_| is_read)?;
-        let since = flows[side.index()].stalled_since()?;
+        let directions = self.directions.as_ref().filter(|_| is_read)?;
+        let since = directions[side.index()].stalled_since()?;
         let since = self.meter.as_ref().map_or(since, |meter| since.max(meter.resumed()));
         Some(since + thread.config.stall)
     }
 
     fn idle_until(&self) -> Option<Moment> {
-        let flows = self.flows.as_ref().filter(|_| !self.paused && !self.parting)?;
-        let moved = flows.iter().map(Direction::moved).max()?;
+        let directions = self.directions.as_ref().filter(|_| !self.paused && !self.parting)?;
+        let moved = directions.iter().map(Direction::moved).max()?;
         // While the relay itself does not read, nobody is idle.
         let moved = self.meter.as_ref().map_or(moved, |meter| moved.max(meter.resumed()));
         Some(moved + self.idle?)
@@ -334,8 +335,9 @@ impl Pair {
         for leg in [&mut a.leg, &mut b.leg].into_iter().flatten() {
             leg.sweep(thread);
         }
-        if let (Some(flows), Some(a), Some(b)) = (&mut self.flows, &mut a.leg, &mut b.leg) {
-            let [from_a, from_b] = &mut **flows;
+        if let (Some(directions), Some(a), Some(b)) = (&mut self.directions, &mut a.leg, &mut b.leg)
+        {
+            let [from_a, from_b] = &mut **directions;
             from_a.review(a, b, thread);
             from_b.review(b, a, thread);
         }

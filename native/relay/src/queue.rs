@@ -13,14 +13,14 @@ use rustix::io::{read, write};
 /// while the reader looks by itself.
 #[derive(Debug)]
 pub(crate) struct Queue<T> {
-    held: Mutex<Held<T>>,
+    held: Mutex<Contents<T>>,
     /// A hint, to be seen without the lock.
     holds: AtomicBool,
     bell: OwnedFd,
 }
 
 #[derive(Debug)]
-struct Held<T> {
+struct Contents<T> {
     items: Vec<T>,
     /// The reader comes soon.
     attended: bool,
@@ -29,7 +29,7 @@ struct Held<T> {
 impl<T> Queue<T> {
     pub(crate) fn new() -> io::Result<Self> {
         let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        let held = Held { items: Vec::new(), attended: false };
+        let held = Contents { items: Vec::new(), attended: false };
         Ok(Self { held: Mutex::new(held), holds: AtomicBool::new(false), bell })
     }
 
@@ -80,7 +80,7 @@ impl<T> Queue<T> {
         self.holds.load(Ordering::Acquire)
     }
 
-    fn held(&self) -> MutexGuard<'_, Held<T>> {
+    fn held(&self) -> MutexGuard<'_, Contents<T>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -31,7 +31,7 @@ use crate::worker::Worker;
 #[derive(Debug)]
 pub struct Relay {
     config: Arc<Config>,
-    threads: Vec<Thread>,
+    threads: Vec<ThreadHandle>,
     notices: Arc<Queue<Notice>>,
     budget: Budget,
     opened: AtomicU64,
@@ -41,7 +41,7 @@ pub struct Relay {
 }
 
 #[derive(Debug)]
-struct Thread {
+struct ThreadHandle {
     owner: Arc<Owner>,
     counters: Arc<ThreadCounters>,
     join: Option<JoinHandle<()>>,
@@ -118,7 +118,7 @@ impl Relay {
         Ok(relay)
     }
 
-    fn start_thread(&self, number: usize, half_open: HalfOpen) -> io::Result<Thread> {
+    fn start_thread(&self, number: usize, half_open: HalfOpen) -> io::Result<ThreadHandle> {
         let commands = Arc::new(Queue::new()?);
         let counters = Arc::new(ThreadCounters::default());
         let worker = Worker::new(
@@ -134,7 +134,7 @@ impl Relay {
         let join = std::thread::Builder::new().name(name).spawn(move || worker.run())?;
         let (config, keep) = (Arc::clone(&self.config), self.keep.clone());
         let owner = Arc::new(Owner { commands, config, keep });
-        Ok(Thread { owner, counters, join: Some(join) })
+        Ok(ThreadHandle { owner, counters, join: Some(join) })
     }
 
     /// Opens a session: both listeners accept connections when this returns. Waits for no thread.
@@ -166,7 +166,7 @@ impl Relay {
         let session = self.session_handle(id, Arc::clone(&board), spec.tos);
         let mut opening = Opening { id, spec, listeners, board, record: None };
         opening.record = self.keep.as_ref().and_then(|keep| opening.write_down(keep));
-        session.owner.commands.push(Command::Adopt(Box::new(opening)));
+        session.owner.commands.push(Command::Open(Box::new(opening)));
         Ok(session)
     }
 
@@ -198,13 +198,13 @@ impl Relay {
         }
     }
 
-    /// Readable while [`drain`](Self::drain) has something to give.
+    /// Readable while [`take_notices`](Self::take_notices) has something to give.
     pub fn notices_fd(&self) -> BorrowedFd<'_> {
         self.notices.as_fd()
     }
 
     /// Every notice since the last call, oldest first.
-    pub fn drain(&self) -> Vec<Notice> {
+    pub fn take_notices(&self) -> Vec<Notice> {
         self.notices.drain()
     }
 

@@ -1,4 +1,4 @@
-//! One thread: its poller, its sessions, its timers.
+//! One thread: its poller, its sessions, its deadlines.
 
 use std::collections::HashMap;
 use std::io;
@@ -16,6 +16,7 @@ use crate::buffers::Buffers;
 use crate::command::Command;
 use crate::config::Config;
 use crate::counters::ThreadCounters;
+use crate::deadlines::Deadlines;
 use crate::half_open::HalfOpen;
 use crate::keep::Keep;
 use crate::notice::{News, Notice};
@@ -25,7 +26,6 @@ use crate::poller::{Events, Group, Part, Poller, Readiness, Source};
 use crate::queue::Queue;
 use crate::sys::clock;
 use crate::thread::Thread;
-use crate::timers::Timers;
 
 /// A thread's whole state.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub(crate) struct Worker {
     look: Option<Moment>,
     pairs: Slab<Pair>,
     keys: HashMap<u64, usize>,
-    timers: Timers,
+    deadlines: Deadlines,
     /// When to look after unacknowledged data again, see [`Pair::sweep`].
     sweep: Moment,
     /// When to try again to accept.
@@ -86,7 +86,7 @@ impl Worker {
             look: None,
             pairs: Slab::new(),
             keys: HashMap::new(),
-            timers: Timers::default(),
+            deadlines: Deadlines::default(),
             sweep: now,
             retry: None,
         })
@@ -138,7 +138,7 @@ impl Worker {
             return Some(self.thread.now);
         }
         let sweep = (!self.pairs.is_empty()).then_some(self.sweep);
-        self.timers.next().into_iter().chain(self.look).chain(self.retry).chain(sweep).min()
+        self.deadlines.next().into_iter().chain(self.look).chain(self.retry).chain(sweep).min()
     }
 
     /// What one session waits for in memory comes one after the other; what several do, together.
@@ -165,7 +165,7 @@ impl Worker {
         self.look = stays.then(|| now + LOOK);
         for command in self.commands.take(stays) {
             match command {
-                Command::Adopt(opening) => self.adopt(*opening),
+                Command::Open(opening) => self.open(*opening),
                 Command::Answer(id, answered) => {
                     self.with_id(id, |pair, thread| pair.answer(*answered, thread));
                 }
@@ -192,7 +192,7 @@ impl Worker {
         true
     }
 
-    fn adopt(&mut self, opening: Opening) {
+    fn open(&mut self, opening: Opening) {
         let (id, board) = (opening.id, Arc::clone(&opening.board));
         self.begin(id, &board, |key, thread| Pair::new(opening, key, thread));
     }
@@ -281,10 +281,10 @@ impl Worker {
         }
         match happened {
             Ok(GoesOn::Until(at)) => {
-                self.timers.push(at, key);
+                self.deadlines.push(at, key);
                 let is_armed =
                     |at, key| self.pairs.get(key).is_some_and(|it: &Pair| it.is_armed(at));
-                self.timers.tidy(self.pairs.len(), is_armed);
+                self.deadlines.tidy(self.pairs.len(), is_armed);
             }
             Ok(GoesOn::Armed) => {}
             Ok(GoesOn::Over) => self.forget(key, id),
@@ -312,7 +312,7 @@ impl Worker {
 
     fn expire(&mut self) {
         let now = self.thread.now;
-        while let Some((at, key)) = self.timers.pop(now) {
+        while let Some((at, key)) = self.deadlines.pop(now) {
             if self.pairs.get(key).is_some_and(|pair| pair.is_armed(at)) {
                 self.with(key, Pair::expire);
             }

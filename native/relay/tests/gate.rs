@@ -54,7 +54,7 @@ fn what_may_not_be_answered_is_not() {
         assert_eq!(engine.relay.counters().refused.get(cause), Some(&(before + 1)));
         assert_eq!(call.refusals().last(), Some(&(stranger.address(), cause)));
     }
-    assert!(engine.relay.drain().is_empty(), "what a stranger can cause is no notice");
+    assert!(engine.relay.take_notices().is_empty(), "what a stranger can cause is no notice");
 }
 
 #[test]

@@ -200,18 +200,6 @@ pub enum LegReason {
 }
 
 impl LegReason {
-    /// Every reason once.
-    pub const ALL: [Self; 8] = [
-        Self::Aborted,
-        Self::Ended,
-        Self::Fin,
-        Self::Malformed,
-        Self::Replaced,
-        Self::Reset,
-        Self::Stalled,
-        Self::Timeout,
-    ];
-
     /// The machine-readable code.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -30,7 +30,7 @@ pub(crate) struct Record {
 /// Where one direction stands when nothing of it is under way.
 #[derive(Debug)]
 pub(crate) struct Progress<'a> {
-    pub(crate) place: Place,
+    pub(crate) mark: Mark,
     /// Taken from the sender and not decided.
     pub(crate) carry: &'a [u8],
     /// Frames of the relay's own for the receiver.
@@ -51,7 +51,7 @@ pub(crate) struct Draft<'a> {
 
 /// Counts of a direction, and the connections that they are counted on.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Place {
+pub(crate) struct Mark {
     /// Bytes decided, of all that was taken from this connection of the sender.
     pub(crate) taken: u64,
     /// Bytes written to this connection of the receiver.
@@ -90,9 +90,9 @@ const PIPE: usize = 40;
 const SLOTS: usize = 64;
 const SLOT: usize = 2 * PROGRESS;
 const PROGRESS: usize = 144;
-const _: () = assert!(SLOTS + 2 * SLOT <= RECORD && PLACE + 24 <= PROGRESS);
-/// Bytes of an encoded place; three texts follow, a word each: in which blob, and how many bytes.
-const PLACE: usize = 24 + 1 + Position::OCTETS;
+const _: () = assert!(SLOTS + 2 * SLOT <= RECORD && MARK + 24 <= PROGRESS);
+/// Bytes of an encoded mark; three texts follow, a word each: in which blob, and how many bytes.
+const MARK: usize = 24 + 1 + Position::OCTETS;
 
 impl Record {
     /// Of a session that has no state yet: nobody finds it before it is [described](Self::describe).
@@ -126,13 +126,13 @@ impl Record {
     /// Where a direction stands, as was published last.
     pub(crate) fn progress(&self, from: Side) -> Progress<'_> {
         let slot = self.slot();
-        let place = Place::decode(place_in(&slot, from)).unwrap_or_default();
-        let [carry, own, owed] = [What::Carry, What::Own, What::Owed].map(|what| {
+        let mark = Mark::decode(mark_in(&slot, from)).unwrap_or_default();
+        let [carry, own, owed] = [TextKind::Carry, TextKind::Own, TextKind::Owed].map(|what| {
             let (name, len) = text_in(&slot, from, what);
             let blob = self.texts.iter().find(|blob| blob.name() == name);
             blob.and_then(|blob| blob.get(..len)).unwrap_or_default()
         });
-        Progress { place, carry, own, owed }
+        Progress { mark, carry, own, owed }
     }
 
     /// The progress, to be changed.
@@ -188,8 +188,8 @@ impl Record {
         let slot: [u8; SLOT] = blob.get(at..at + SLOT)?.try_into().ok()?;
         let mut texts = Vec::new();
         for from in Side::BOTH {
-            Place::decode(place_in(&slot, from))?;
-            for what in [What::Carry, What::Own, What::Owed] {
+            Mark::decode(mark_in(&slot, from))?;
+            for what in [TextKind::Carry, TextKind::Own, TextKind::Owed] {
                 if let (name @ 1.., len) = text_in(&slot, from, what) {
                     texts.push(arena.claim(name).filter(|blob| len <= blob.len())?);
                 }
@@ -239,13 +239,13 @@ impl Drop for Record {
 
 impl Draft<'_> {
     /// This direction has come so far.
-    pub(crate) fn place(&mut self, from: Side, place: &Place) {
+    pub(crate) fn mark(&mut self, from: Side, mark: &Mark) {
         let at = PROGRESS * from.index();
-        place.encode(&mut self.slot[at..at + PLACE]);
+        mark.encode(&mut self.slot[at..at + MARK]);
     }
 
     /// Notes bytes of a direction.
-    pub(crate) fn note(&mut self, from: Side, what: What, bytes: &[u8]) {
+    pub(crate) fn note(&mut self, from: Side, what: TextKind, bytes: &[u8]) {
         if bytes.is_empty() {
             return self.set_text(from, what, 0);
         }
@@ -259,7 +259,7 @@ impl Draft<'_> {
         }
     }
 
-    fn set_text(&mut self, from: Side, what: What, word: u64) {
+    fn set_text(&mut self, from: Side, what: TextKind, word: u64) {
         let at = text_at(from, what);
         self.slot[at..at + 8].copy_from_slice(&word.to_ne_bytes());
     }
@@ -287,13 +287,13 @@ impl Draft<'_> {
 
 /// Which bytes of a direction, see [`Progress`].
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum What {
+pub(crate) enum TextKind {
     Carry,
     Own,
     Owed,
 }
 
-impl Place {
+impl Mark {
     fn encode(&self, out: &mut [u8]) {
         out[..8].copy_from_slice(&self.taken.to_ne_bytes());
         out[8..16].copy_from_slice(&self.given.to_ne_bytes());
@@ -329,17 +329,17 @@ fn slot_at(sequence: u64) -> usize {
     SLOTS + SLOT * (sequence as usize & 1)
 }
 
-fn place_in(slot: &[u8; SLOT], from: Side) -> &[u8] {
+fn mark_in(slot: &[u8; SLOT], from: Side) -> &[u8] {
     let at = PROGRESS * from.index();
-    &slot[at..at + PLACE]
+    &slot[at..at + MARK]
 }
 
-fn text_at(from: Side, what: What) -> usize {
-    PROGRESS * from.index() + PLACE + 8 * what as usize
+fn text_at(from: Side, what: TextKind) -> usize {
+    PROGRESS * from.index() + MARK + 8 * what as usize
 }
 
 /// The name of the blob with these bytes, 0 where there are none, and their number.
-fn text_in(slot: &[u8; SLOT], from: Side, what: What) -> (u32, usize) {
+fn text_in(slot: &[u8; SLOT], from: Side, what: TextKind) -> (u32, usize) {
     let at = text_at(from, what);
     let word = u64::from_ne_bytes(std::array::from_fn(|n| slot[at + n]));
     ((word >> 32) as u32, word as u32 as usize)
@@ -347,7 +347,8 @@ fn text_in(slot: &[u8; SLOT], from: Side, what: What) -> (u32, usize) {
 
 /// The names of all texts.
 fn names(slot: &[u8; SLOT]) -> impl Iterator<Item = u32> {
-    let of_side =
-        |from| [What::Carry, What::Own, What::Owed].map(|what| text_in(slot, from, what).0);
+    let of_side = |from| {
+        [TextKind::Carry, TextKind::Own, TextKind::Owed].map(|what| text_in(slot, from, what).0)
+    };
     Side::BOTH.into_iter().flat_map(of_side)
 }

@@ -20,7 +20,7 @@ use super::opaque::Pace;
 use super::{Direction, Manner};
 use crate::board::Board;
 use crate::buffers::{Buffer, Input};
-use crate::keep::{Claim, Place, Record, What};
+use crate::keep::{Claim, Mark, Record, TextKind};
 use crate::leg::Leg;
 use crate::pipe::Pipe;
 use crate::sys::arena::Blob;
@@ -139,13 +139,13 @@ impl Direction {
     }
 
     /// `None` after a fault: such a session is not continued by anybody.
-    fn place(&self, tokens: [u32; 2]) -> Option<Place> {
+    fn mark(&self, tokens: [u32; 2]) -> Option<Mark> {
         let Lane { taken, given, .. } = self.lane;
         match &self.manner {
-            Manner::Opaque(_) => Some(Place { taken, given, tokens, position: None }),
+            Manner::Opaque(_) => Some(Mark { taken, given, tokens, position: None }),
             Manner::Aware(aware) => {
                 let position = Some(aware.rewriter.position()?);
-                Some(Place { taken: taken - aware.carry.len() as u64, given, tokens, position })
+                Some(Mark { taken: taken - aware.carry.len() as u64, given, tokens, position })
             }
         }
     }
@@ -160,14 +160,14 @@ impl Direction {
     /// The same where something is claimed that needs nothing to go on.
     fn note(&self, tokens: [u32; 2], record: Option<&mut Record>) -> Option<()> {
         let Some(record) = record else { return Some(()) };
-        let (from, place) = (self.lane.from, self.place(tokens)?);
+        let (from, mark) = (self.lane.from, self.mark(tokens)?);
         let mut draft = record.draft();
-        draft.place(from, &place);
+        draft.mark(from, &mark);
         if let Manner::Aware(aware) = &self.manner {
-            draft.note(from, What::Carry, &aware.carry);
+            draft.note(from, TextKind::Carry, &aware.carry);
             let frames = aware.frames.kinds();
-            draft.note(from, What::Own, &frames.own);
-            draft.note(from, What::Owed, &frames.owed);
+            draft.note(from, TextKind::Own, &frames.own);
+            draft.note(from, TextKind::Owed, &frames.owed);
         }
         draft.publish();
         Some(())
@@ -185,8 +185,8 @@ impl Direction {
             && let Some(record) = turn.record.as_deref_mut()
         {
             let mut draft = record.draft();
-            draft.note(self.lane.from, What::Own, &aware.frames.kinds().own);
-            draft.note(back.lane.from, What::Owed, &[]);
+            draft.note(self.lane.from, TextKind::Own, &aware.frames.kinds().own);
+            draft.note(back.lane.from, TextKind::Owed, &[]);
             draft.publish();
         }
     }
@@ -201,8 +201,8 @@ impl Direction {
     ) -> Option<Self> {
         let progress = left.record.progress(from);
         let mut lane = Lane::new(from, thread.now);
-        let (same_from, same_to) = begin(&mut lane, progress.place, &left);
-        let position = progress.place.position.as_ref().filter(|_| same_from);
+        let (same_from, same_to) = begin(&mut lane, progress.mark, &left);
+        let position = progress.mark.position.as_ref().filter(|_| same_from);
         let rewriter = paths.map(|paths| thread.config.rewriter(paths, position));
         let mut manner = match rewriter {
             None => Manner::Opaque(Pace::Copying),
@@ -304,10 +304,10 @@ fn counts(leg: Option<&Leg>, known: [u64; 2]) -> Option<[u64; 2]> {
 
 /// Where a direction begins: where the record says, or at the beginning of a connection that the
 /// record does not speak of. Tells whether sender's and receiver's are those of the record.
-fn begin(lane: &mut Lane, place: Place, left: &Left<'_>) -> (bool, bool) {
+fn begin(lane: &mut Lane, mark: Mark, left: &Left<'_>) -> (bool, bool) {
     let is_of = |leg: Option<&Leg>, token: u32| leg.is_none_or(|leg| leg.token() == token);
-    let same = (is_of(left.from, place.tokens[0]), is_of(left.to, place.tokens[1]));
-    (lane.taken, lane.given) = (place.taken, place.given);
+    let same = (is_of(left.from, mark.tokens[0]), is_of(left.to, mark.tokens[1]));
+    (lane.taken, lane.given) = (mark.taken, mark.given);
     if let (Some(leg), false) = (left.from, same.0) {
         lane.begin_from(leg);
     }

@@ -159,7 +159,7 @@ impl Pair {
         self.changed = true;
         let Answered { spec, listeners } = answered;
         let plans = Side::BOTH.map(|side| self.plan(side, &spec.legs[side.index()]));
-        if !self.parting || self.flows.is_some() {
+        if !self.parting || self.directions.is_some() {
             for ((side, leg), plan) in Side::BOTH.into_iter().zip(spec.legs).zip(plans) {
                 self.describe(side, leg, plan, thread);
             }
@@ -218,7 +218,7 @@ impl Pair {
 
     fn plan(&self, side: Side, leg: &LegAnswer) -> Plan {
         let end = &self.ends[side.index()];
-        let joined = self.flows.is_some() && !self.life.is_moving(side);
+        let joined = self.directions.is_some() && !self.life.is_moving(side);
         let before = if joined { end.paths.path() } else { end.latest_path() };
         let changed = !before.is_empty() && before != &*text(&leg.peer_path);
         Plan { role: leg.role, aim: aim(&leg.target), changed }
@@ -226,7 +226,7 @@ impl Pair {
 
     /// Notes what the answer says about a side.
     fn describe(&mut self, side: Side, leg: LegAnswer, plan: Plan, thread: &Thread) {
-        if self.flows.is_some() {
+        if self.directions.is_some() {
             return self.expect(side, leg, plan, thread);
         }
         self.board.leg(side).set_role(leg.role);

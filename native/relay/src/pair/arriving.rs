@@ -62,7 +62,7 @@ impl Pair {
             if let Some(approach) = &mut end.approach {
                 approach.door.take_if(|door| door.is_idle());
             }
-            if self.flows.is_some() {
+            if self.directions.is_some() {
                 end.approach.take_if(|approach| approach.is_idle());
             }
         }
@@ -71,7 +71,7 @@ impl Pair {
     /// The caller is the leg's peer.
     fn bind(&mut self, side: Side, guest: Guest, thread: &mut Thread) {
         let Guest { socket, from, has_body, watched } = guest;
-        let fresh = self.flows.is_some();
+        let fresh = self.directions.is_some();
         let part = if fresh { Part::Dial(side) } else { Part::Leg(side) };
         let source = Source::Pair(self.key, part);
         let named = match watched {

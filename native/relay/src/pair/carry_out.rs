@@ -65,13 +65,13 @@ impl Pair {
 
     fn join(&mut self, thread: &mut Thread) {
         let [rewriter_a, rewriter_b] = self.rewriters(thread);
-        let flow = |side: Side, rewriter| Direction::new(side, rewriter, thread.now);
-        let mut flows = [flow(Side::A, rewriter_a), flow(Side::B, rewriter_b)];
+        let direction = |side: Side, rewriter| Direction::new(side, rewriter, thread.now);
+        let mut directions = [direction(Side::A, rewriter_a), direction(Side::B, rewriter_b)];
         if let [End { leg: Some(a), .. }, End { leg: Some(b), .. }] = &self.ends {
-            flows[0].between(a, b);
-            flows[1].between(b, a);
+            directions[0].between(a, b);
+            directions[1].between(b, a);
         }
-        self.flows = Some(Box::new(flows));
+        self.directions = Some(Box::new(directions));
         for side in Side::BOTH {
             self.board.leg(side).set_state(LegState::Joined);
         }
@@ -113,7 +113,7 @@ impl Pair {
     fn close_legs(&mut self, thread: &Thread) {
         if self.life.stage() == Stage::Reconnecting {
             let legs = Side::BOTH.map(|side| self.end(side).leg.take());
-            self.drop_flows();
+            self.drop_directions();
             legs.into_iter().flatten().for_each(|leg| leg.close(thread));
         } else {
             self.record = None;
@@ -137,17 +137,17 @@ impl Pair {
             let state = if again { LegState::Listening } else { LegState::Closed };
             self.board.leg(side).set_state(state);
         }
-        self.drop_flows();
+        self.drop_directions();
         self.parting = false;
     }
 
     /// The only way to let go of both directions. Room that they hold is claimed until the record
     /// says that nothing is joined, or is gone: see `mover::settle`.
-    fn drop_flows(&mut self) {
-        let flows = self.flows.take();
+    fn drop_directions(&mut self) {
+        let directions = self.directions.take();
         if self.life.stage() == Stage::Closed {
             self.record = None;
-        } else if flows.is_some() {
+        } else if directions.is_some() {
             self.write_down();
         }
     }
@@ -156,7 +156,7 @@ impl Pair {
         let mut failure = None;
         match notice {
             NoticeKind::Bound(side) => {
-                if self.flows.is_none() {
+                if self.directions.is_none() {
                     self.board.leg(side).set_state(LegState::Bound);
                 }
                 self.board.event(thread.now, Some(side), RingWhat::Bound, 0);

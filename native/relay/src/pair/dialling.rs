@@ -3,14 +3,14 @@
 use std::io::IoSlice;
 use std::net::SocketAddr;
 
-use msrp_proto::bind_request;
 use msrp_proto::session::{Input, LegReason, Role, Side};
+use msrp_proto::{Moment, bind_request};
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::approach::Fresh;
 use super::{End, Pair};
 use crate::board::LegState;
-use crate::dial::{Answered, Dial, Dialled, OwnBind};
+use crate::dial::{Dial, Dialled, Heard, OwnBind};
 use crate::keep::{DialState, Held, OwnBindState};
 use crate::leg::{Leg, Sent};
 use crate::poller::{Part, Readiness, Source};
@@ -21,29 +21,32 @@ use crate::why::DialFailure;
 
 impl Pair {
     pub(super) fn dial(&mut self, side: Side, thread: &mut Thread) {
-        let options = tcp::Options::new(&thread.config, self.tos);
-        let (at, source) = ((self.key, self.id, side), self.source(side));
-        let approach = self.ends[side.index()].approach();
-        let mut dial = Dial::new(at, source, &approach.targets, options, thread);
-        let dialled = match approach.found.take() {
-            Some(begun) => dial.go_on(begun, None, &self.board, thread),
-            None => dial.next(&self.board, thread),
-        };
-        approach.dial = Some(Box::new(dial));
-        if self.flows.is_none() {
+        let targets = self.ends[side.index()].approach().targets.clone();
+        if self.directions.is_none() {
             self.board.leg(side).set_state(LegState::Dialling);
         }
-        self.dialled(side, dialled, thread);
+        self.begin_dial(side, &targets, None, thread);
     }
 
     /// Goes on with a dial of a dead process.
     pub(super) fn dial_again(&mut self, side: Side, state: &DialState, thread: &mut Thread) {
+        self.begin_dial(side, &state.rest, Some(state.until), thread);
+    }
+
+    /// `until`: how long the first of `targets` may still take, where it has been begun.
+    fn begin_dial(
+        &mut self,
+        side: Side,
+        targets: &[SocketAddr],
+        until: Option<Moment>,
+        thread: &mut Thread,
+    ) {
         let options = tcp::Options::new(&thread.config, self.tos);
         let (at, source) = ((self.key, self.id, side), self.source(side));
         let approach = self.ends[side.index()].approach();
-        let mut dial = Dial::new(at, source, &state.rest, options, thread);
+        let mut dial = Dial::new(at, source, targets, options, thread);
         let dialled = match approach.found.take() {
-            Some(begun) => dial.go_on(begun, Some(state.until), &self.board, thread),
+            Some(begun) => dial.go_on(begun, until, &self.board, thread),
             None => dial.next(&self.board, thread),
         };
         approach.dial = Some(Box::new(dial));
@@ -52,7 +55,7 @@ impl Pair {
 
     /// Drops the dial of this side, however far it came; before the join that is the leg itself.
     pub(super) fn cancel_dial(&mut self, side: Side, thread: &Thread) {
-        let joined = self.flows.is_some();
+        let joined = self.directions.is_some();
         let end = self.end(side);
         if let Some(approach) = &mut end.approach {
             approach.cancel(thread);
@@ -77,9 +80,9 @@ impl Pair {
             return;
         };
         match own_bind.hear(&mut fresh.leg, thread) {
-            Answered::Not => {}
-            Answered::With(status, len) => self.own_bind_answered(side, status, len, thread),
-            Answered::Unexpected | Answered::Ended(_) => {
+            Heard::Not => {}
+            Heard::With(status, len) => self.own_bind_answered(side, status, len, thread),
+            Heard::Unexpected | Heard::Ended(_) => {
                 self.feed(Input::OwnBindAnswered { side, accepted: false }, thread);
             }
         }
@@ -122,7 +125,7 @@ impl Pair {
     }
 
     fn connected(&mut self, side: Side, socket: Held, to: SocketAddr, thread: &mut Thread) {
-        let fresh = self.flows.is_some();
+        let fresh = self.directions.is_some();
         let part = if fresh { Part::Dial(side) } else { Part::Leg(side) };
         if thread.poller.rename(&socket, Source::Pair(self.key, part)).is_err() {
             return self.feed(Input::DialFailed(side), thread);
@@ -175,7 +178,7 @@ impl Pair {
             }
             // Its end is noticed where the answer is awaited.
             Sent::Nowhere => {}
-            Sent::Broken(_) if self.flows.is_some() => {
+            Sent::Broken(_) if self.directions.is_some() => {
                 self.feed(Input::OwnBindAnswered { side, accepted: false }, thread);
             }
             Sent::Broken(how) => self.lost(side, how, thread),
@@ -207,17 +210,17 @@ impl Pair {
             Some(own_bind) => own_bind.hear(leg, thread),
             None => {
                 let ended = leg.may_have_ended().then(|| leg.ended()).flatten();
-                ended.map_or(Answered::Not, Answered::Ended)
+                ended.map_or(Heard::Not, Heard::Ended)
             }
         };
         match heard {
-            Answered::Not => {}
-            Answered::With(status, len) => self.own_bind_answered(side, status, len, thread),
-            Answered::Unexpected => {
+            Heard::Not => {}
+            Heard::With(status, len) => self.own_bind_answered(side, status, len, thread),
+            Heard::Unexpected => {
                 self.feed(Input::OwnBindAnswered { side, accepted: false }, thread);
             }
-            Answered::Ended(LegReason::Fin) => self.fin(side, true, thread),
-            Answered::Ended(how) => self.lost(side, how, thread),
+            Heard::Ended(LegReason::Fin) => self.fin(side, true, thread),
+            Heard::Ended(how) => self.lost(side, how, thread),
         }
     }
 

@@ -64,7 +64,7 @@ impl Pair {
         }
         let joined = left.state.joined;
         if joined {
-            pair.inherit_flows(&mut left, thread);
+            pair.inherit_directions(&mut left, thread);
         }
         for (side, state) in Side::BOTH.into_iter().zip(&left.state.ends) {
             pair.inherit_board(side, state);
@@ -97,7 +97,7 @@ impl Pair {
             ends: Side::BOTH.map(|side| End::inherit(&state.ends[side.index()], limits)),
             spares: [None, None],
             unopened: [false; 2],
-            flows: None,
+            directions: None,
             record: None,
             changed: true,
             meter: Meter::new(&thread.config, thread.now),
@@ -144,24 +144,24 @@ impl Pair {
     }
 
     /// Both directions as they stood; none where the kernel's counts say that this cannot be.
-    fn inherit_flows(&mut self, left: &mut Inheritance, thread: &mut Thread) {
-        let [a, b] = Side::BOTH.map(|side| self.inherit_flow(side, left, thread));
+    fn inherit_directions(&mut self, left: &mut Inheritance, thread: &mut Thread) {
+        let [a, b] = Side::BOTH.map(|side| self.inherit_direction(side, left, thread));
         let (Some(a), Some(b)) = (a, b) else { return };
-        let mut flows = Box::new([a, b]);
+        let mut directions = Box::new([a, b]);
         for side in Side::BOTH {
             if self.life.has_finished(side) {
-                flows[side.index()].has_ended();
+                directions[side.index()].has_ended();
             }
             if self.ends[side.index()].leg.is_none() {
-                flows[side.index()].cut();
+                directions[side.index()].cut();
                 let tokens = self.tokens_towards(side);
-                flows[side.other().index()].forsake(tokens, Some(&mut left.record), thread);
+                directions[side.other().index()].forsake(tokens, Some(&mut left.record), thread);
             }
         }
-        self.flows = Some(flows);
+        self.directions = Some(directions);
     }
 
-    fn inherit_flow(
+    fn inherit_direction(
         &self,
         side: Side,
         left: &mut Inheritance,
@@ -185,9 +185,9 @@ impl Pair {
     /// What others may read of it.
     fn inherit_board(&self, side: Side, state: &EndState) {
         let [mut bytes_in, mut bytes_out, mut chunks] = state.earlier;
-        if let Some(flows) = &self.flows {
-            let [taken, _, seen] = flows[side.index()].counts();
-            let [_, given, _] = flows[side.other().index()].counts();
+        if let Some(directions) = &self.directions {
+            let [taken, _, seen] = directions[side.index()].counts();
+            let [_, given, _] = directions[side.other().index()].counts();
             (bytes_in, bytes_out, chunks) = (bytes_in + taken, bytes_out + given, chunks + seen);
         }
         let board = self.board.leg(side);
@@ -241,7 +241,7 @@ impl Pair {
         thread: &mut Thread,
     ) {
         self.lose_again(missing, states, thread);
-        if joined && self.flows.is_none() {
+        if joined && self.directions.is_none() {
             // Either that was its end, or what is there does not fit together.
             if !matches!(self.life.stage(), Stage::Reconnecting | Stage::Closed) {
                 self.fail(thread);
@@ -259,7 +259,7 @@ impl Pair {
         }
         self.feed(Input::Resumed, thread);
         for side in Side::BOTH {
-            if self.flows.is_none() && !self.parting {
+            if self.directions.is_none() && !self.parting {
                 self.watch_unjoined(side, thread);
             }
         }

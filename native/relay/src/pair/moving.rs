@@ -12,11 +12,11 @@ use crate::thread::Thread;
 impl Pair {
     /// What a message that has come will need of the session is soon at hand.
     pub(crate) fn prefetch(&self) {
-        let Some(flows) = &self.flows else { return };
+        let Some(directions) = &self.directions else { return };
         prefetch(self);
         prefetch(&*self.board);
-        prefetch(&**flows);
-        flows.iter().for_each(Direction::prefetch);
+        prefetch(&**directions);
+        directions.iter().for_each(Direction::prefetch);
         if self.policy == Policy::Aware {
             self.ends.iter().for_each(|end| prefetch(end.paths.text()));
         }
@@ -32,7 +32,7 @@ impl Pair {
         if self.paused || self.pauses(thread.now).is_some() {
             return;
         }
-        if let (Some(vacant), true) = (self.vacant(), self.flows.is_some()) {
+        if let (Some(vacant), true) = (self.vacant(), self.directions.is_some()) {
             self.flush_towards(vacant.other(), thread);
             return self.take_over(thread);
         }
@@ -48,7 +48,7 @@ impl Pair {
     }
 
     fn measure(&mut self, thread: &mut Thread) {
-        if let (Some(meter), true) = (&mut self.meter, self.flows.is_some())
+        if let (Some(meter), true) = (&mut self.meter, self.directions.is_some())
             && !meter.count(self.board.bytes(), thread.now)
         {
             self.feed(Input::Spent, thread);
@@ -73,28 +73,32 @@ impl Pair {
     }
 
     fn may_go_on(&self) -> bool {
-        let (Some(flows), [End { leg: Some(a), .. }, End { leg: Some(b), .. }]) =
-            (&self.flows, &self.ends)
+        let (Some(directions), [End { leg: Some(a), .. }, End { leg: Some(b), .. }]) =
+            (&self.directions, &self.ends)
         else {
             return false;
         };
-        let [from_a, from_b] = &**flows;
+        let [from_a, from_b] = &**directions;
         from_a.may_go_on(a, from_b) || from_b.may_go_on(b, from_a)
     }
 
     /// One turn of the direction from `side`; `None` where there is none.
     fn turn(&mut self, side: Side, thread: &mut Thread) -> Option<Moved> {
-        let [from_a, from_b] = &mut **self.flows.as_mut()?;
-        let (flow, back) = if side == Side::A { (from_a, from_b) } else { (from_b, from_a) };
+        let [from_a, from_b] = &mut **self.directions.as_mut()?;
+        let (direction, back) = if side == Side::A { (from_a, from_b) } else { (from_b, from_a) };
         let [a, b] = &mut self.ends;
         let (from, to) = if side == Side::A { (a, b) } else { (b, a) };
         let (from, to) = (from.leg.as_mut()?, to.leg.as_mut()?);
-        if flow.is_at_rest(from, back) {
+        if direction.is_at_rest(from, back) {
             return Some(Moved::Waits);
         }
         let tokens = [from.token(), to.token()];
         let record = self.record.as_deref_mut();
-        Some(flow.turn(from, &mut Turn { to, board: &self.board, record, tokens, thread }, back))
+        Some(direction.turn(
+            from,
+            &mut Turn { to, board: &self.board, record, tokens, thread },
+            back,
+        ))
     }
 
     /// What a record calls the connections of the direction towards this side; 0: there is none.

@@ -47,17 +47,18 @@ impl Pair {
     /// Everything that was read for this side has been written.
     fn drained(&mut self, side: Side, thread: &mut Thread) -> bool {
         let tokens = self.tokens_towards(side);
-        let Some(flows) = &mut self.flows else { return true };
+        let Some(directions) = &mut self.directions else { return true };
         let Some(to) = &mut self.ends[side.index()].leg else { return true };
-        let flow = &mut flows[side.other().index()];
+        let direction = &mut directions[side.other().index()];
         let record = self.record.as_deref_mut();
-        flow.drain(&mut Turn { to, board: &self.board, record, tokens, thread })
+        direction.finish_sending(&mut Turn { to, board: &self.board, record, tokens, thread })
     }
 
     /// FIN, then its input away; lets go of it when its peer has ended too.
     fn end_leg(&mut self, side: Side, thread: &mut Thread) {
-        let flow = self.flows.as_ref().map(|flows| &flows[side.other().index()]);
-        let cut = flow.is_some_and(Direction::cuts_chunk);
+        let direction =
+            self.directions.as_ref().map(|directions| &directions[side.other().index()]);
+        let cut = direction.is_some_and(Direction::cuts_chunk);
         let end = &mut self.ends[side.index()];
         let Some(leg) = &mut end.leg else { return };
         if cut && !leg.has_sent_fin() {

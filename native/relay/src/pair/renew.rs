@@ -22,13 +22,13 @@ impl Pair {
     /// The old connection of this side is over, the session is not.
     pub(super) fn vacate(&mut self, side: Side, thread: &mut Thread) {
         let tokens = self.tokens_towards(side);
-        let Some(flows) = &mut self.flows else { return };
+        let Some(directions) = &mut self.directions else { return };
         // First: a successor would give this connection, if it found it, what comes after the gap.
         if let Some(leg) = self.ends[side.index()].leg.take() {
             leg.close(thread);
         }
-        flows[side.index()].cut();
-        flows[side.other().index()].forsake(tokens, self.record.as_deref_mut(), thread);
+        directions[side.index()].cut();
+        directions[side.other().index()].forsake(tokens, self.record.as_deref_mut(), thread);
         self.board.leg(side).set_state(LegState::Listening);
         self.queue(thread);
     }
@@ -46,9 +46,11 @@ impl Pair {
     /// All that the old connection of this side sent is handed on, and neither direction is inside a
     /// chunk; or it is gone.
     fn is_between_chunks(&self, side: Side) -> bool {
-        let (Some(flows), end) = (&self.flows, &self.ends[side.index()]) else { return false };
+        let (Some(directions), end) = (&self.directions, &self.ends[side.index()]) else {
+            return false;
+        };
         let Some(leg) = &end.leg else { return true };
-        let (from, to) = (&flows[side.index()], &flows[side.other().index()]);
+        let (from, to) = (&directions[side.index()], &directions[side.other().index()]);
         !leg.is_readable() && from.rests() && to.may_pause()
     }
 
@@ -80,11 +82,12 @@ impl Pair {
         let [paths_a, paths_b] = self.paths();
         let (from, to) = if side == Side::A { (paths_a, paths_b) } else { (paths_b, paths_a) };
         let tokens = self.tokens_towards(side.other());
-        if let (Some(flows), Some(leg)) = (&mut self.flows, &self.ends[side.index()].leg) {
+        if let (Some(directions), Some(leg)) = (&mut self.directions, &self.ends[side.index()].leg)
+        {
             let (rewriter, record) =
                 (thread.config.rewriter(from, None), self.record.as_deref_mut());
-            flows[side.index()].renew(rewriter, leg, tokens, record, thread);
-            flows[side.other().index()].redirect(to, leg, thread.now);
+            directions[side.index()].renew(rewriter, leg, tokens, record, thread);
+            directions[side.other().index()].redirect(to, leg, thread.now);
         }
         self.queue(thread);
         self.feed(Input::Replaced(side), thread);
@@ -101,12 +104,13 @@ impl Pair {
     /// not read.
     pub(super) fn flush_towards(&mut self, side: Side, thread: &mut Thread) {
         let tokens = self.tokens_towards(side);
-        let (Some(flows), Some(to)) = (&mut self.flows, &mut self.ends[side.index()].leg) else {
+        let (Some(directions), Some(to)) = (&mut self.directions, &mut self.ends[side.index()].leg)
+        else {
             return;
         };
         let record = self.record.as_deref_mut();
         let mut turn = Turn { to, board: &self.board, record, tokens, thread };
-        flows[side.other().index()].drain(&mut turn);
+        directions[side.other().index()].finish_sending(&mut turn);
     }
 
     /// A side has no connection although the session is joined.

@@ -38,7 +38,7 @@ impl Pair {
             idle: self.idle,
             opened: self.board.opened,
             life: &self.life,
-            joined: self.flows.is_some(),
+            joined: self.directions.is_some(),
             paused: self.paused,
             ends: Side::BOTH.map(|side| self.end_state(side)),
         }
@@ -73,9 +73,9 @@ impl Pair {
     /// What was counted before the present connections of this side.
     fn earlier(&self, side: Side) -> [u64; 3] {
         let [bytes_in, bytes_out, chunks] = self.board.leg(side).counts();
-        let Some(flows) = &self.flows else { return [bytes_in, bytes_out, chunks] };
-        let [taken, _, seen] = flows[side.index()].counts();
-        let [_, given, _] = flows[side.other().index()].counts();
+        let Some(directions) = &self.directions else { return [bytes_in, bytes_out, chunks] };
+        let [taken, _, seen] = directions[side.index()].counts();
+        let [_, given, _] = directions[side.other().index()].counts();
         let pairs = [(bytes_in, taken), (bytes_out, given), (chunks, seen)];
         pairs.map(|(all, present)| all.saturating_sub(present))
     }
@@ -86,7 +86,10 @@ impl Pair {
             end.leg.iter().for_each(Leg::register);
             end.approach.iter().for_each(|approach| approach.register());
         }
-        self.flows.iter().flat_map(|flows| flows.iter()).for_each(Direction::register);
+        self.directions
+            .iter()
+            .flat_map(|directions| directions.iter())
+            .for_each(Direction::register);
     }
 }
 

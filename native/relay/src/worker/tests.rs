@@ -32,7 +32,7 @@ fn opening(id: u64, config: &Config) -> Opening {
 fn a_session_is_queued_once_however_much_it_has_to_move() {
     let (mut worker, _) = worker();
     let opening = opening(1, &worker.thread.config);
-    worker.adopt(opening);
+    worker.open(opening);
     for _ in 0..2 {
         for _ in 0..4 {
             worker.with_id(1, Pair::queue);
@@ -99,7 +99,7 @@ fn a_panic_ends_one_session_and_no_other() {
     let (mut worker, notices) = worker();
     for id in [1, 2] {
         let opening = opening(id, &worker.thread.config);
-        worker.adopt(opening);
+        worker.open(opening);
     }
     worker.with_id(1, |_, _| panic!("expected by this test"));
     worker.with_id(1, |_, _| unreachable!("it is gone"));

@@ -128,7 +128,7 @@ impl Engine {
                 call.session.id(),
                 call.session.report()
             );
-            self.notices.extend(self.relay.drain());
+            self.notices.extend(self.relay.take_notices());
         }
     }
 
@@ -162,7 +162,7 @@ impl Engine {
         let mut fds = [PollFd::from_borrowed_fd(self.relay.notices_fd(), PollFlags::IN)];
         let time = Timespec { tv_sec: time.as_secs() as i64, tv_nsec: time.subsec_nanos().into() };
         poll(&mut fds, Some(&time)).unwrap();
-        self.relay.drain().into_iter().next()
+        self.relay.take_notices().into_iter().next()
     }
 
     /// Both peers dial in and are joined, with their bind SENDs delivered.

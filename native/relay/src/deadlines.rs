@@ -12,14 +12,14 @@ use msrp_proto::Moment;
 
 /// When to look at which session.
 #[derive(Debug, Default)]
-pub(crate) struct Timers {
+pub(crate) struct Deadlines {
     heap: BinaryHeap<Reverse<(Moment, usize)>>,
 }
 
 /// Entries that are not worth looking at for those of no use.
 const SLACK: usize = 64;
 
-impl Timers {
+impl Deadlines {
     pub(crate) fn push(&mut self, at: Moment, key: usize) {
         self.heap.push(Reverse((at, key)));
     }
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn deadlines_that_come_nearer_and_go_away_again_do_not_add_up() {
         const SESSIONS: usize = 100;
-        let (mut timers, mut now) = (Timers::default(), Moment::default());
+        let (mut deadlines, mut now) = (Deadlines::default(), Moment::default());
         let far = |key: usize| Moment::default() + Duration::from_secs(3600 + key as u64);
         let mut armed = [Moment::default(); SESSIONS];
         for round in 0..100_000 {
@@ -71,21 +71,22 @@ mod tests {
             now += Duration::from_millis(1);
             for at in [far(key) + Duration::from_nanos(round as u64), now] {
                 armed[key] = at;
-                timers.push(at, key);
-                timers.tidy(SESSIONS, |at, key| armed[key] == at);
+                deadlines.push(at, key);
+                deadlines.tidy(SESSIONS, |at, key| armed[key] == at);
             }
-            assert_eq!(timers.pop(now), Some((now, key)));
-            assert!(timers.len() <= 2 * SESSIONS + SLACK, "{} entries", timers.len());
+            assert_eq!(deadlines.pop(now), Some((now, key)));
+            assert!(deadlines.len() <= 2 * SESSIONS + SLACK, "{} entries", deadlines.len());
         }
     }
 
     #[test]
     fn the_entry_that_counts_is_kept() {
-        let (mut timers, at) = (Timers::default(), |n| Moment::default() + Duration::from_secs(n));
+        let (mut deadlines, at) =
+            (Deadlines::default(), |n| Moment::default() + Duration::from_secs(n));
         for n in (1..1000).rev() {
-            timers.push(at(n), 0);
-            timers.tidy(1, |entry, _| entry == at(n));
+            deadlines.push(at(n), 0);
+            deadlines.tidy(1, |entry, _| entry == at(n));
         }
-        assert_eq!(timers.pop(at(1000)), Some((at(1), 0)));
+        assert_eq!(deadlines.pop(at(1000)), Some((at(1), 0)));
     }
 }
