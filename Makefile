@@ -3,8 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAGE  := ./scripts/stage
-HOT    := $(wildcard $(addprefix msrprelay/,*.pxd offer_answer/*.p* rpc/*.p* sdp/*.p* sessions/*.p*)) \
-          $(addprefix msrprelay/,chance.py commands.py interfaces.py ports.py roles.py scheduler.py timers.py uri.py)
+HOT    := $(wildcard $(addprefix msrprelay/,*.pxd chance.py commands.py $(addsuffix /*.p*,loop net offer_answer rpc sdp sessions)))
 # Tests of hot modules that do not themselves run both ways.
 TWICE  := $(wildcard $(addprefix tests/unit/test_,admission.py ports.py restore*.py rpc_ng.py rpc_re*.py sessions*.py timers.py))
 RUST   := $(shell find native -name '*.rs' -o -name 'Cargo.*' | grep -v /target/)

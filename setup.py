@@ -18,6 +18,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 # What a request goes through, of rooms where more than that is done.
+NET = ["interfaces", "ports", "roles", "uri"]
 RPC = ["bencode", "dispatcher", "encoding", "flags", "ng", "reply_cache", "requests"]
 SESSIONS = [
     "admission",
@@ -38,16 +39,12 @@ SESSIONS = [
 HOT_MODULES = [
     "msrprelay/chance.py",
     "msrprelay/commands.py",
-    "msrprelay/interfaces.py",
+    "msrprelay/loop/*.py",
+    *(f"msrprelay/net/{name}.py" for name in NET),
     "msrprelay/offer_answer/*.py",
-    "msrprelay/ports.py",
-    "msrprelay/roles.py",
     *(f"msrprelay/rpc/{name}.py" for name in RPC),
-    "msrprelay/scheduler.py",
     "msrprelay/sdp/*.py",
     *(f"msrprelay/sessions/{name}.py" for name in SESSIONS),
-    "msrprelay/timers.py",
-    "msrprelay/uri.py",
 ]
 
 

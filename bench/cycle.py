@@ -21,7 +21,7 @@ import uvloop
 from msrprelay import config as configuration
 from msrprelay import log
 from msrprelay.commands import Origin
-from msrprelay.server import RelayProcess
+from msrprelay.process.server import RelayProcess
 
 from .ng_client import CALL, recorded
 from .processes import find

@@ -26,7 +26,7 @@ import msgspec
 
 from msrprelay.config import Config
 from msrprelay.dataplane import DataPlane, Kept, LegAnswer, LegOpen, Notice, OpenError, Session
-from msrprelay.settings import engine_config
+from msrprelay.process.settings import engine_config
 
 from . import holder
 from .ends import End, ends_of

@@ -9,8 +9,8 @@ import os
 import socket
 import sys
 
-from msrprelay.holding import Inventory
-from msrprelay.wire import DROP, HOLD, receive, unpack
+from msrprelay.keeping.holding import Inventory
+from msrprelay.keeping.wire import DROP, HOLD, receive, unpack
 
 
 def hold(link: socket.socket) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from msrprelay import log, uri
+from msrprelay import log
+from msrprelay.net import uri
 
 DATAGRAMS = Path(__file__).parents[2] / "tests" / "data" / "recorded-ng" / "datagrams.jsonl"
 # One ordinary call of the recording.

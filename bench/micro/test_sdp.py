@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from msrprelay.roles import Setup
+from msrprelay.net.roles import Setup
 from msrprelay.rpc import bencode
 from msrprelay.sdp import SectionEdit, parse
 

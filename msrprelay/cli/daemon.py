@@ -13,7 +13,7 @@ import click
 
 from .. import config as configuration
 from ..errors import ConfigError
-from ..keeping import keeper_command
+from ..keeping.link import keeper_command
 from ..log import LEVELS, configure
 
 DEFAULT_CONFIG = Path("/etc/msrprelayd/msrprelayd.toml")
@@ -138,7 +138,7 @@ def main(
         become_keeper(path, overrides, config.timers.upgrade)
     configure(config.log_level)
     # Only now: --check and --help need no engine.
-    from ..server import run
+    from ..process.server import run
 
     sys.exit(run(config, reread))
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
-from ..interfaces import Interface
+from ..net.interfaces import Interface
 from . import values
 from .units import seconds, size
 

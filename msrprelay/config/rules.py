@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from ..interfaces import Interface
+from ..net.interfaces import Interface
 from .options import Config, Limits, known
 from .values import HostPort
 

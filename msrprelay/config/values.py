@@ -10,7 +10,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from ..interfaces import Interface
+from ..net.interfaces import Interface
 
 Network = IPv4Network | IPv6Network
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from ..roles import Setup, dials
+from ..net.roles import Setup, dials
 from ..sdp import MsrpSection
 from . import offers
 from .failure import DemoFailed, within

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..roles import Setup
+from ..net.roles import Setup
 from ..sdp import MsrpSection, parse
 from .failure import DemoFailed
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from ..errors import UriError
-from ..uri import Uri
+from ..net.uri import Uri
 from .legs import Leg, Pair, pair_legs, pair_silent
 from .media import Media
 from .msrp import At, Transaction

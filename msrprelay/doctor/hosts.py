@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
-from ..uri import address
+from ..net.uri import address
 
 PRIVATE = tuple(
     ip_network(net)

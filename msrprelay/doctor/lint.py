@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from ..errors import SdpError
+from ..net.roles import Setup, answer_setup, dials, relay_role_answerer, relay_role_offerer
 from ..printable import printable
-from ..roles import Setup, answer_setup, dials, relay_role_answerer, relay_role_offerer
 from ..sdp import Description, MsrpSection, Policy, SectionEdit, parse
 from .rules.addresses import agrees, common_type
 

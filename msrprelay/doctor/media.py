@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..errors import SdpError
+from ..net.uri import Uri
 from ..sdp import Description, MsrpSection, parse
-from ..uri import Uri
 from .sip_message import SipMessage
 from .tcp import Endpoint
 

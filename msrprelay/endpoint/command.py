@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 from ..errors import UriError
+from ..net.uri import Uri, host_port
 from ..printable import printable
-from ..uri import Uri, host_port
 from .connection import Connection, Listener, dial
 from .faults import ConnectionLost, EndpointFault
 from .protocol import Endpoint, Manner

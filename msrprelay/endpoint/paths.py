@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from ..errors import UriError
-from ..uri import Uri
+from ..net.uri import Uri
 
 
 def same(given: Sequence[str], wanted: Sequence[str]) -> bool:

@@ -25,7 +25,7 @@ from ..commands import (
     Terminate,
 )
 from ..errors import CommandError
-from ..interfaces import advertisable
+from ..net.interfaces import advertisable
 from .bencode import Value
 from .flags import dashed, expand, word, words
 

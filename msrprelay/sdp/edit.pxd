@@ -1,7 +1,7 @@
 # The types with which Cython compiles edit.py; the module runs without them, slower.
 cimport cython
 
-from ..uri cimport bracketed, host_port
+from ..net.uri cimport bracketed, host_port
 from .lines cimport colon, kind_of, line_end, part, past_blanks, past_field
 from .section cimport MsrpSection
 

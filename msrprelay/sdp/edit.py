@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..roles import Setup
-from ..uri import bracketed, host_port, host_port_span
+from ..net.roles import Setup
+from ..net.uri import bracketed, host_port, host_port_span
 from .lines import colon, kind_of, line_end, part, past_blanks, past_field
 from .section import MsrpSection
 

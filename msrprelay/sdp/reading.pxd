@@ -1,7 +1,7 @@
 # The types with which Cython compiles reading.py; the module runs without them, slower.
 cimport cython
 
-from ..uri cimport Uri, parse_uri, same_host
+from ..net.uri cimport Uri, parse_uri, same_host
 from .lines cimport colon, kind_of, line_end, part, past_blanks, past_field, text, value_of
 from .section cimport Connection, MsrpSection
 

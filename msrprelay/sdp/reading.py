@@ -6,8 +6,8 @@ from __future__ import annotations
 import re
 
 from ..errors import UriError
-from ..roles import Setup
-from ..uri import Uri, parse_uri, same_host
+from ..net.roles import Setup
+from ..net.uri import Uri, parse_uri, same_host
 from .lines import colon, kind_of, line_end, part, past_blanks, past_field, text, value_of
 from .section import Connection, MsrpSection
 

@@ -1,7 +1,7 @@
 # The types with which Cython compiles section.py; the module runs without them, slower.
 cimport cython
 
-from ..uri cimport Uri
+from ..net.uri cimport Uri
 from .lines cimport attributes_of, text
 
 cdef class Connection:

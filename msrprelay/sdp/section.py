@@ -6,8 +6,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ..roles import Setup
-from ..uri import Uri, address
+from ..net.roles import Setup
+from ..net.uri import Uri, address
 from .lines import Attributes, attributes_of, text
 
 # RFC 6135 section 4.2.2: an endpoint that only dials writes the discard port.

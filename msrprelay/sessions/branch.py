@@ -10,11 +10,11 @@ import msgspec
 from ..commands import Answer, Offer, SdpRequest, SourceRule
 from ..dataplane import Sources
 from ..errors import CommandError
+from ..net.roles import ACTPASS, Setup
 from ..offer_answer.changes import CLOSED, SectionChange, Side, other
 from ..offer_answer.decisions import Committed, Offered, RolledBack
 from ..offer_answer.negotiation import Negotiation
 from ..offer_answer.saved import Saved, octets
-from ..roles import ACTPASS, Setup
 from ..sdp.description import Description, parse
 from ..sdp.edit import Policy, SectionEdit
 from ..sdp.section import MsrpSection

@@ -1,7 +1,7 @@
 # The types with which Cython compiles legs.py; the module runs without them, slower.
 cimport cython
 
-from ..uri cimport host_port
+from ..net.uri cimport host_port
 
 cdef class Leg:
     cdef readonly object interface

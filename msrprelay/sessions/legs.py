@@ -11,15 +11,15 @@ from ipaddress import IPv4Address
 
 from .. import chance
 from ..dataplane import DataPlane, LegOpen, OpenError, Session, Sources
-from ..dial import literal
 from ..errors import CommandError
-from ..interfaces import Family, Interface
 from ..log import Log
+from ..net.dial import literal
+from ..net.interfaces import Family, Interface
+from ..net.ports import RAN_OUT, PortPool
+from ..net.uri import host_port
 from ..offer_answer.changes import Side
-from ..ports import RAN_OUT, PortPool
 from ..sdp.edit import Policy
 from ..strain import PARALLEL_LIMIT
-from ..uri import host_port
 from .ledger import Ledger
 from .saved import SavedLeg, interface_of
 

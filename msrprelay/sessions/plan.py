@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..dataplane import LegAnswer, Sources, Target
-from ..dial import DialPolicy, literal
 from ..errors import CommandError
-from ..offer_answer.changes import SectionChange, Side, other
-from ..roles import (
+from ..net.dial import DialPolicy, literal
+from ..net.roles import (
     ACCEPT,
     DIAL,
     PASSIVE,
@@ -21,6 +20,7 @@ from ..roles import (
     relay_role_answerer,
     relay_role_offerer,
 )
+from ..offer_answer.changes import SectionChange, Side, other
 from ..sdp.edit import Policy
 from ..sdp.section import MsrpSection
 from .closed import AnySession

@@ -16,9 +16,9 @@ import msgspec
 
 from ..dataplane import Notice, Session
 from ..errors import CommandError, ConfigError
-from ..interfaces import Interface
 from ..journal import Entry
 from ..log import Log
+from ..net.interfaces import Interface
 from ..offer_answer.saved import text
 from .branch import Branch
 from .call import Call

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..commands import PendingRule
-from ..dial import DialPolicy
-from ..interfaces import Interfaces
+from ..net.dial import DialPolicy
+from ..net.interfaces import Interfaces
 from ..sdp import Policy
 
 

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from ..commands import SourceRule
 from ..dataplane import LegAnswer, Sources, Target
-from ..interfaces import Interface
+from ..net.interfaces import Interface
 from ..offer_answer import Side
 from ..sdp import Policy
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 from typing import Self
 
 from ..dataplane import LegAnswer, Session, Sources
-from ..dial import DialPolicy
 from ..errors import CommandError
+from ..net.dial import DialPolicy
+from ..net.roles import Setup
 from ..offer_answer.changes import CHANGED, UNCHANGED, SectionChange, Side, other
-from ..roles import Setup
 from ..sdp.edit import Policy, SectionEdit
 from .closed import LOST, AnySession, Closed, Find, Relayed, Report, unreported
 from .legs import SIDES, Leg, Legs, Ports, restored_leg, saved_leg

@@ -25,11 +25,11 @@ from ..commands import (
     Terminate,
 )
 from ..dataplane import Notice
-from ..dial import Address
 from ..errors import CommandError, SdpError
 from ..events import Event, Feed
 from ..journal import Entry
 from ..log import Log
+from ..net.dial import Address
 from ..offer_answer.changes import live_sections
 from ..offer_answer.decisions import Ended, RolledBack
 from ..offer_answer.negotiation import UNKNOWN_CALL, UNMATCHED

@@ -7,9 +7,9 @@ from functools import lru_cache
 
 from ..commands import SdpRequest, SourceRule
 from ..dataplane import Sources
-from ..dial import literal
 from ..errors import CommandError
-from ..interfaces import Family, Interface, Interfaces
+from ..net.dial import literal
+from ..net.interfaces import Family, Interface, Interfaces
 from ..offer_answer.changes import Side
 from ..sdp.description import Description
 from ..sdp.edit import Policy, SectionEdit

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 
 from msrprelay.errors import CommandError
-from msrprelay.ports import RAN_OUT, PortPool
+from msrprelay.net.ports import RAN_OUT, PortPool
 
 PORTS = range(20000, 20200)
 QUARANTINE = 60.0

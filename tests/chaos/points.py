@@ -75,7 +75,7 @@ def package() -> Iterator[tuple[Path, Path]]:
         copy = Path(folder, "msrprelay")
         shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__", "_native.*.so"))
         shutil.copy(LIBRARY, copy / EXTENSION)
-        entry = copy / "entry.py"
+        entry = copy / "process" / "entry.py"
         entry.write_text(entry.read_text().replace('\nif __name__ == "__main__":', HOOK))
         order = Path(folder, "order")
         os.environ[ORDER] = str(order)

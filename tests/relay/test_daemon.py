@@ -325,7 +325,8 @@ def test_it_imports_nothing_after_it_has_started(tmp_path: Path) -> None:
     """An upgrade on disk must not mix old and new code: a whole call loads no module."""
     script = """
 import asyncio, os, signal, sys
-from msrprelay import config, log, server
+from msrprelay import config, log
+from msrprelay.process import server
 log.configure("error")
 from msrprelay.commands import Answer, Delete, Offer, Origin, Query
 from msrprelay.metrics.exposition import Exposition

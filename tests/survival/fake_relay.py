@@ -17,8 +17,8 @@ from typing import Any
 
 sys.path.append(str(Path(__file__).parents[2]))
 
-from msrprelay import wire
-from msrprelay.wire import pack, receive, send, unpack
+from msrprelay.keeping import wire
+from msrprelay.keeping.wire import pack, receive, send, unpack
 
 SOCKET, MEMORY, PIPE_EXIT, PIPE_ENTRY = (name.ljust(16, b"\0") for name in (b"s", b"m", b"x", b"e"))
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from msrprelay import keeper
+from msrprelay.keeping import keeper
 
 KEEPER = Path(keeper.__file__)
 FAKE = Path(__file__).with_name("fake_relay.py")

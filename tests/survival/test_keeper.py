@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from msrprelay import wire
-from msrprelay.wire import pack
+from msrprelay.keeping import wire
+from msrprelay.keeping.wire import pack
 
 from .kept import Kept, end, halt
 
@@ -237,7 +237,7 @@ def test_it_imports_nothing_after_its_start(tmp_path: Path) -> None:
     """What is on disk may change: crashes, upgrades and the end load nothing."""
     script = """
 import sys
-from msrprelay import keeper
+from msrprelay.keeping import keeper
 def loud(event, arguments):
     if event == "import":
         keeper.log("error", "imported", name=arguments[0])

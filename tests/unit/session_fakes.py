@@ -24,14 +24,14 @@ from msrprelay.commands import (
     Terminate,
 )
 from msrprelay.dataplane import Filled, LegAnswer, LegOpen, Notice, OpenError
-from msrprelay.dial import Address, DialPolicy
 from msrprelay.events import Event, Feed
-from msrprelay.interfaces import Interface, Interfaces
 from msrprelay.journal import Moment
-from msrprelay.ports import PortPool
+from msrprelay.net.dial import Address, DialPolicy
+from msrprelay.net.interfaces import Interface, Interfaces
+from msrprelay.net.ports import PortPool
+from msrprelay.process.state import State
 from msrprelay.rpc.reply_cache import ReplyCache
 from msrprelay.sessions import Admission, Ledger, Ports, Room, Rules, Sessions
-from msrprelay.state import State
 from msrprelay.strain import Strained
 
 ORIGIN = Origin("test", "", 0)

@@ -19,13 +19,13 @@ import structlog
 from click.testing import CliRunner, Result
 
 from msrprelay import config as configuration
-from msrprelay import server as relay_server
 from msrprelay.cli import ctl, daemon
 from msrprelay.cli.lazy import LazyGroup, Place
 from msrprelay.commands import Query
 from msrprelay.config.options import known
 from msrprelay.errors import CommandError
 from msrprelay.log import configure
+from msrprelay.process import server as relay_server
 from msrprelay.rpc.dispatcher import Dispatcher
 from msrprelay.rpc.jsonrpc import JsonRpcResponder
 from msrprelay.rpc.jsonrpc_server import JsonRpcServer

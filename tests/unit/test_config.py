@@ -20,7 +20,7 @@ from msrprelay.config.rules import KERNEL_TAKES
 from msrprelay.config.units import seconds, show, size
 from msrprelay.dataplane import DataPlane, LegOpen
 from msrprelay.errors import ConfigError
-from msrprelay.settings import engine_config
+from msrprelay.process.settings import engine_config
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "msrprelayd.toml"
 LEAST = 'interface = ["192.0.2.1"]\n'

@@ -19,7 +19,7 @@ from msrprelay.demo.progress import Bars
 from msrprelay.demo.script import CONTENT_TYPE, text
 from msrprelay.demo.talk import Talk, WrongMessage
 from msrprelay.endpoint import Answered, Message, Reported
-from msrprelay.roles import Setup
+from msrprelay.net.roles import Setup
 from msrprelay.rpc import bencode
 
 Answering = Callable[[bytes, int], list[bytes]]

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from msrprelay.dial import DialPolicy, literal, resolve
+from msrprelay.net.dial import DialPolicy, literal, resolve
 
 OWN = ip_address("192.0.2.10")
 PLAIN = DialPolicy.of([], [], [OWN])

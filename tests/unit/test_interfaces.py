@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from msrprelay.errors import CommandError, ConfigError
-from msrprelay.interfaces import Family, Interface, Interfaces, advertisable
+from msrprelay.net.interfaces import Family, Interface, Interfaces, advertisable
 
 PUB = Interface.parse("pub/192.0.2.10!chat.example.net")
 PUB6 = Interface.parse("pub/[2001:db8::10]")

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from msrprelay import wire
-from msrprelay.holding import Inventory, Process
-from msrprelay.keeper import Keeper, words
-from msrprelay.wire import HEAD, HELD, HOLD, LABEL, MOST, pack, receive, send, unpack
+from msrprelay.keeping import wire
+from msrprelay.keeping.holding import Inventory, Process
+from msrprelay.keeping.keeper import Keeper, words
+from msrprelay.keeping.wire import HEAD, HELD, HOLD, LABEL, MOST, pack, receive, send, unpack
 
 A, B = b"a" * LABEL, b"b" * LABEL
 

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from msrprelay.commands import Origin
+from msrprelay.process.surface import Surface
 from msrprelay.rpc import bencode
 from msrprelay.rpc.dispatcher import Dispatcher
 from msrprelay.rpc.ng import NgResponder
-from msrprelay.surface import Surface
 
 from .session_fakes import FakeSession, Lab, listing, sdp
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from msrprelay.notify import Notifier
+from msrprelay.process.notify import Notifier
 
 
 @pytest.fixture(params=["path", "abstract"])

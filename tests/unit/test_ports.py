@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from msrprelay.errors import CommandError
-from msrprelay.ports import PortPool
+from msrprelay.net.ports import PortPool
 
 QUARANTINE = 60.0
 

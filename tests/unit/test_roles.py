@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from msrprelay.roles import (
+from msrprelay.net.roles import (
     Role,
     Setup,
     answer_setup,

@@ -28,7 +28,7 @@ def sdp(load: Callable[[str], ModuleType]) -> ModuleType:
 @pytest.fixture(scope="session")
 def roles(load: Callable[[str], ModuleType], sdp: ModuleType) -> ModuleType:
     """The `roles` of the same way of loading: not itself compiled."""
-    module: ModuleType = __import__(sdp.__name__.replace("sdp", "roles"), fromlist=["Setup"])
+    module: ModuleType = __import__(sdp.__name__.replace("sdp", "net.roles"), fromlist=["Setup"])
     return module
 
 

@@ -7,8 +7,8 @@ import random
 import string
 from collections import Counter
 
+from msrprelay.net.uri import Uri
 from msrprelay.sessions.legs import new_session_id
-from msrprelay.uri import Uri
 
 SAMPLES = 1_000_000
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from msrprelay.interfaces import Interface
 from msrprelay.log import Log
+from msrprelay.net.interfaces import Interface
 
 from .session_fakes import RELAY, Lab, answer, delete, offer, sdp, send
 from .test_restore import MOVED_ALICE, ports

@@ -11,10 +11,10 @@ from msrprelay.config import Config, load
 from msrprelay.config.options import known
 from msrprelay.dataplane import Engine
 from msrprelay.errors import ConfigError
+from msrprelay.process.settings import buffer_budget, engine_config, rules
 from msrprelay.rpc.dispatcher import Dispatcher
 from msrprelay.rpc.ng import NgResponder
 from msrprelay.rpc.reply_cache import ReplyCache
-from msrprelay.settings import buffer_budget, engine_config, rules
 
 from .rpc_fakes import FakeCommands
 

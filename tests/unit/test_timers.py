@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from msrprelay.timers import STALE, Timers
+from msrprelay.loop.timers import STALE, Timers
 
 
 class Loop:

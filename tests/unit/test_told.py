@@ -10,9 +10,9 @@ import pytest
 
 from msrprelay.config import load
 from msrprelay.dataplane import DataPlane, Layout, LegOpen, Session, Told
+from msrprelay.process.settings import engine_config
 from msrprelay.rpc import bencode
 from msrprelay.rpc.encoding import encode
-from msrprelay.settings import engine_config
 
 ELSEWHERE = "192.0.2.1"
 

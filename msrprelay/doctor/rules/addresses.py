@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ...roles import dials
+from ...net.roles import dials
+from ...net.uri import Uri, address, same_host
 from ...sdp import MsrpSection
-from ...uri import Uri, address, same_host
 from ..cases import Case, read_uri
 from ..finding import Hit, Level, rule
 from ..hosts import private, public

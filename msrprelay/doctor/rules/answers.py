@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ...uri import Uri, same_host
+from ...net.uri import Uri, same_host
 from ..cases import Case, read_uri
 from ..finding import Hit, Level, rule
 from ..msrp import ANSWER_SECONDS, Response, Transaction

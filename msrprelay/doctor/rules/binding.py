@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...roles import dials
+from ...net.roles import dials
 from ..cases import Case
 from ..finding import Hit, Level, rule
 from ..media import Exchange, Media

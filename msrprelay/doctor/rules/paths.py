@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...uri import same_host
+from ...net.uri import same_host
 from ..cases import Case, read_uri
 from ..finding import Hit, Level, Severity, rule
 from ..msrp import Transaction

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...roles import Setup
+from ...net.roles import Setup
 from ...sdp import MsrpSection
 from ..cases import Case
 from ..finding import Hit, Level, Severity, rule

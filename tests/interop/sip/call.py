@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from msrprelay.endpoint import Connection
-from msrprelay.roles import Setup
+from msrprelay.net.roles import Setup
 from msrprelay.sdp import MsrpSection
 
 from .chat import Chat, Media, chat, connected, silence, told

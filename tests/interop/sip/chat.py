@@ -21,7 +21,7 @@ from msrprelay.endpoint import (
     dial,
     fresh_id,
 )
-from msrprelay.roles import Setup, dials
+from msrprelay.net.roles import Setup, dials
 from msrprelay.sdp import MsrpSection, parse
 
 from .programs import HOST

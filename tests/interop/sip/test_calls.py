@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from msrprelay.roles import Setup
+from msrprelay.net.roles import Setup
 
 from .call import BOTH_DIAL, Call, Party, callee, establish
 from .chat import Media

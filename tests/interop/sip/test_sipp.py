@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from msrprelay.roles import Setup
+from msrprelay.net.roles import Setup
 
 from .chat import Chat, Media, chat, connected, told
 from .document import Seen, tell

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from msrprelay.demo import offers
 from msrprelay.demo.talk import Talk
 from msrprelay.endpoint import Connection, Endpoint, dial
-from msrprelay.roles import Setup
+from msrprelay.net.roles import Setup
 
 from ..sip.message import Message
 from ..sip.phone import PATIENCE_SECONDS, Dialog, Phone, Transaction

@@ -1,7 +1,7 @@
 //! Duplicates of descriptors in the hands of the keeper, a process that outlives this one.
 //!
 //! One direction only: what is held and what is let go of. The keeper knows labels, not what they
-//! mean; the wire is that of `msrprelay/keeper.py`.
+//! mean; the wire is that of `msrprelay/keeping/wire.py`.
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -14,12 +14,12 @@ from typing import Protocol
 
 import msgspec
 
-from .dataplane import DataPlane
-from .journal import DiskCopy, Found, Journal, Moment, Unreadable
-from .journal.journal import TIME
-from .log import Log
-from .rpc.reply_cache import ReplyCache
-from .sessions import Sessions
+from ..dataplane import DataPlane
+from ..journal import DiskCopy, Found, Journal, Moment, Unreadable
+from ..journal.journal import TIME
+from ..log import Log
+from ..rpc.reply_cache import ReplyCache
+from ..sessions import Sessions
 
 log = Log()
 

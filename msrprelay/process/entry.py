@@ -1,7 +1,7 @@
 """The relay process under a keeper: goes on with what was left, and imports the rest after that.
 
-Run by its path with ``-S`` (see ``keeping.keeper_command``): looking for installed packages takes
-longer than the engine needs to go on.
+Run by its path with ``-S`` (see ``keeping.link.keeper_command``): looking for installed packages
+takes longer than the engine needs to go on.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import sys
 from types import SimpleNamespace
 
 # Behind the standard library: what stands beside the package must not take its place.
-sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.append(os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..")))
 
 from msrprelay._native import Relay, __version__
-from msrprelay.keeping import Link, remembered
+from msrprelay.keeping.link import Link, remembered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def take_over(link: Link, reread: Callable[[], Config]) -> int:
     """Be the successor of one that works, with the configuration as it is now."""
     import_packages()
     from msrprelay.errors import ConfigError
-    from msrprelay.optional import load
+    from msrprelay.process.optional import load
 
     try:
         config = reread()
@@ -85,7 +85,7 @@ def import_packages() -> None:
     from importlib import import_module
 
     site.main()
-    import_module("msrprelay.server")
+    import_module("msrprelay.process.server")
 
 
 def adopt(link: Link, config: Any) -> Relay | None:
@@ -95,7 +95,7 @@ def adopt(link: Link, config: Any) -> Relay | None:
     try:
         return Relay.adopt(config, link.fileno(), link.engine, link.crashed)
     except ValueError as error:
-        from msrprelay.keeper import log
+        from msrprelay.keeping.keeper import log
 
         log("error", "what is held cannot be read, sessions end", reason=str(error))
         link.drop_engine()
@@ -105,8 +105,8 @@ def adopt(link: Link, config: Any) -> Relay | None:
 def serve(config: Config, reread: Callable[[], Config], link: Link, engine: Relay | None) -> int:
     """Serve, with the engine that has begun or another one."""
     from msrprelay.log import configure
-    from msrprelay.server import run
-    from msrprelay.settings import engine_config
+    from msrprelay.process.server import run
+    from msrprelay.process.settings import engine_config
 
     configure(config.log_level)
     return run(config, reread, link, engine or adopt(link, engine_config(config)))

@@ -13,8 +13,8 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Literal, Self
 
-from .errors import CommandError, ConfigError
-from .printable import printable
+from ..errors import CommandError, ConfigError
+from ..printable import printable
 from .uri import REMEMBERED_HOSTS
 
 Family = Literal["IP4", "IP6"]

@@ -15,34 +15,34 @@ from pathlib import Path
 
 import uvloop
 
-from . import config as configuration
-from . import log as logging
-from .commands import Reply
-from .config import Config
-from .dataplane import VERSION, DataPlane, Engine, Kept
-from .dial import resolve
-from .errors import CommandError, ConfigError
-from .events import Feed
+from .. import config as configuration
+from .. import log as logging
+from ..commands import Reply
+from ..config import Config
+from ..dataplane import VERSION, DataPlane, Engine, Kept
+from ..errors import CommandError, ConfigError
+from ..events import Feed
+from ..keeping.link import Link
+from ..log import Log
+from ..loop.scheduler import LoopScheduler
+from ..metrics.snapshot import Snapshot
+from ..net.dial import resolve
+from ..net.interfaces import Interface
+from ..net.ports import PortPool
+from ..rpc.dispatcher import Dispatcher
+from ..rpc.jsonrpc import JsonRpcResponder
+from ..rpc.jsonrpc_server import JsonRpcServer
+from ..rpc.ng import NgResponder, NgUdpServer
+from ..rpc.ng_streams import NgStreamServer
+from ..rpc.reply_cache import ReplyCache
+from ..rpc.sockets import Sockets
+from ..sessions import Admission, Ledger, Ports, Sessions
+from ..strain import STOPPING, Strain
 from .figures import rtpengine_statistics, session_refusals
-from .interfaces import Interface
-from .keeping import Link
-from .log import Log
-from .metrics.snapshot import Snapshot
 from .notify import Notifier
 from .optional import http_server, webhooks
-from .ports import PortPool
-from .rpc.dispatcher import Dispatcher
-from .rpc.jsonrpc import JsonRpcResponder
-from .rpc.jsonrpc_server import JsonRpcServer
-from .rpc.ng import NgResponder, NgUdpServer
-from .rpc.ng_streams import NgStreamServer
-from .rpc.reply_cache import ReplyCache
-from .rpc.sockets import Sockets
-from .scheduler import LoopScheduler
-from .sessions import Admission, Ledger, Ports, Sessions
 from .settings import buffer_budget, engine_config, remembrance, room, rules
 from .state import State
-from .strain import STOPPING, Strain
 from .surface import Surface
 
 log = Log()

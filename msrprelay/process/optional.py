@@ -9,16 +9,16 @@ import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .config import Config
-from .events import Feed
-from .metrics.snapshot import Snapshot
-from .rpc.ng import NgResponder
-from .rpc.sockets import Sockets
+from ..config import Config
+from ..events import Feed
+from ..metrics.snapshot import Snapshot
+from ..rpc.ng import NgResponder
+from ..rpc.sockets import Sockets
 
 if TYPE_CHECKING:
-    from .metrics.exposition import Exposition
-    from .rpc.http import HttpServer
-    from .rpc.webhook import Webhook
+    from ..metrics.exposition import Exposition
+    from ..rpc.http import HttpServer
+    from ..rpc.webhook import Webhook
 
 HTTP = ("msrprelay.metrics.exposition", "msrprelay.rpc.http")
 WEBHOOK = "msrprelay.rpc.webhook"

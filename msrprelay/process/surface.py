@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .commands import Reply
-from .sessions import Sessions
+from ..commands import Reply
+from ..sessions import Sessions
 
 Tell = Callable[[], Reply]
 

@@ -21,10 +21,10 @@ import sys
 import time
 
 # Behind the standard library: what stands beside the package must not take its place.
-sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.append(os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..")))
 
-from msrprelay.holding import Inventory, Process
-from msrprelay.wire import (
+from msrprelay.keeping.holding import Inventory, Process
+from msrprelay.keeping.wire import (
     ALL,
     BYE,
     DONTWAIT,

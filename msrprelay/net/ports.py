@@ -12,8 +12,8 @@ import random
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable
 
-from . import chance
-from .errors import CommandError
+from .. import chance
+from ..errors import CommandError
 
 RAN_OUT = "Ran out of ports"
 

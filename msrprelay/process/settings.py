@@ -10,13 +10,13 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import msgspec
 
-from . import config as configuration
-from .config import Config
-from .dataplane import VERSION, EngineConfig
-from .dial import DialPolicy
-from .interfaces import Interfaces
-from .sessions import Room, Rules
-from .strain import Read, read_file
+from .. import config as configuration
+from ..config import Config
+from ..dataplane import VERSION, EngineConfig
+from ..net.dial import DialPolicy
+from ..net.interfaces import Interfaces
+from ..sessions import Room, Rules
+from ..strain import Read, read_file
 
 # Control sockets, epoll and eventfds, the log, resolver sockets.
 SPARE_DESCRIPTORS = 128

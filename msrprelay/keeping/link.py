@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, TimerHandle
     from typing import Any
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # The first byte of a label: whose it is.
 ENGINE, CONTROL = b"e", b"c"
 # A label's name has no more bytes.
@@ -63,8 +63,9 @@ def keeper_command(origin: Mapping[str, object], more: Mapping[str, object]) -> 
     settings of the keeper alone.
     """
     settings = {"prepare": origin["prepare"], **more}
-    relay = [sys.executable, "-P", "-S", os.path.join(HERE, "entry.py"), json.dumps(origin)]
-    keeper = os.path.join(HERE, "keeper.py")
+    entry = os.path.join(PACKAGE, "process", "entry.py")
+    keeper = os.path.join(PACKAGE, "keeping", "keeper.py")
+    relay = [sys.executable, "-P", "-S", entry, json.dumps(origin)]
     return [sys.executable, "-I", "-S", keeper, json.dumps(settings), *relay]
 
 

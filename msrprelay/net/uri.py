@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from .errors import UriError
+from ..errors import UriError
 
 # One call names each of its hosts many times, and peers come again.
 REMEMBERED_HOSTS = 1024

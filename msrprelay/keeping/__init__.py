@@ -1,0 +1,1 @@
+"""Two processes: a keeper that holds what must outlive the relay process, and the link to it."""

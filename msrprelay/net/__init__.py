@@ -1,0 +1,1 @@
+"""Addresses: where the relay listens, what it is called there, and whom it dials."""
