@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
-PathPolicy = Literal["aware", "cema", "sessmatch"]
+from .words import Family, Policy
+
 SetupWord = Literal["active", "passive", "actpass"]
-AddressFamily = Literal["IP4", "IP6"]
 Transport = Literal["TCP/MSRP", "TCP/TLS/MSRP"]
 SourceRule = Literal["any", "sdp", "sip"]
 PendingRule = Literal["rollback", "delete"]
@@ -55,7 +55,7 @@ class SdpRequest:
     # Told to the recipient instead of the interface's own address: an address or a host name, read
     # by ``advertisable``, because it goes into the SDP as it is.
     media_address: str | None = None
-    address_family: AddressFamily | None = None
+    address_family: Family | None = None
     transport_protocol: Transport | None = None
     # The SIP source as (family word, address).
     received_from: tuple[str, str] | None = None
@@ -66,7 +66,7 @@ class SdpRequest:
     drop_traffic: Literal["start", "stop"] | None = None
     # False: the message's MSRP sections pass untouched, without state.
     relay: bool = True
-    policy: PathPolicy | None = None
+    policy: Policy | None = None
     # The a=setup written into the SDP that this message returns.
     setup: SetupWord | None = None
     source: SourceRule | None = None

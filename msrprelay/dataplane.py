@@ -17,6 +17,7 @@ from ._native import Filled, Layout, OpenError, Session, Told
 from ._native import Relay as Engine
 from ._native import __version__ as VERSION
 from .log import Log
+from .words import Policy, Side
 
 __all__ = [
     "VERSION",
@@ -39,8 +40,6 @@ __all__ = [
 
 log = Log()
 
-Side = Literal["a", "b"]
-Policy = Literal["aware", "cema", "sessmatch"]
 # Who may come: everybody, nobody before the answer says it, or connections from these addresses.
 Sources = Literal["any", "pending"] | list[str]
 # Whom to dial: nobody, a name being resolved, nobody allowed, or these addresses in turn.
@@ -84,9 +83,9 @@ class EngineConfig:
 class LegOpen(Struct, frozen=True):
     """One leg at the offer: where to listen, and the two URIs that meet there.
 
-    ``own_uri`` is what we tell this peer to dial (U_side of DESIGN); ``peer_path`` is what the
-    peer wrote into its a=path, empty while it has not spoken. What the answer
-    says of ``sources`` replaces this.
+    ``own_uri`` is the URI this peer is given as its peer's; ``peer_path`` is what the peer wrote
+    into its a=path, empty while it has not spoken. What the answer says of ``sources`` replaces
+    this.
     """
 
     address: str

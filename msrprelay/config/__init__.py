@@ -1,6 +1,6 @@
 """The daemon's configuration: one TOML file, options of the command line over it."""
 
-from .options import Config, EventPosts, Limits, PathPolicy, Timers
+from .options import Config, EventPosts, Limits, Timers
 from .reading import changes, from_plain, limit_rows, load, load_file, plain, reloaded
 from .rules import warnings
 from .values import HostPort
@@ -10,7 +10,6 @@ __all__ = [
     "EventPosts",
     "HostPort",
     "Limits",
-    "PathPolicy",
     "Timers",
     "changes",
     "from_plain",

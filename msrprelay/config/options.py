@@ -10,10 +10,9 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
 from ..net.interfaces import Interface
+from ..words import Policy
 from . import values
 from .units import seconds, size
-
-PathPolicy = Literal["aware", "cema", "sessmatch"]
 
 
 class Option(NamedTuple):
@@ -155,7 +154,7 @@ class Config:
     dial_deny: tuple[values.Network, ...] = option(
         (), "CIDRs that are never dialled", values.networks, live=True
     )
-    msrp_path: Mapping[str, PathPolicy] = field(
+    msrp_path: Mapping[str, Policy] = field(
         default_factory=dict,
         metadata={
             "option": Option("path policy by interface name", values.policies, "", True),

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from ..net.interfaces import Interface
+from ..words import Policy
 
 Network = IPv4Network | IPv6Network
 T = TypeVar("T")
@@ -150,7 +151,7 @@ def interfaces(value: object) -> tuple[Interface, ...]:
     return each(value, lambda item: Interface.parse(text(item)))
 
 
-def policies(value: object) -> Mapping[str, Literal["aware", "cema", "sessmatch"]]:
+def policies(value: object) -> Mapping[str, Policy]:
     """A table of path policies by interface name."""
     if not isinstance(value, dict) or any(item not in POLICIES for item in value.values()):
         raise ValueError(f"a table of NAME = {' or '.join(POLICIES)} expected")

@@ -11,7 +11,8 @@ from typing import Literal
 from ..errors import SdpError
 from ..net.roles import Setup, answer_setup, dials, relay_role_answerer, relay_role_offerer
 from ..printable import printable
-from ..sdp import Description, MsrpSection, Policy, SectionEdit, parse
+from ..sdp import Description, MsrpSection, SectionEdit, parse
+from ..words import Policy
 from .rules.addresses import agrees, common_type
 
 Side = Literal["offer", "answer", "both"]

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Literal, Self
+from typing import Self
 
 from ..errors import CommandError, ConfigError
 from ..printable import printable
+from ..words import Family
 from .uri import REMEMBERED_HOSTS
 
-Family = Literal["IP4", "IP6"]
 LONGEST_NAME = 253
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 # The last label is no number (RFC 1123 section 2.1): 192.0.2.300 is a slip, not a name.

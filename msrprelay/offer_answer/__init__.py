@@ -10,7 +10,8 @@ re-offer, and the tags of the command are then swapped.
 
 from __future__ import annotations
 
-from .changes import Change, Exchange, SectionChange, Side, live_sections, other
+from ..words import Side
+from .changes import Change, Exchange, SectionChange, live_sections, other
 from .decisions import Committed, Ended, Message, Offered, Refused, Repeat, RolledBack, Unclaimed
 from .negotiation import (
     OFFER_TIMEOUT,

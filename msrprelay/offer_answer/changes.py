@@ -6,12 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
 
 from ..sdp.description import Description
 from ..sdp.section import MsrpSection
-
-Side = Literal["a", "b"]
+from ..words import Side
 
 
 class Change(StrEnum):

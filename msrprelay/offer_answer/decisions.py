@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..sdp.description import Description
-from .changes import Exchange, SectionChange, Side
+from ..words import Side
+from .changes import Exchange, SectionChange
 
 
 @dataclass(frozen=True)

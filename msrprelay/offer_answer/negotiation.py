@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from ..sdp.description import Description
 from ..sdp.section import MsrpSection
-from .changes import Exchange, Side, exchange_changes, live_sections, offer_changes, other
+from ..words import Side
+from .changes import Exchange, exchange_changes, live_sections, offer_changes, other
 from .decisions import (
     Committed,
     Ended,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 
 from ..sdp import Description
-from .changes import Side
+from ..words import Side
 from .decisions import Message
 
 

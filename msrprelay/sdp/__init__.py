@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import SdpError
 from .description import MAX_SECTIONS, MAX_SIZE, Description, parse
-from .edit import Family, Policy, SectionEdit
+from .edit import SectionEdit
 from .head import HeadEdit, origin_version, with_origin_version
 from .section import Connection, MsrpSection
 
@@ -13,10 +13,8 @@ __all__ = [
     "MAX_SIZE",
     "Connection",
     "Description",
-    "Family",
     "HeadEdit",
     "MsrpSection",
-    "Policy",
     "SdpError",
     "SectionEdit",
     "origin_version",

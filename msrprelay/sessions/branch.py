@@ -11,13 +11,14 @@ from ..commands import Answer, Offer, SdpRequest, SourceRule
 from ..dataplane import Sources
 from ..errors import CommandError
 from ..net.roles import ACTPASS, Setup
-from ..offer_answer.changes import CLOSED, SectionChange, Side, other
+from ..offer_answer.changes import CLOSED, SectionChange, other
 from ..offer_answer.decisions import Committed, Offered, RolledBack
 from ..offer_answer.negotiation import Negotiation
 from ..offer_answer.saved import Saved, octets
 from ..sdp.description import Description, parse
-from ..sdp.edit import Policy, SectionEdit
+from ..sdp.edit import SectionEdit
 from ..sdp.section import MsrpSection
+from ..words import Policy, Side
 from .closed import AnySession, Find
 from .legs import SIDES, Leg, Ports
 from .plan import Plan, Unresolved, described

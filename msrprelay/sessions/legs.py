@@ -14,12 +14,11 @@ from ..dataplane import DataPlane, LegOpen, OpenError, Session, Sources
 from ..errors import CommandError
 from ..log import Log
 from ..net.dial import literal
-from ..net.interfaces import Family, Interface
+from ..net.interfaces import Interface
 from ..net.ports import RAN_OUT, PortPool
 from ..net.uri import host_port
-from ..offer_answer.changes import Side
-from ..sdp.edit import Policy
 from ..strain import PARALLEL_LIMIT
+from ..words import Family, Policy, Side
 from .ledger import Ledger
 from .saved import SavedLeg, interface_of
 

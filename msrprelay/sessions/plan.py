@@ -20,9 +20,9 @@ from ..net.roles import (
     relay_role_answerer,
     relay_role_offerer,
 )
-from ..offer_answer.changes import SectionChange, Side, other
-from ..sdp.edit import Policy
+from ..offer_answer.changes import SectionChange, other
 from ..sdp.section import MsrpSection
+from ..words import Policy, Side
 from .closed import AnySession
 from .legs import SIDES, Leg, octets
 

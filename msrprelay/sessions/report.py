@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from ..dataplane import Filled, Layout
-from ..offer_answer import Side, other
+from ..offer_answer import other
+from ..words import Side
 from .branch import Branch
 from .call import Call
 from .closed import Relayed, Report

@@ -6,9 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import CommandError
-from ..offer_answer.changes import Side
 from ..offer_answer.decisions import Refused, Repeat
 from ..sdp.description import Description
+from ..words import Side
 from .plan import Unresolved
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..commands import PendingRule
 from ..net.dial import DialPolicy
 from ..net.interfaces import Interfaces
-from ..sdp import Policy
+from ..words import Policy
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,7 @@ from msgspec import Struct
 from ..commands import SourceRule
 from ..dataplane import LegAnswer, Sources, Target
 from ..net.interfaces import Interface
-from ..offer_answer import Side
-from ..sdp import Policy
+from ..words import Policy, Side
 
 
 class SavedLeg(Struct, frozen=True, array_like=True):

@@ -9,8 +9,9 @@ from ..dataplane import LegAnswer, Session, Sources
 from ..errors import CommandError
 from ..net.dial import DialPolicy
 from ..net.roles import Setup
-from ..offer_answer.changes import CHANGED, UNCHANGED, SectionChange, Side, other
-from ..sdp.edit import Policy, SectionEdit
+from ..offer_answer.changes import CHANGED, UNCHANGED, SectionChange, other
+from ..sdp.edit import SectionEdit
+from ..words import Policy, Side
 from .closed import LOST, AnySession, Closed, Find, Relayed, Report, unreported
 from .legs import SIDES, Leg, Legs, Ports, restored_leg, saved_leg
 from .plan import Name, Plan, Unresolved, described, make_plan, path_said

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 from ..commands import SdpRequest
-from ..offer_answer.changes import Side
 from ..sdp.description import Description
 from ..sdp.edit import SectionEdit
 from ..sdp.head import HeadEdit, origin_version, with_origin_version
 from ..sdp.section import Connection
+from ..words import Side
 from .legs import Leg
 
 

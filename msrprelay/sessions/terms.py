@@ -9,11 +9,11 @@ from ..commands import SdpRequest, SourceRule
 from ..dataplane import Sources
 from ..errors import CommandError
 from ..net.dial import literal
-from ..net.interfaces import Family, Interface, Interfaces
-from ..offer_answer.changes import Side
+from ..net.interfaces import Interface, Interfaces
 from ..sdp.description import Description
-from ..sdp.edit import Policy, SectionEdit
+from ..sdp.edit import SectionEdit
 from ..sdp.section import MsrpSection
+from ..words import Family, Policy, Side
 from .legs import Leg, Legs, new_session_id
 
 NO_SOURCE = "msrp-source: the message names no address to expect connections from"

@@ -14,7 +14,7 @@ from ..peers.ng import Ng
 from ..peers.wire import Address, Failure, Listener, Wire
 from .call import Call, Party, uri
 
-# Seconds; what DESIGN says of a relay that was not told otherwise.
+# Seconds: the defaults of a relay that was not told otherwise.
 TIMERS = {
     "offer": 200.0,
     "gate": 10.0,

@@ -52,7 +52,8 @@ def test_what_comes_meanwhile_waits(kept: Kept) -> None:
 def test_what_was_said_before_the_death_counts(tmp_path: Path) -> None:
     """A keeper that reads one message at a time sees the death before it has read them all."""
     script = (
-        "import sys; from msrprelay import keeper as k; k.TURN = 1; sys.exit(k.main(sys.argv[1:]))"
+        "import sys; from msrprelay.keeping import keeper as k;"
+        "k.TURN = 1; sys.exit(k.main(sys.argv[1:]))"
     )
     with Kept(tmp_path, "-c", script) as kept:
         kept.ask("hold_more", 100)
@@ -167,7 +168,7 @@ def test_one_that_dies_again_and_again_is_started_with_longer_pauses(kept: Kept)
 
 def test_what_cannot_be_continued_is_given_up_at_last(tmp_path: Path) -> None:
     script = (
-        "import sys; from msrprelay import keeper as k;"
+        "import sys; from msrprelay.keeping import keeper as k;"
         "k.SHORTEST_PAUSE, k.HOPELESS = 0.01, 6; sys.exit(k.main(sys.argv[1:]))"
     )
     with Kept(tmp_path, "-c", script) as kept:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from msrprelay.errors import CommandError, ConfigError
-from msrprelay.net.interfaces import Family, Interface, Interfaces, advertisable
+from msrprelay.net.interfaces import Interface, Interfaces, advertisable
+from msrprelay.words import Family
 
 PUB = Interface.parse("pub/192.0.2.10!chat.example.net")
 PUB6 = Interface.parse("pub/[2001:db8::10]")

@@ -14,7 +14,8 @@ PACKAGE = ROOT / "msrprelay"
 
 # Bottom first; a room may import only rooms on lower floors (and itself).
 FLOORS: list[set[str]] = [
-    {"_native", "chance", "commands", "errors", "events", "keeping", "printable"},
+    {"_native", "words"},
+    {"chance", "commands", "errors", "events", "keeping", "printable"},
     {"framing", "loop", "net"},
     {"sdp"},
     {"offer_answer"},

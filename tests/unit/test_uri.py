@@ -16,7 +16,7 @@ PAIRS = json.loads((Path(__file__).parents[1] / "data/uri_pairs.json").read_text
 
 @pytest.fixture(scope="session")
 def uri(load: Callable[[str], ModuleType]) -> ModuleType:
-    return load("uri")
+    return load("net.uri")
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair["why"])

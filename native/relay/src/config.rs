@@ -11,7 +11,8 @@ use msrp_proto::{Limits, PathPair, Position, Rewriter};
 pub struct Config {
     /// Threads that move bytes, at least 1.
     pub threads: usize,
-    /// From accept to a complete first header block.
+    /// From accept, or from when its first frame can be judged if that is later, to a complete first
+    /// header block.
     pub gate: Duration,
     /// From the answer until both legs are bound.
     pub join: Duration,
