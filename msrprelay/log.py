@@ -6,10 +6,12 @@ Call-ids, tags and addresses are strangers' text: every value is escaped before 
 from __future__ import annotations
 
 import logging
+import os
+import select
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, MutableMapping
-from typing import Any, ClassVar, TextIO
+from typing import Any, ClassVar, TextIO, cast
 
 import structlog
 
@@ -18,6 +20,44 @@ from .printable import printable
 LEVELS = ("debug", "info", "warning", "error")
 EventDict = MutableMapping[str, Any]
 Write = Callable[..., Any]
+NOWHERE = -1
+
+
+class Lines:
+    """Where lines go. One that cannot be written at once is lost, and counted.
+
+    The disk may be full, whoever reads may be gone, or read no more: calls do not wait for a log.
+    """
+
+    # Of the process, since its start.
+    lost: ClassVar[int] = 0
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._room = select.poll()
+        try:
+            self._fd = stream.fileno()
+        except OSError:
+            self._fd = NOWHERE  # memory
+        else:
+            self._room.register(self._fd, select.POLLOUT)
+
+    def write(self, text: str) -> None:
+        """Write one line."""
+        if self._fd == NOWHERE:
+            self._stream.write(text)
+            return
+        rest = text.encode(errors="backslashreplace")
+        try:
+            # No more at a time than a pipe takes whole.
+            while rest and self._room.poll(0):
+                rest = rest[os.write(self._fd, rest[: select.PIPE_BUF]) :]
+        except OSError:
+            pass
+        Lines.lost += bool(rest)
+
+    def flush(self) -> None:
+        """Nothing waits."""
 
 
 class Log:
@@ -71,7 +111,7 @@ def configure(level: str = "info", stream: TextIO = sys.stderr) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", Lines(stream))),
         cache_logger_on_first_use=False,
     )
     Log.renew_all()

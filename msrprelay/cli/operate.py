@@ -95,6 +95,8 @@ def upgraded(client: Client, before: Mapping[str, Any], control: Path) -> dict[s
                 return now
             if now["failed-upgrades"] > before["failed-upgrades"]:
                 raise Refused(FAILED, now["last-failure"])
+            if time.monotonic() > patience:
+                raise Refused(FAILED, f"no successor within {UPGRADE_SECONDS:g} s; it may come yet")
         time.sleep(INTERVAL_SECONDS)
 
 

@@ -9,7 +9,6 @@ no threads, and imports nothing after its start: what is on disk may change unde
 from __future__ import annotations
 
 import collections.abc
-import contextlib
 import errno
 import json
 import os
@@ -24,6 +23,7 @@ import time
 sys.path.append(os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..")))
 
 from msrprelay.keeping.holding import Inventory, Process
+from msrprelay.keeping.lines import log
 from msrprelay.keeping.wire import (
     ALL,
     BYE,
@@ -34,6 +34,7 @@ from msrprelay.keeping.wire import (
     PREPARED,
     READY,
     REFUSED,
+    STOPPING,
     UPGRADE,
     Descriptors,
     Labels,
@@ -52,18 +53,6 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.25, 10.0
 TURN = 256
 ENDING = (signal.SIGTERM, signal.SIGINT)
 SIGNALS = (*ENDING, signal.SIGHUP, signal.SIGUSR2)
-
-
-def log(level: str, event: str, **fields: object) -> None:
-    """A line on standard error, as the relay process writes it."""
-    now = time.time()
-    at = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now))}.{int(now % 1 * 1e6):06}Z"
-    line = json.dumps({**fields, "event": event, "level": level, "ts": at})
-    if os.isatty(2):
-        line = f"{at} [{level}] {event} {' '.join(f'{key}={fields[key]}' for key in fields)}"
-    # If nobody reads the log, that is no reason to end calls.
-    with contextlib.suppress(OSError):
-        os.write(2, line.encode() + b"\n")
 
 
 def words(code: int | None) -> str:
@@ -280,7 +269,7 @@ class Keeper:
         ending = number in ENDING
         if ending:
             self.give_up("the relay is stopping")
-        if self.relay is not None and (self.relay.ready or not self.served):
+        if self.relay is not None and (self.relay.ready or (ending and not self.served)):
             self.relay.signal(number)
         elif ending and (self.relay is None or self.stopping):
             # It cannot drain, or has been told already.
@@ -347,6 +336,9 @@ class Keeper:
             self.serving(process)
         elif op == UPGRADE and process.alive:
             self.upgrade()
+        elif op == STOPPING:
+            # Whoever comes after it is to stop as well.
+            self.stopping = self.stopping or signal.SIGTERM
         elif op == BYE:
             process.leaving = True
             self.inventory.clear()

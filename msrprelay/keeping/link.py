@@ -29,6 +29,7 @@ from .wire import (
     PREPARED,
     READY,
     REFUSED,
+    STOPPING,
     UPGRADE,
     pack,
     receive,
@@ -138,6 +139,7 @@ class Link:
         self._story: dict[str, Any] = {}
         self._failed = 0
         self._failure = ""
+        self._upgrading = self._stopping = False
         self._loop: AbstractEventLoop | None = None
         self._registered: Callable[[int, int], None] = lambda *_: None
         # When the last keeper was started here, in seconds of the monotonic clock.
@@ -209,9 +211,22 @@ class Link:
         """This process serves."""
         self._say(pack(READY))
 
+    @property
+    def unable(self) -> str:
+        """Why there can be no upgrade now; empty: there can."""
+        if self._upgrading:
+            return "Another upgrade is under way"
+        return "" if self._story["keeper"] else "The keeper has died, another one is starting"
+
     def upgrade(self) -> None:
-        """Have a successor started, which takes over when it is prepared."""
+        """Have a successor started, which takes over when it is prepared; see :attr:`unable`."""
+        self._upgrading = True
         self._say(pack(UPGRADE))
+
+    def stopping(self) -> None:
+        """This process ends with its last call, and so is whoever has to go on with those."""
+        self._stopping = True
+        self._say(pack(STOPPING))
 
     def bye(self) -> None:
         """Everything is to end with this process."""
@@ -222,7 +237,10 @@ class Link:
         self._say(pack(BYE))
 
     def report(self) -> dict[str, object]:
-        """For ``statistics``: the two processes, and what became of those before."""
+        """For ``statistics``: the two processes, and what became of those before.
+
+        ``keeper`` is 0 while there is none.
+        """
         return {
             "relay": os.getpid(),
             **self._story,
@@ -261,35 +279,43 @@ class Link:
             message = b""
         op, _, payload = unpack(message)
         if op == FAILED:
-            self._failed += 1
-            self._failure = json.loads(payload)["reason"]
+            self._upgrade_failed(json.loads(payload)["reason"])
         elif not message:
             self._lost()
+
+    def _upgrade_failed(self, reason: str) -> None:
+        self._upgrading = False
+        self._failed += 1
+        self._failure = reason
 
     def _lost(self) -> None:
         assert self._loop is not None
         self._loop.remove_reader(self.fileno())
         self._introduce_no_more()
         end(self._keeper)
-        quick = time.monotonic() - self._since < SOON
-        self._pause = min(max(SOON, 2 * self._pause), LONGEST_PAUSE) if quick else 0.0
-        self._loop.call_later(self._pause, self._replace)
+        self._story["keeper"] = 0
+        if self._upgrading:
+            # The successor has ended with it.
+            self._upgrade_failed("the keeper has died meanwhile")
+        self._replace_later(quick=time.monotonic() - self._since < SOON)
         # The first keeper is our parent, those that we have started are children.
         self._loop.call_later(SOON, reap, self._keeper)
+
+    def _replace_later(self, *, quick: bool) -> None:
+        assert self._loop is not None
+        self._pause = min(max(SOON, 2 * self._pause), LONGEST_PAUSE) if quick else 0.0
+        self._loop.call_later(self._pause, self._replace)
 
     def _replace(self) -> None:
         if self._loop is None:
             return  # it ends
         self._since = time.monotonic()
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        pidfd = os.pidfd_open(os.getpid())
         try:
-            self._start(theirs, pidfd)
+            ours = self._start()
         except OSError:
-            pass  # the other end is closed below: it looks like one that has died
-        finally:
-            theirs.close()
-            os.close(pidfd)
+            # There may be descriptors, or memory, before long.
+            self._replace_later(quick=True)
+            return
         self._socket.close()
         self._socket = impatient(ours)
         self._loop.add_reader(self.fileno(), self._on_readable)
@@ -305,6 +331,8 @@ class Link:
             self._story["keeper"] = self._keeper
             self._registered(self.fileno(), self._keeper)
             self.ready()
+            if self._stopping:
+                self.stopping()
         elif time.monotonic() - self._since < PREPARATION:
             self._introduction = self._loop.call_later(LOOK, self._introduce)
         else:
@@ -315,13 +343,26 @@ class Link:
             self._introduction.cancel()
             self._introduction = None
 
-    def _start(self, link: socket.socket, pidfd: int) -> None:
+    def _start(self) -> socket.socket:
+        """Start another keeper; gives the link to it. Raises OSError."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            with theirs:
+                self._keeper = self._spawn(theirs.fileno())
+        except OSError:
+            ours.close()
+            raise
+        return ours
+
+    def _spawn(self, link: int) -> int:
         told = {key: value for key, value in self._story.items() if key != "keeper"}
-        more = {"story": told, "relay": os.getpid(), "link": link.fileno(), "pidfd": pidfd}
-        command = keeper_command(self._origin, more)
-        for descriptor in (link.fileno(), pidfd):
-            os.set_inheritable(descriptor, True)
-        # Signals wait until it can do something about them.
-        self._keeper = os.posix_spawn(
-            command[0], command, os.environ, setpgroup=0, setsigmask=SIGNALS
-        )
+        pidfd = os.pidfd_open(os.getpid())
+        try:
+            more = {"story": told, "relay": os.getpid(), "link": link, "pidfd": pidfd}
+            command = keeper_command(self._origin, more)
+            for descriptor in (link, pidfd):
+                os.set_inheritable(descriptor, True)
+            # Signals wait until it can do something about them.
+            return os.posix_spawn(command[0], command, os.environ, setpgroup=0, setsigmask=SIGNALS)
+        finally:
+            os.close(pidfd)

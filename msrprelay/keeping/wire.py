@@ -24,7 +24,7 @@ NOSIGNAL = int(socket.MSG_NOSIGNAL)
 CLOEXEC = int(socket.MSG_CMSG_CLOEXEC)
 
 # From the relay process.
-HOLD, DROP, READY, UPGRADE, BYE, PREPARED, REFUSED = 1, 2, 3, 4, 5, 7, 8
+HOLD, DROP, READY, UPGRADE, BYE, PREPARED, REFUSED, STOPPING = 1, 2, 3, 4, 5, 7, 8, 9
 # To the relay process.
 HELD, ALL, FAILED = 16, 17, 18
 

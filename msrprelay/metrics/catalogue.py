@@ -222,6 +222,8 @@ CATALOGUE = (
     counter("webhook_events",
             "Events posted, attempts failed and events dropped, by hook.", webhooks,
             "hook", "outcome"),
+    counter("log_lines_lost", "Lines of the log that could not be written at once.",
+            figure("log", "lost")),
     # What outlives the process.
     gauge("state_degraded", "1: not all is kept for a next process; `statistics` has the reason.",
           figure("state", "degraded")),

@@ -49,7 +49,8 @@ def start(link: Link, reread: Callable[[], Config]) -> int:
     """Be the first, or go on like the one that has died: with the configuration that it had."""
     link.take()
     engine, left = None, None
-    if not link.cold:
+    # One that has died before it served has not remembered any.
+    if "config" in link.inherited:
         left = json.loads(remembered(link.inherited["config"]))
         if left["version"] == __version__:
             engine = adopt(link, SimpleNamespace(**left["engine"]))
@@ -95,7 +96,7 @@ def adopt(link: Link, config: Any) -> Relay | None:
     try:
         return Relay.adopt(config, link.fileno(), link.engine, link.crashed)
     except ValueError as error:
-        from msrprelay.keeping.keeper import log
+        from msrprelay.keeping.lines import log
 
         log("error", "what is held cannot be read, sessions end", reason=str(error))
         link.drop_engine()
@@ -113,4 +114,11 @@ def serve(config: Config, reread: Callable[[], Config], link: Link, engine: Rela
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        status = main(sys.argv[1:])
+    except Exception:
+        sys.excepthook(*sys.exc_info())
+        # At once: an engine that goes out of scope ends its sessions, and they are for another
+        # process. What has failed may be gone by then (an installation under way, say).
+        os._exit(1)
+    sys.exit(status)

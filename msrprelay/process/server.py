@@ -226,6 +226,8 @@ class RelayProcess:
             self.ended.set()
             return
         self._ending = True
+        if self.link is not None:
+            self.link.stopping()
         deadline = self.config.timers.drain
         self.systemd.stopping(deadline)
         log.info("draining", calls=self.sessions.live, seconds=deadline)
@@ -271,6 +273,8 @@ class RelayProcess:
             raise CommandError("No keeper: an upgrade is a restart")
         if self._ending:
             raise CommandError(STOPPING)
+        if self.link.unable:
+            raise CommandError(self.link.unable)
         self.link.upgrade()
         return self.link.report()
 
@@ -307,6 +311,7 @@ class RelayProcess:
                 "dropped-early": self.cache.dropped_early,
             },
             "state": self.state.figures(),
+            "log": {"lost": logging.Lines.lost},
             "webhooks": {name: dict(hook.counts) for name, hook in self.webhooks.items()},
             "statistics": rtpengine_statistics(
                 uptime, sessions.live, sessions.counts, sessions.call_seconds, engine, commands

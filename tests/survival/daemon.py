@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -83,15 +84,38 @@ class KeptDaemon(Daemon):
         whole = [sys.executable, "-m", "msrprelay.cli.ctl", *command, f"--control={self.control}"]
         return subprocess.run(whole, capture_output=True, text=True, timeout=60, check=False)
 
+    def popen_ctl(self, *command: str) -> subprocess.Popen[str]:
+        """The same, begun."""
+        whole = [sys.executable, "-m", "msrprelay.cli.ctl", *command, f"--control={self.control}"]
+        return subprocess.Popen(whole, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
     def wait(self) -> int:
         """The exit status of the first keeper."""
         return self._process.wait(PATIENCE_SECONDS)
 
     def new_keeper(self, old: int) -> int:
         """The keeper that has taken the place of the old one."""
-        while (found := self.keeper) == old:
+        while (found := self.keeper) in (old, 0):
             pass
         return found
+
+
+class MuteDaemon(KeptDaemon):
+    """One whose log has no room: nothing is heard of it, and it is not to mind."""
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        with open("/dev/full", "w", encoding="utf-8") as log:
+            self._process = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=log, text=True,
+                start_new_session=True, cwd=self._package,
+            )  # fmt: skip
+        self._reader = threading.Thread(target=lambda: None)
+        self._reader.start()
+        while not self.control.exists():
+            assert self._process.poll() is None
+        self.call("ping")
 
 
 def is_running(pid: int) -> bool:

@@ -136,7 +136,7 @@ def main() -> None:
         sys.exit(7)
     if not relay.held:
         relay.begin()
-    if relay.mode != "slow" or relay.left["cold"]:
+    if relay.mode != "unready" and (relay.mode != "slow" or relay.left["cold"]):
         send(relay.link, pack(wire.READY))
     if relay.mode == "die":
         sys.exit(9)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -20,7 +22,7 @@ from ..conformance.relay import NgRelay
 from ..peers.daemon import HOST, free_range
 from ..peers.msrp import message
 from ..peers.ng import Ng
-from .daemon import KeptDaemon, is_running, send_until
+from .daemon import KeptDaemon, MuteDaemon, is_running, send_until
 from .kept import PATIENCE_SECONDS, end, halt
 
 PING = b"cookie d7:command4:pinge"
@@ -343,6 +345,100 @@ def test_sigterm_drains_through_the_keeper(daemon: KeptDaemon) -> None:
         assert daemon.wait() == 0
     assert not is_running(relay)
     assert not daemon.control.exists()
+
+
+@pytest.mark.parametrize("upgraded", [False, True], ids=["crash", "upgrade"])
+def test_who_is_to_stop_stops_though_both_processes_were_replaced(
+    daemon: KeptDaemon, upgraded: bool
+) -> None:
+    with NgRelay(daemon.ng_address).call("aware") as call:
+        a, b = call.join()
+        relay = daemon.relay
+        os.kill(relay, signal.SIGTERM)
+        while not any('"draining"' in line for line in daemon.log):
+            goes_on(a, b)
+        end(old := daemon.keeper)
+        new = daemon.new_keeper(old)
+        if upgraded:
+            os.kill(new, signal.SIGUSR2)
+        else:
+            end(relay)
+        goes_on(a, b)
+        while daemon.call("statistics")["result"]["sessions"]["draining"] != 1:
+            pass
+        last = daemon.relay
+        assert (last == relay) == upgraded
+        call.delete()
+        while is_running(last) or is_running(new):
+            pass
+
+
+def test_an_upgrade_that_is_lost_with_the_keeper_has_failed(daemon: KeptDaemon) -> None:
+    before = daemon.processes()
+    halt(keeper := before["keeper"])
+    with daemon.popen_ctl("upgrade") as asked:
+        while not daemon.call("statistics")["result"]["commands"].get("upgrade-ok"):
+            pass
+        assert daemon.call("upgrade")["error"]["message"] == "Another upgrade is under way"
+        end(keeper)
+        assert asked.wait(PATIENCE_SECONDS) == 1
+        assert asked.stderr is not None
+        assert "the keeper has died meanwhile" in asked.stderr.read()
+    assert daemon.new_keeper(keeper) != keeper
+    assert daemon.ctl("upgrade").returncode == 0
+
+
+def test_a_keeper_is_found_when_there_are_descriptors_again(daemon: KeptDaemon) -> None:
+    before = daemon.processes()
+    relay = before["relay"]
+    limits = resource.prlimit(relay, resource.RLIMIT_NOFILE)
+    # None is free but the one over which the relay is asked.
+    taken = max(map(int, os.listdir(f"/proc/{relay}/fd"))) + 1
+    resource.prlimit(relay, resource.RLIMIT_NOFILE, (taken, limits[1]))
+    end(before["keeper"])
+    with contextlib.closing(Ng(*daemon.ng_address)) as ng:
+        while ng.ask("statistics")["processes"]["keeper"]:
+            pass
+    resource.prlimit(relay, resource.RLIMIT_NOFILE, limits)
+    assert is_running(daemon.new_keeper(before["keeper"]))
+
+
+def test_what_fails_on_the_way_to_serving_may_work_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module that is missing for a moment, say, while the package is installed anew."""
+    broken = tmp_path / "broken"
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import os, sys\n"
+        f"if os.path.exists({str(broken)!r}): sys.modules['msrprelay.process.server'] = None\n"
+    )
+    before = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(tmp_path), before])))
+    with KeptDaemon(tmp_path) as daemon, NgRelay(daemon.ng_address).call("aware") as call:
+        a, b = call.join()
+        broken.touch()
+        end(daemon.relay)
+        while not any("ended with status 1" in line for line in daemon.log):
+            pass
+        broken.unlink()
+        goes_on(a, b)
+        assert daemon.processes()["restarts"] >= 2
+
+
+def test_without_a_log_calls_come_go_on_and_go(tmp_path: Path) -> None:
+    with MuteDaemon(tmp_path) as daemon:
+        ng = NgRelay(daemon.ng_address)
+        for _ in range(2):
+            with ng.call("aware") as call:
+                a, b = call.join()
+                goes_on(a, b)
+                end(daemon.relay)
+                goes_on(a, b)
+                assert daemon.ctl("upgrade").returncode == 0
+                goes_on(a, b)
+            while daemon.statistic("sessions", "calls"):
+                pass
+        assert daemon.statistic("log", "lost") > 0
 
 
 def test_without_a_keeper_an_upgrade_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterator
@@ -203,6 +204,17 @@ def test_signals_wait_for_one_that_serves(kept: Kept) -> None:
     assert sorted(heard) == ["SIGHUP", "SIGTERM"]
 
 
+def test_a_sighup_waits_for_the_first_one_to_serve(tmp_path: Path) -> None:
+    (tmp_path / "mode").write_text("unready")
+    with Kept(tmp_path) as kept:
+        kept.ask("state")
+        os.kill(kept.pid, signal.SIGHUP)
+        kept.ask("say", pack(wire.READY).hex())
+        while not (heard := kept.ask("state")["heard"]):
+            pass
+        assert heard == ["SIGHUP"]
+
+
 def test_a_second_sigterm_ends_what_does_not_serve(kept: Kept) -> None:
     kept.ask("state")
     kept.misbehave("slow")
@@ -223,6 +235,26 @@ def test_a_crash_while_it_drains_does_not_make_it_stay(kept: Kept) -> None:
     while not (heard := kept.ask("state")["heard"]):
         pass
     assert heard == ["SIGTERM"]
+
+
+def test_one_that_is_to_end_by_itself_has_a_successor_that_is_to_end(kept: Kept) -> None:
+    kept.ask("say", pack(wire.STOPPING).hex())
+    assert kept.ask("upgrade") == "the relay process is not serving"
+    kept.kill_relay()
+    while not (heard := kept.ask("state")["heard"]):
+        pass
+    assert heard == ["SIGTERM"]
+
+
+def test_it_does_not_wait_for_whoever_reads_its_log(kept: Kept) -> None:
+    first = kept.ask("state")["pid"]
+    log = os.open(f"/proc/{kept.pid}/fd/2", os.O_WRONLY | os.O_NONBLOCK)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(log, bytes(1))
+    os.close(log)
+    kept.kill_relay()
+    assert kept.ask("state")["pid"] != first
 
 
 def test_garbage_is_reported_once_and_harms_nothing(kept: Kept) -> None:

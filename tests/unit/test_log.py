@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import TextIO
 
 import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from msrprelay.log import Throttle, configure
+from msrprelay.log import Lines, Throttle, configure
 from msrprelay.printable import printable
 
 
@@ -28,7 +31,7 @@ def _restored() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-def logged(stream: io.StringIO, level: str = "info") -> structlog.typing.FilteringBoundLogger:
+def logged(stream: TextIO, level: str = "info") -> structlog.typing.FilteringBoundLogger:
     configure(level, stream)
     log: structlog.typing.FilteringBoundLogger = structlog.get_logger("test")
     return log
@@ -90,6 +93,46 @@ def test_less_than_the_level_is_not_written() -> None:
     log.info("a")
     log.warning("b")
     assert json.loads(stream.getvalue())["event"] == "b"
+
+
+@pytest.fixture(name="pipe")
+def _pipe() -> Iterator[tuple[int, TextIO]]:
+    exit_, entry = os.pipe()
+    with open(entry, "w", encoding="utf-8") as stream:
+        yield exit_, stream
+    with suppress(OSError):
+        os.close(exit_)
+
+
+def test_a_line_that_nobody_will_read_is_lost_and_counted(pipe: tuple[int, TextIO]) -> None:
+    exit_, stream = pipe
+    log = logged(stream)
+    log.info("heard")
+    assert b'"heard"' in os.read(exit_, 1000)
+    os.close(exit_)
+    before = Lines.lost
+    log.info("not heard")
+    assert Lines.lost == before + 1
+
+
+def test_nobody_waits_for_a_reader_that_stands_still(pipe: tuple[int, TextIO]) -> None:
+    exit_, stream = pipe
+    log, before = logged(stream), Lines.lost
+    while Lines.lost == before:
+        log.info("long", text="x" * 3000)
+    os.set_blocking(exit_, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.read(exit_, 1 << 16)
+    log.info("it reads again")
+    assert Lines.lost == before + 1
+
+
+def test_a_full_disk_is_no_error() -> None:
+    before = Lines.lost
+    with open("/dev/full", "w", encoding="utf-8") as stream:
+        logged(stream).info("no room")
+    assert Lines.lost == before + 1
 
 
 def test_the_level_can_be_changed() -> None:

@@ -28,6 +28,7 @@ QUIET: dict[str, Any] = {
     "ng": {},
     "jsonrpc": {},
     "reply-cache": {"bytes": 0, "hits": 0, "dropped-early": 0},
+    "log": {"lost": 0},
     "state": {"degraded": 0, "reason": "", "memory-bytes": 0, "disk-bytes": 0},
     "webhooks": {},
     "statistics": {"totalstatistics": {"totalcallsduration": "0.000000"}},
