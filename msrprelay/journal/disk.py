@@ -15,7 +15,7 @@ from pathlib import Path
 from .file import FIRST, Found, read, write_title
 from .journal import Journal
 
-NAME = "journal"
+NAME, UNREADABLE = "journal", "journal.unreadable"
 # Seconds between copies, and the longest until another try after a failure.
 PACE = 1.0
 LONGEST_WAIT = 30.0
@@ -83,6 +83,10 @@ class DiskCopy:
         finally:
             os.close(fd)
 
+    def set_aside(self) -> Path:
+        """Keep what cannot be read under another name. Raises OSError."""
+        return (self._directory / NAME).replace(self._directory / UNREADABLE)
+
     def watch(self, journal: Journal) -> None:
         """Have :meth:`step` copy ``journal``."""
         self._journal = journal
@@ -107,7 +111,8 @@ class DiskCopy:
         on_disk, counts = tail - self._base, tail - head
         self._begun = time.monotonic()
         try:
-            if self._fd is None or self._copied < head or on_disk > 2 * counts + SLACK:
+            anew = self._copied < head or on_disk > 2 * counts + SLACK
+            if self._fd is None or anew or not _is_at(self._fd, self._directory / NAME):
                 self._renew(journal)
             elif self._copied < tail:
                 self._copy(self._fd, journal, tail)
@@ -136,9 +141,12 @@ class DiskCopy:
             self._close()
 
     def _take(self) -> None:
-        """Make the directory ours."""
+        """Make the directory ours, also the one that has taken the place of ours."""
         if self._lock is not None:
-            return
+            if _is_at(self._lock, self._directory):
+                return
+            os.close(self._lock)
+            self._lock = None
         self._directory.mkdir(mode=0o700, exist_ok=True)
         lock = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -176,6 +184,14 @@ class DiskCopy:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+
+def _is_at(fd: int, path: Path) -> bool:
+    """Whether what was opened is still there."""
+    try:
+        return os.path.samestat(os.fstat(fd), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _said(error: OSError) -> str:

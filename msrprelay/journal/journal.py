@@ -51,7 +51,9 @@ class Journal:
         self._being_read = False
         self._clock = clock
         self._turn = found.turn
-        self._head = self._given_back = found.head
+        self._head = found.head
+        # What another process has left behind its head is given back as well.
+        self._given_back = FIRST
         # Where the file ends, and where it will when what waits is written.
         self._tail = self._end = found.end
         self._waiting: list[bytes] = []

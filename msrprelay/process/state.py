@@ -15,7 +15,7 @@ from typing import Protocol
 import msgspec
 
 from ..dataplane import DataPlane
-from ..journal import DiskCopy, Found, Journal, Moment, Unreadable
+from ..journal import DiskCopy, Entry, Found, Journal, Moment, Unreadable
 from ..journal.journal import TIME
 from ..log import Log
 from ..rpc.reply_cache import ReplyCache
@@ -62,11 +62,12 @@ class State:
         self._adopted = adopted
         self._moment = moment
         self._found: Found | None = None
+        self._from_disk = False
         self._degraded = ""
         held = None if link is None else link.inherited.get(HELD_AS)
         if held is not None:
             self._resume(held)
-        elif self._disk is not None:
+        if self._found is None and self._disk is not None:
             self._read(self._disk)
         if self.journal is None and (link is not None or self._disk is not None):
             self.journal = Journal.create(moment)
@@ -78,11 +79,14 @@ class State:
         entries = {} if self._found is None else self._found.entries
         with uncollected():
             if self._adopted:
+                if self._from_disk:
+                    self._carry_over(0.0, entries)
                 sessions.go_on(entries, dataplane, dataplane.notices)
                 cache.restore(entries, 0.0)
             elif entries:
                 shift = self._shift()
-                self._carry_over(shift)
+                # Calls are written as they are made.
+                self._carry_over(shift, {key: each for key, each in entries.items() if each.until})
                 sessions.begin_again(entries, shift)
                 cache.restore(entries, shift)
         if self._found is not None:
@@ -150,9 +154,12 @@ class State:
     def _read(self, disk: DiskCopy) -> None:
         try:
             self._found = disk.read()
-        except (OSError, Unreadable) as error:
+        except OSError as error:
             log.error("journal not read", reason=str(error))
+        except Unreadable as error:
+            log.error("journal not read", reason=str(error), kept_as=_set_aside(disk))
         if self._found is not None:
+            self._from_disk = True
             self._tell_torn(self._found)
 
     def _tell_torn(self, found: Found) -> None:
@@ -166,14 +173,23 @@ class State:
             return 0.0
         return msgspec.msgpack.decode(entry.value, type=Moment).shift(self._moment())
 
-    def _carry_over(self, shift: float) -> None:
-        """Take what only time ends into the new journal; calls are written as they are made."""
+    def _carry_over(self, shift: float, entries: Mapping[bytes, Entry]) -> None:
+        """Take what still counts into the new journal, its time moved by so many seconds."""
         now = self._moment().monotonic
-        if self._found is None or self.journal is None:
+        if self.journal is None:
             return
-        for key, (value, until) in self._found.entries.items():
-            if value is not None and until and until + shift > now:
-                self.journal.put(key, value, until + shift)
+        for key, (value, until) in entries.items():
+            then = until + shift if until else 0.0
+            if value is not None and (then > now or not until):
+                self.journal.put(key, value, then)
+
+
+def _set_aside(disk: DiskCopy) -> str:
+    """Where an unreadable journal is kept, or why it is not."""
+    try:
+        return str(disk.set_aside())
+    except OSError as error:
+        return str(error)
 
 
 @contextmanager

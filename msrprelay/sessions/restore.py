@@ -99,6 +99,9 @@ def read(
                     )
         except (msgspec.MsgspecError, ConfigError) as error:
             log.error("record not restored", key=key, reason=str(error))
+        except Exception:
+            # A mistake of ours that one record brings out must not cost all the others.
+            log.exception("record not restored", key=key)
     remains.live.sort(key=lambda call: call.created)
     return remains
 

@@ -168,6 +168,20 @@ def test_after_a_kill_the_copy_on_disk_brings_the_calls_back_on_their_ports(
         daemon.end()
 
 
+def test_a_journal_that_cannot_be_read_is_kept_beside_the_new_one(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    newer = b"msrprelay journal 9\n" + bytes(5000)
+    (state / "journal").write_bytes(newer)
+    daemon = Daemon(tmp_path, f"--state-dir={state}")
+    try:
+        said = str(state / "journal.unreadable")
+        assert daemon.ask("statistics")["sessions"]["calls"] == 0
+        assert Path(said).read_bytes() == newer
+    finally:
+        daemon.end()
+
+
 @pytest.mark.parametrize("daemon", [("--state-dir=/proc/none/state",)], indirect=True)
 def test_without_its_directory_it_serves_and_says_so(daemon: Daemon) -> None:
     assert "sdp" in daemon.offer("call")

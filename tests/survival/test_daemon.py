@@ -425,6 +425,38 @@ def test_what_fails_on_the_way_to_serving_may_work_the_next_time(
         assert daemon.processes()["restarts"] >= 2
 
 
+def test_a_journal_in_memory_that_cannot_be_read_is_replaced_by_the_one_on_disk(
+    tmp_path: Path,
+) -> None:
+    state = tmp_path / "state"
+    with (
+        KeptDaemon(tmp_path, f"--state-dir={state}") as daemon,
+        NgRelay(daemon.ng_address).call("aware") as call,
+    ):
+        a, b = call.join()
+        while session(call)["state"] != "joined" or not daemon.statistic("state", "disk-bytes"):
+            pass
+        # What is copied after the join is there: a change that is made later follows it.
+        copied = daemon.statistic("state", "disk-bytes")
+        call.reoffer()
+        call.answer()
+        while daemon.statistic("state", "disk-bytes") <= copied:
+            pass
+        relay = daemon.relay
+        (memory,) = (
+            each for each in Path(f"/proc/{relay}/fd").iterdir() if "journal" in os.readlink(each)
+            and "memfd" in os.readlink(each)
+        )  # fmt: skip
+        with memory.open("r+b", buffering=0) as journal:
+            journal.write(b"msrprelay journal 9\n")
+        for _ in range(2):
+            end(daemon.relay)
+            goes_on(a, b)
+            assert daemon.statistic("sessions", "calls") == 1
+            goes_on(a, b)
+        assert any('"journal not read"' in line for line in daemon.log)
+
+
 def test_without_a_log_calls_come_go_on_and_go(tmp_path: Path) -> None:
     with MuteDaemon(tmp_path) as daemon:
         ng = NgRelay(daemon.ng_address)

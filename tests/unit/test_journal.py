@@ -179,6 +179,20 @@ def test_a_long_life_needs_no_more_room_than_what_counts(journal: Journal, clock
 
 
 @pytest.mark.usefixtures("small")
+def test_generations_need_no_more_room_than_one(journal: Journal, clock: Ticking) -> None:
+    fd = os.dup(journal.fd)
+    for generation in range(40):
+        heir, _ = Journal.resume(os.dup(fd), clock)
+        for number in range(20):
+            heir.put(b"key", b"%d %d" % (generation, number) + bytes(100))
+            heir.flush()
+        heir.close()
+    assert os.fstat(fd).st_size > 80_000
+    assert os.fstat(fd).st_blocks * 512 < 20_000
+    os.close(fd)
+
+
+@pytest.mark.usefixtures("small")
 def test_a_key_that_is_never_written_again_is_carried_along(journal: Journal) -> None:
     journal.put(b"old", b"value")
     for number in range(500):

@@ -143,6 +143,32 @@ def test_a_fault_is_told_and_over_when_the_disk_is_well(
     assert on_disk(copy) == {b"a", b"b", b"c"}
 
 
+def _remove(state: Path) -> None:
+    (state / "journal").unlink()
+
+
+def _remove_all(state: Path) -> None:
+    _remove(state)
+    state.rmdir()
+
+
+def _move(state: Path) -> None:
+    state.rename(state.with_name("elsewhere"))
+
+
+@pytest.mark.parametrize("lose", [_remove, _remove_all, _move])
+def test_what_is_no_longer_there_is_made_anew(
+    copy: DiskCopy, journal: Journal, tmp_path: Path, lose: Callable[[Path], None]
+) -> None:
+    put(journal, b"a")
+    copy.step()
+    lose(tmp_path / "state")
+    copy.step()
+    assert on_disk(copy) == {b"a"}
+    with pytest.raises(Taken):
+        DiskCopy(tmp_path / "state")
+
+
 def test_a_directory_that_cannot_be_made_is_made_later(tmp_path: Path, journal: Journal) -> None:
     in_the_way = tmp_path / "not-a-directory"
     in_the_way.touch()
