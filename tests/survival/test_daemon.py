@@ -434,13 +434,14 @@ def test_a_journal_in_memory_that_cannot_be_read_is_replaced_by_the_one_on_disk(
         NgRelay(daemon.ng_address).call("aware") as call,
     ):
         a, b = call.join()
-        while session(call)["state"] != "joined" or not daemon.statistic("state", "disk-bytes"):
+        copy = state / "journal"
+        while session(call)["state"] != "joined" or not copy.exists():
             pass
-        # What is copied after the join is there: a change that is made later follows it.
-        copied = daemon.statistic("state", "disk-bytes")
+        # What comes later than the join is written behind it.
+        before = copy.stat().st_size
         call.reoffer()
         call.answer()
-        while daemon.statistic("state", "disk-bytes") <= copied:
+        while copy.stat().st_size <= before:
             pass
         relay = daemon.relay
         (memory,) = (
