@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+# Reasons in rtpengine's words, on which SIP servers act: here another relay may have room ...
+PARALLEL_LIMIT = "Parallel session limit reached"
+CPU_LIMIT = "CPU usage limit exceeded"
+LOAD_LIMIT = "Load limit exceeded"
+LOAD_LIMITS = frozenset({PARALLEL_LIMIT, CPU_LIMIT, LOAD_LIMIT})
+RAN_OUT = "Ran out of ports"
+# ... and here a message is none.
+NOT_NG = "Invalid NG data format"
+NO_BENCODE = "Could not decode bencode dictionary"
+NO_JSON = "Failed to parse JSON document"
+# Our own: of one that takes no new calls any more.
+STOPPING = "The relay is stopping"
+
 
 class CommandError(Exception):
     """A command that is refused; ``reason`` is the error-reason the SIP server reads.

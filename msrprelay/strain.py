@@ -11,12 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from .errors import CPU_LIMIT, LOAD_LIMIT, PARALLEL_LIMIT
+
 CGROUPS = "/sys/fs/cgroup"
 Read = Callable[[str], str]
-LOAD_LIMIT = "Load limit exceeded"
-PARALLEL_LIMIT = "Parallel session limit reached"
-# What a relay says that takes no new calls any more.
-STOPPING = "The relay is stopping"
 
 
 class Strained(NamedTuple):
@@ -85,7 +83,7 @@ class Strain:
         before, self._ticks = self._ticks, ticks
         self._now = None
         if self.cpu and before and ticks and busy_share(before, ticks) * 100 >= self.cpu:
-            self._now = Strained("cpu", "CPU usage limit exceeded")
+            self._now = Strained("cpu", CPU_LIMIT)
         self._taken = tuple(self._look())
         available = [each.most - each.taken for each in self._taken if each.what == "memory"]
         if min(available, default=self.free_memory) < self.free_memory:
@@ -101,7 +99,7 @@ class Strain:
 
     def _look(self) -> Iterator[Taken]:
         memory = self._read("/proc/meminfo")
-        total, free = kibibytes(memory, "MemTotal:"), kibibytes(memory, "MemAvailable:")
+        total, free = meminfo_bytes(memory, "MemTotal:"), meminfo_bytes(memory, "MemAvailable:")
         if total is not None and free is not None:
             yield Taken("memory", total - free, total, LOAD_LIMIT)
         group = CGROUPS + cgroup_of(self._read("/proc/self/cgroup"))
@@ -132,7 +130,7 @@ def busy_share(before: Ticks, after: Ticks) -> float:
     return (after.busy - before.busy) / elapsed if elapsed > 0 else 0.0
 
 
-def kibibytes(text: str, name: str) -> int | None:
+def meminfo_bytes(text: str, name: str) -> int | None:
     """Bytes of a ``name  123 kB`` line of /proc/meminfo."""
     for line in text.splitlines():
         if line.startswith(name):

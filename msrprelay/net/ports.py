@@ -13,9 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable
 
 from .. import chance
-from ..errors import CommandError
-
-RAN_OUT = "Ran out of ports"
+from ..errors import RAN_OUT, CommandError
 
 
 class PortPool:

@@ -13,13 +13,12 @@ cdef class Message:
 
 cdef class Offered:
     cdef readonly str side, to_tag
-    cdef readonly bint initial
     cdef readonly tuple sections, released
     cdef readonly Message message
     cdef readonly Py_ssize_t revision
 
 cdef class Committed:
-    cdef readonly str offerer, tag
+    cdef readonly str offerer
     cdef readonly bint again
     cdef readonly tuple sections, released
     cdef readonly Exchange exchange

@@ -57,12 +57,11 @@ class Offered:
     """Prepare what is NEW, reply with the rewritten offer, then ``Negotiation.apply``.
 
     Bytes go on as committed until the answer. NEW means not live: an offer that this one replaces
-    may have prepared it already. ``initial`` says that nothing is committed yet.
+    may have prepared it already.
     """
 
     side: Side
     to_tag: str | None
-    initial: bool
     sections: tuple[SectionChange, ...]
     released: tuple[int, ...]
     message: Message
@@ -73,14 +72,13 @@ class Offered:
 class Committed:
     """Carry the section changes out, reply with the rewritten answer, then ``Negotiation.apply``.
 
-    ``again`` marks an answer after the answer (a late 200, another fork under ``tag``). A section
+    ``again`` marks an answer after the answer (a late 200, another fork). A section
     is CLOSED if either side gave it port 0; its ports are still held if the other side has an offer
     pending that wants it, or forks may still take it. It may be NEW ``again`` if the fork before
     had refused it.
     """
 
     offerer: Side
-    tag: str
     again: bool
     sections: tuple[SectionChange, ...]
     released: tuple[int, ...]

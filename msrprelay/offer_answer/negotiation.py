@@ -159,7 +159,6 @@ class Negotiation:
         return Offered(
             side,
             to_tag,
-            self.committed is None,
             offer_changes(self.committed, side, wanted),
             self._released({*self._kept(), *wanted, *self._asked(other(side))}),
             message,
@@ -198,7 +197,6 @@ class Negotiation:
             kept.update(asked)
         return Committed(
             offerer,
-            to_tag,
             pending is None,
             exchange_changes(self.committed, exchange, asked),
             self._released(kept),

@@ -20,7 +20,7 @@ from .. import log as logging
 from ..commands import Reply
 from ..config import Config
 from ..dataplane import VERSION, DataPlane, Engine, Kept
-from ..errors import CommandError, ConfigError
+from ..errors import STOPPING, CommandError, ConfigError
 from ..events import Feed
 from ..keeping.link import Link
 from ..log import Log
@@ -33,11 +33,11 @@ from ..rpc.dispatcher import Dispatcher
 from ..rpc.jsonrpc import JsonRpcResponder
 from ..rpc.jsonrpc_server import JsonRpcServer
 from ..rpc.ng import NgResponder, NgUdpServer
-from ..rpc.ng_streams import NgStreamServer
+from ..rpc.ng_stream_server import NgStreamServer
 from ..rpc.reply_cache import ReplyCache
 from ..rpc.sockets import Sockets
 from ..sessions import Admission, Ledger, Ports, Sessions
-from ..strain import STOPPING, Strain
+from ..strain import Strain
 from .figures import rtpengine_statistics, session_refusals
 from .notify import Notifier
 from .optional import http_server, webhooks

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from ..commands import Commands, Delete, Origin, Reply, SdpRequest
-from ..errors import CommandError
+from ..errors import LOAD_LIMITS, CommandError
 from ..log import Log, Throttle
 from .flags import KNOWN, word, words
 from .requests import (
@@ -30,15 +30,6 @@ log = Log()
 
 INTERNAL_ERROR = "Internal error"
 UNRECOGNIZED = "Unrecognized command"
-# rtpengine's words for "another relay may have room": a result of its own where it is understood.
-LOAD_LIMITS = frozenset(
-    {
-        "Parallel session limit reached",
-        "CPU usage limit exceeded",
-        "Load limit exceeded",
-        "Bandwidth limit exceeded",
-    }
-)
 
 R = TypeVar("R")
 

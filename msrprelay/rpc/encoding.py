@@ -13,7 +13,7 @@ import msgspec
 
 from .._native import Filled, Told
 from ..commands import Reply
-from ..errors import CommandError
+from ..errors import NO_BENCODE, NO_JSON, NOT_NG, CommandError
 from .bencode import BencodeError, Value
 from .bencode import decode as decode_bencode
 from .bencode import encode as encode_bencode
@@ -43,11 +43,11 @@ def decode(body: bytes) -> Fields:
     if body.startswith(b"{"):
         return decode_json(body)
     if not body.startswith(b"d"):
-        raise CommandError("Invalid NG data format")
+        raise CommandError(NOT_NG)
     try:
         fields, _end = decode_bencode(body)
     except BencodeError:
-        raise CommandError("Could not decode bencode dictionary") from None
+        raise CommandError(NO_BENCODE) from None
     assert isinstance(fields, dict)
     return fields
 
@@ -59,7 +59,7 @@ def decode_json(body: bytes) -> Fields:
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
-        raise CommandError("Failed to parse JSON document")
+        raise CommandError(NO_JSON)
     return fields
 
 

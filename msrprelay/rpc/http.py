@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from aiohttp import web
 
 from ..commands import Origin
+from ..errors import NOT_NG
 from .ng import NgResponder
 from .sockets import Address, Sockets
 
@@ -85,7 +86,7 @@ class HttpServer:
         cookie, space, body = (await request.read()).partition(b" ")
         if not cookie or not space:
             # rtpengine is silent here; over HTTP somebody waits for an answer.
-            refused = self._responder.refuse("Invalid NG data format", origin_of(request))
+            refused = self._responder.refuse(NOT_NG, origin_of(request))
             return web.Response(status=400, body=refused, content_type=NG_TYPE)
         reply = self._responder.plain(body, origin_of(request))
         return web.Response(body=b"%s %s" % (cookie, reply), content_type=NG_TYPE)

@@ -18,7 +18,7 @@ from ..errors import CommandError
 from ..log import Log, Throttle
 from .dispatcher import Dispatcher, refusal
 from .encoding import decode, encode, encoding_of
-from .ng_stream import TOO_LONG
+from .ng_framing import TOO_LONG
 from .reply_cache import ReplyCache, key_of
 from .sockets import Address, Sockets
 

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ..errors import CommandError
-from ..strain import LOAD_LIMIT, PARALLEL_LIMIT, Strained, Taken
+from ..errors import LOAD_LIMIT, PARALLEL_LIMIT, CommandError
+from ..strain import Strained, Taken
 
 # A session that waits has two listeners and may hold a connection behind each; once joined, two
 # connections are left.

@@ -11,13 +11,12 @@ from ipaddress import IPv4Address
 
 from .. import chance
 from ..dataplane import DataPlane, LegOpen, OpenError, Session, Sources
-from ..errors import CommandError
+from ..errors import PARALLEL_LIMIT, RAN_OUT, CommandError
 from ..log import Log
 from ..net.dial import literal
 from ..net.interfaces import Interface
-from ..net.ports import RAN_OUT, PortPool
+from ..net.ports import PortPool
 from ..net.uri import host_port
-from ..strain import PARALLEL_LIMIT
 from ..words import Family, Policy, Side
 from .ledger import Ledger
 from .saved import SavedLeg, interface_of

@@ -25,7 +25,7 @@ from ..commands import (
     Terminate,
 )
 from ..dataplane import Notice
-from ..errors import CommandError, SdpError
+from ..errors import STOPPING, CommandError, SdpError
 from ..events import Event, Feed
 from ..journal import Entry
 from ..log import Log
@@ -34,7 +34,6 @@ from ..offer_answer.changes import live_sections
 from ..offer_answer.decisions import Ended, RolledBack
 from ..offer_answer.negotiation import UNKNOWN_CALL, UNMATCHED
 from ..sdp.description import Description, parse
-from ..strain import STOPPING
 from . import restore
 from .admission import Admission, Room
 from .branch import Branch, TooManySections

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from msrprelay.errors import CommandError
-from msrprelay.net.ports import RAN_OUT, PortPool
+from msrprelay.errors import RAN_OUT, CommandError
+from msrprelay.net.ports import PortPool
 
 PORTS = range(20000, 20200)
 QUARANTINE = 60.0

@@ -12,8 +12,9 @@ from pathlib import Path
 import msrprelay
 from msrprelay import commands, config, events
 from msrprelay.config.options import known
+from msrprelay.errors import LOAD_LIMITS, RAN_OUT
 from msrprelay.metrics.catalogue import CATALOGUE
-from msrprelay.rpc import dispatcher, flags, requests
+from msrprelay.rpc import flags, requests
 from msrprelay.rpc.dispatcher import JSON_RPC, NG
 
 from .pages import table
@@ -156,7 +157,7 @@ def flags_obeyed() -> set[str]:
 
 def load_words() -> str:
     """The words at which SIP servers try another relay."""
-    words = sorted({*dispatcher.LOAD_LIMITS, "Ran out of ports"})
+    words = sorted({*LOAD_LIMITS, RAN_OUT})
     return "\n".join(f"* `{word}`" for word in words)
 
 

@@ -55,12 +55,12 @@ def test_an_offer_is_pending_until_its_answer_commits_it(
 ) -> None:
     offer, answer = parse(1000, path="a"), parse(2000, path="b")
     offered = call.offer(0, offer, "A")
-    assert (offered.side, offered.initial, changes(offered)) == ("a", True, [(0, "new", "a")])
+    assert (offered.side, changes(offered)) == ("a", [(0, "new", "a")])
     assert call.pending("a") is None
     call.apply(offered, b"to B")
     assert (call.pending("a"), call.committed) == (offer, None)
     committed = call.answer(1, answer, "A", "B")
-    assert (committed.offerer, committed.tag, committed.again) == ("a", "B", False)
+    assert (committed.offerer, committed.message.tag, committed.again) == ("a", "B", False)
     assert changes(committed) == [(0, "new", "ab")]
     (section,) = committed.sections
     assert (section.of("a").path, section.of("b").path) == (
@@ -120,7 +120,11 @@ class TestRepeats:
         self, chat: Any, parse: Callable[..., Any]
     ) -> None:
         answer = chat.answer(2, parse(2000, path="b"), "A", "C")
-        assert (answer.again, answer.tag, changes(answer)) == (True, "C", [(0, "unchanged", "")])
+        assert (answer.again, answer.message.tag, changes(answer)) == (
+            True,
+            "C",
+            [(0, "unchanged", "")],
+        )
 
     def test_an_offer_whose_reply_was_never_made_is_no_repeat(
         self, call: Any, parse: Callable[..., Any]
@@ -137,7 +141,7 @@ class TestReoffers:
         self, chat: Any, parse: Callable[..., Any], from_tag: str, to_tag: str, side: str
     ) -> None:
         offered = chat.offer(2, parse(3000, path="new"), from_tag, to_tag)
-        assert (offered.side, offered.initial) == (side, False)
+        assert offered.side == side
         assert changes(offered) == [(0, "changed", side)]
         before = chat.committed
         chat.apply(offered, b"")
@@ -245,7 +249,7 @@ class TestForks:
     def test_the_last_fork_to_answer_wins(self, chat: Any, parse: Callable[..., Any]) -> None:
         chat.apply(chat.answer(2, parse(2001, path="c"), "A", "C"), b"")
         again = chat.answer(3, parse(2000, path="b"), "A", "B")
-        assert (again.tag, changes(again)) == ("B", [(0, "changed", "b")])
+        assert (again.message.tag, changes(again)) == ("B", [(0, "changed", "b")])
 
     def test_a_section_the_fork_before_had_refused_is_new(
         self, call: Any, parse: Callable[..., Any]

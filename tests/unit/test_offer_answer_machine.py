@@ -80,7 +80,7 @@ class Calls(RuleBasedStateMachine):
     def apply_offer(self, side: str, description: Any, decision: Any) -> None:
         reply = self.reply()
         self.call.apply(decision, reply)
-        assert (decision.side, decision.initial) == (side, not self.model.committed)
+        assert decision.side == side
         new = {c.index for c in decision.sections if c.change.value == "new"}
         assert new == self.live(description).keys() - self.live_now()
         self.model.pending[side] = description.body, self.now

@@ -71,7 +71,6 @@ def test_the_operators_commands_are_not_for_sip_servers(dispatcher: Dispatcher, 
         "Parallel session limit reached",
         "CPU usage limit exceeded",
         "Load limit exceeded",
-        "Bandwidth limit exceeded",
     ],
 )
 def test_a_load_limit_is_a_result_only_for_those_who_know_it(

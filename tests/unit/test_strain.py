@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from msrprelay.strain import Strain, Strained, Taken, cgroup_of, cgroup_used, kibibytes, ticks_of
+from msrprelay.strain import (
+    Strain,
+    Strained,
+    Taken,
+    cgroup_of,
+    cgroup_used,
+    meminfo_bytes,
+    ticks_of,
+)
 
 CPU = Strained("cpu", "CPU usage limit exceeded")
 MEMORY = Strained("free-memory", "Load limit exceeded")
@@ -154,4 +162,4 @@ def test_what_is_taken_is_told_with_all_there_is() -> None:
 @given(text=st.text(max_size=60))
 def test_any_first_line_is_read_or_not(text: str) -> None:
     ticks_of("x" + text)
-    kibibytes(text, "MemAvailable:")
+    meminfo_bytes(text, "MemAvailable:")

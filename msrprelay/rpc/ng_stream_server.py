@@ -10,7 +10,7 @@ from pathlib import Path
 from ..commands import Origin
 from .connections import Connections
 from .ng import NgResponder
-from .ng_stream import NgStream, StreamFault
+from .ng_framing import NgStream, StreamFault
 from .sockets import Address, Sockets
 
 READ_SIZE = 1 << 16

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ..errors import NO_BENCODE, NO_JSON, NOT_NG
+
 TOO_LONG = "Message too long"
-BROKEN_BENCODE = "Could not decode bencode dictionary"
-BROKEN_JSON = "Failed to parse JSON document"
 # A SIP server nests three deep.
 MAX_DEPTH = 32
 LONGEST_COOKIE = 256
@@ -66,7 +66,7 @@ class NgStream:
         """The stream has ended; raises StreamFault if it ends inside a message."""
         if self._rest.strip():
             json = isinstance(self._scan, JsonScan)
-            raise StreamFault(BROKEN_JSON if json else BROKEN_BENCODE, self._cookie)
+            raise StreamFault(NO_JSON if json else NO_BENCODE, self._cookie)
 
     def _open(self) -> bool:
         """Find the first message's body and choose how to read it; False: more is needed."""
@@ -79,7 +79,7 @@ class NgStream:
             start = self._rest.find(b" ", 0, LONGEST_COOKIE + 1) + 1
             if not start:
                 if len(self._rest) > LONGEST_COOKIE:
-                    raise StreamFault("Invalid NG data format", b"")
+                    raise StreamFault(NOT_NG, b"")
                 return False
             self._cookie = bytes(self._rest[: start - 1])
         if start == len(self._rest):
@@ -90,7 +90,7 @@ class NgStream:
         elif first == b"{":
             self._scan = JsonScan(start, self._cookie)
         else:
-            raise StreamFault("Invalid NG data format", self._cookie)
+            raise StreamFault(NOT_NG, self._cookie)
         self._start = start
         return True
 
@@ -138,7 +138,7 @@ class BencodeScan:
         return True
 
     def _broken(self) -> StreamFault:
-        return StreamFault(BROKEN_BENCODE, self._cookie)
+        return StreamFault(NO_BENCODE, self._cookie)
 
 
 class JsonScan:
@@ -169,6 +169,6 @@ class JsonScan:
             if not self._depth:
                 return self._at
             if self._depth > MAX_DEPTH:
-                raise StreamFault(BROKEN_JSON, self._cookie)
+                raise StreamFault(NO_JSON, self._cookie)
         self._at = len(data)
         return None

@@ -14,7 +14,7 @@ from msrprelay.rpc import bencode
 from msrprelay.rpc.dispatcher import Dispatcher
 from msrprelay.rpc.http import HttpServer
 from msrprelay.rpc.ng import NgResponder
-from msrprelay.rpc.ng_streams import NgStreamServer
+from msrprelay.rpc.ng_stream_server import NgStreamServer
 from msrprelay.rpc.reply_cache import ReplyCache
 
 from .rpc_fakes import FakeCommands

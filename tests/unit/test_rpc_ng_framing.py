@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from msrprelay.rpc import bencode
-from msrprelay.rpc.ng_stream import BencodeScan, NgStream, StreamFault
+from msrprelay.rpc.ng_framing import BencodeScan, NgStream, StreamFault
 
 from .rpc_recordings import REQUESTS, Recorded
 
