@@ -12,7 +12,6 @@ import encodings.idna  # noqa: F401
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -21,8 +20,6 @@ from ipaddress import (
     ip_address,
     ip_network,
 )
-
-from .uri import REMEMBERED_HOSTS
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -65,21 +62,13 @@ class DialPolicy:
         return None
 
 
-@lru_cache(REMEMBERED_HOSTS)
-def literal(host: str) -> Address | None:
-    """``host`` as an address, None if it is a name."""
-    try:
-        return ip_address(host.strip("[]"))
-    except ValueError:
-        return None
-
-
 async def resolve(host: str, port: int) -> list[Address]:
     """The addresses of a host name, best first (RFC 4975 section 6.2), off the control thread.
 
     An empty list if there is none: the caller reports it as a denied dial.
     """
-    if host.rstrip(".").endswith(".invalid"):
+    # A zone (fe80::1%eth0) means something to the host that wrote it alone.
+    if host.rstrip(".").endswith(".invalid") or "%" in host:
         return []
     loop = asyncio.get_running_loop()
     try:

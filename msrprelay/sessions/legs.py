@@ -13,10 +13,9 @@ from .. import chance
 from ..dataplane import DataPlane, LegOpen, OpenError, Session, Sources
 from ..errors import PARALLEL_LIMIT, RAN_OUT, CommandError
 from ..log import Log
-from ..net.dial import literal
 from ..net.interfaces import Interface
 from ..net.ports import PortPool
-from ..net.uri import host_port
+from ..net.uri import address, host_port
 from ..words import Family, Policy, Side
 from .ledger import Ledger
 from .saved import SavedLeg, interface_of
@@ -56,10 +55,10 @@ class Leg:
     @property
     def family(self) -> Family:
         """How ``host`` is told: an advertised name may stand for any address of its socket."""
-        address = literal(self.host)
-        if address is None:
+        told = address(self.host)
+        if told is None:
             return self.interface.family
-        return "IP4" if isinstance(address, IPv4Address) else "IP6"
+        return "IP4" if isinstance(told, IPv4Address) else "IP6"
 
     def uri(self) -> str:
         """The URI this peer is given for the other one (U_side), RFC 4975 section 6."""
@@ -164,11 +163,11 @@ class Ports:
             ports[leg.interface.host].append(leg.port)
         for until, interface, port in resting:
             rests[interface.host].append((until, port))
-        for address in (*ports, *rests):
-            if address not in self._pools:
-                self._pools[address] = self._new_pool()
-        for address, pool in self._pools.items():
-            pool.restore(ports[address], rests[address])
+        for host in (*ports, *rests):
+            if host not in self._pools:
+                self._pools[host] = self._new_pool()
+        for host, pool in self._pools.items():
+            pool.restore(ports[host], rests[host])
 
     def figures(self) -> list[dict[str, object]]:
         """Per address: its interfaces, how many ports there are, in use and at rest.

@@ -9,7 +9,7 @@ from typing import Literal
 
 from ..dataplane import LegAnswer, Sources, Target
 from ..errors import CommandError
-from ..net.dial import DialPolicy, literal
+from ..net.dial import DialPolicy
 from ..net.roles import (
     ACCEPT,
     DIAL,
@@ -20,6 +20,7 @@ from ..net.roles import (
     relay_role_answerer,
     relay_role_offerer,
 )
+from ..net.uri import address
 from ..offer_answer.changes import SectionChange, other
 from ..sdp.section import MsrpSection
 from ..words import Policy, Side
@@ -121,13 +122,13 @@ def dial_target(said: MsrpSection, role: Role, dialling: DialPolicy) -> tuple[Ta
     if contact is None:
         return "denied", "it waits for a connection but names no address to dial"
     host, port = contact
-    address = literal(host)
-    if address is None:
+    found = address(host)
+    if found is None:
         return "pending", None
-    denial = dialling.denial(address, port)
+    denial = dialling.denial(found, port)
     if denial is not None:
         return "denied", denial
-    return [(str(address), port)], None
+    return [(str(found), port)], None
 
 
 def choose_roles(

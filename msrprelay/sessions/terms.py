@@ -8,8 +8,8 @@ from functools import lru_cache
 from ..commands import SdpRequest, SourceRule
 from ..dataplane import Sources
 from ..errors import CommandError
-from ..net.dial import literal
 from ..net.interfaces import Interface, Interfaces
+from ..net.uri import address
 from ..sdp.description import Description
 from ..sdp.edit import SectionEdit
 from ..sdp.section import MsrpSection
@@ -79,7 +79,7 @@ def expected_sources(rule: SourceRule, request: SdpRequest, said: MsrpSection) -
         contact, connection = said.contact, said.connection
         found = {contact[0]} if contact else set()
         found |= {connection.host} if connection else set()
-    addresses = [str(address) for address in map(literal, found) if address is not None]
+    addresses = [str(each) for each in map(address, found) if each is not None]
     if not addresses:
         raise CommandError(NO_SOURCE)
     return sorted(addresses)

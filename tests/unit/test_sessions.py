@@ -170,6 +170,14 @@ def test_an_answers_media_address_is_told_to_the_offerer_and_to_the_engine() -> 
     assert again.path == told.path
 
 
+def test_an_address_with_a_zone_is_none_to_the_engine() -> None:
+    """It means something to its writer alone, and the engine reads none."""
+    lab = Lab()
+    zoned = sdp("2001:db8::7").replace(b"c=IN IP6 2001:db8::7", b"c=IN IP6 2001:db8::7%1")
+    send(lab, offer(zoned, source="sdp"))
+    assert lab.plane.opened[0].legs[0].sources == ["2001:db8::7"]
+
+
 def test_an_answer_that_is_refused_changes_no_address() -> None:
     lab = Lab()
     send(lab, offer(sdp(setup="passive"), policy="sessmatch"))
