@@ -15,6 +15,8 @@ from .protocol import Endpoint, Event, Failed
 DIAL_SECONDS = 30.0
 WINDOW = 32
 """SENDs that may wait for their response before :meth:`Connection.send` waits."""
+CLOSE_SECONDS = 10.0
+"""How long a peer may read nothing of what is left for it when the connection closes."""
 
 
 class Connection(asyncio.Protocol):
@@ -23,6 +25,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, endpoint: Endpoint, listener: Callable[[Event], None] | None = None) -> None:
         self.endpoint = endpoint
         self.window = WINDOW
+        self.patience = CLOSE_SECONDS
         self.bytes_sent = 0
         self.bytes_received = 0
         self.closed = False
@@ -31,6 +34,7 @@ class Connection(asyncio.Protocol):
         self.listeners: tuple[Callable[[Event], None], ...] = (listener,) if listener else ()
         self._waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._writable = True
+        self._given_up = False
 
     @property
     def local_port(self) -> int:
@@ -75,10 +79,28 @@ class Connection(asyncio.Protocol):
         self._flush()
 
     async def close(self) -> None:
-        """Send what is queued, then FIN, and wait for the end of the connection."""
+        """Send what is queued, then FIN, and wait for the end of the connection.
+
+        Raises as :meth:`until`, and ConnectionLost for a peer that stops reading: it is aborted.
+        """
         if self._transport is not None:
             self._transport.close()
+            await self._written(self._transport)
         await self.until(lambda: self.closed)
+        if self._given_up:
+            raise ConnectionLost(f"the peer read nothing for {self.patience:g} s")
+
+    async def _written(self, transport: asyncio.Transport) -> None:
+        left = 0
+        while not self.closed:
+            before, left = left, transport.get_write_buffer_size()
+            if left and left == before:
+                self._given_up = True
+                transport.abort()
+                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.patience):
+                    await self.until(lambda: self.closed)
 
     def abort(self) -> None:
         """Drop the connection at once."""

@@ -136,6 +136,19 @@ async def test_a_fault_of_a_listener_ends_the_connection() -> None:
         await a.until(lambda: a.closed)
 
 
+async def test_closing_towards_a_peer_that_does_not_read_ends() -> None:
+    async with direct() as (a, b, _, _):
+        assert b._transport is not None
+        b._transport.pause_reading()
+        a.window = 1000
+        a.patience = 0.01
+        while a._writable:
+            await a.send(Send.message("application/octet-stream", bytes(1 << 20)))
+        with pytest.raises(ConnectionLost, match="read nothing"):
+            await a.close()
+        assert a.closed
+
+
 class CopyingRelay:
     """Two ports, two dial-ins, bytes copied and nothing else; the early leg's bytes are held."""
 
