@@ -62,6 +62,11 @@ class Send:
         """Whether a response follows whatever the outcome (RFC 4975 §7.1.3)."""
         return self.failure_report in (None, "yes")
 
+    @property
+    def answered_on_failure(self) -> bool:
+        """Whether a response follows only if it is an error (RFC 4975 §7.1.3)."""
+        return self.failure_report == "partial"
+
     def tid(self) -> str:
         """A fresh transaction id that no end-line in the body repeats (RFC 4975 §7.1)."""
         while True:

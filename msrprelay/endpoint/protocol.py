@@ -12,7 +12,7 @@ from enum import Enum, auto
 
 from ..framing import ByteRange, Chunk, ChunkReader, FramingFault
 from . import chunks, paths
-from .assembly import Assembly
+from .assembly import Arrival, Assembly
 from .faults import (
     BindFailed,
     BlinkCrash,
@@ -21,6 +21,9 @@ from .faults import (
     PathMismatch,
     UnexpectedResponse,
 )
+
+UNANSWERED_LIMIT = 1024
+"""SENDs with ``Failure-Report: partial`` whose error response is still known as theirs."""
 
 
 class Manner(Enum):
@@ -77,13 +80,17 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class FilePiece:
-    """One chunk of something that is no chat message; ``start`` counts octets from 1."""
+    """One chunk of something that is no chat message; ``start`` counts octets from 1.
+
+    ``aborted``: its sender has given the whole of it up (flag ``#``, RFC 4975 §7.1).
+    """
 
     message_id: str
     content_type: str
     start: int
     body: bytes
     last: bool
+    aborted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +125,11 @@ class Endpoint:
         self._state = _State.NEW
         self._bind_tid: str | None = None
         self._open: dict[str, str] = {}
+        # SENDs that are answered only if they fail, the oldest first.
+        self._perhaps: dict[str, str] = {}
         self._reader = ChunkReader()
-        self._assembly = Assembly()
+        self._chats = Assembly(keep=True)
+        self._files = Assembly(keep=False)
         self._out: list[bytes] = []
         self._events: list[Event] = []
 
@@ -148,6 +158,10 @@ class Endpoint:
         tid = request.tid()
         if request.answered:
             self._open[tid] = request.message_id
+        elif request.answered_on_failure:
+            self._perhaps[tid] = request.message_id
+            if len(self._perhaps) > UNANSWERED_LIMIT:
+                del self._perhaps[next(iter(self._perhaps))]
         self._write(request, tid)
 
     def outgoing(self) -> bytes:
@@ -199,24 +213,31 @@ class Endpoint:
         message_id = _text(chunk.header("Message-ID"))
         content_type = _text(chunk.header("Content-Type"))
         start = chunk.byte_range.start if chunk.byte_range else 1
-        last = chunk.flag == "$"
         if _is_chat(content_type):
-            self._on_chat(message_id, content_type, body, chunk.flag)
+            if self.manner is Manner.BLINK and self._chats.holds(message_id):
+                raise BlinkCrash("a chat message came in more than one chunk")
+            arrival = self._chats.add(message_id, start, body, chunk.flag)
+            if arrival.content is not None:
+                self._events.append(Message(message_id, content_type, arrival.content))
         else:
-            piece = FilePiece(message_id, content_type, start, body, last)
-            self._events.append(piece)
-        per_chunk = self.manner is Manner.BLINK
-        if (chunk.header("Success-Report") or b"").lower() == b"yes" and (last or per_chunk):
-            end = start + len(body) - 1
-            told = ByteRange(start if per_chunk else 1, end, _total(chunk, end))
-            self._out.append(chunks.report(" ".join(chunk.from_path), self.own, message_id, told))
+            arrival = self._files.add(message_id, start, body, chunk.flag)
+            last, aborted = chunk.flag == "$", chunk.flag == "#"
+            self._events.append(FilePiece(message_id, content_type, start, body, last, aborted))
+        if (chunk.header("Success-Report") or b"").lower() == b"yes":
+            self._report(chunk, message_id, start, start + len(body) - 1, arrival)
 
-    def _on_chat(self, message_id: str, content_type: str, body: bytes, flag: str) -> None:
-        if self.manner is Manner.BLINK and self._assembly.holds(message_id):
-            raise BlinkCrash("a chat message came in more than one chunk")
-        whole = self._assembly.add(message_id, body, flag)
-        if whole is not None:
-            self._events.append(Message(message_id, content_type, whole))
+    def _report(
+        self, chunk: Chunk, message_id: str, start: int, end: int, arrival: Arrival
+    ) -> None:
+        """Say what has come: all of it when it ends, or, as Blink does, each chunk by itself."""
+        whole = chunk.flag == "$"
+        if self.manner is Manner.STRICT:
+            # Nothing that has not come may be reported (RFC 4975 §7.1.2).
+            if not arrival.complete and not (whole and arrival.upto):
+                return
+            start, end, whole = 1, arrival.upto, arrival.complete
+        told = ByteRange(start, end, _total(chunk, end if whole else None))
+        self._out.append(chunks.report(" ".join(chunk.from_path), self.own, message_id, told))
 
     def _on_response(self, chunk: Chunk) -> None:
         status, comment = chunk.status or 0, _text(chunk.comment)
@@ -230,6 +251,8 @@ class Endpoint:
             self._become_bound()
             return
         message_id = self._open.pop(chunk.tid, None)
+        if message_id is None and status != 200:
+            message_id = self._perhaps.pop(chunk.tid, None)
         if message_id is not None:
             self._events.append(Answered(message_id, status, comment))
         elif self.manner is Manner.STRICT:
@@ -298,11 +321,11 @@ def _is_chat(content_type: str) -> bool:
     return kind.startswith(("text/", "message/", "application/im-iscomposing"))
 
 
-def _total(chunk: Chunk, end: int) -> int | None:
-    """What a REPORT gives as the total: the sender's own figure, else what has come."""
+def _total(chunk: Chunk, come: int | None) -> int | None:
+    """What a REPORT gives as the total: the sender's own figure, else what has come of a whole."""
     if chunk.byte_range is not None and chunk.byte_range.total is not None:
         return chunk.byte_range.total
-    return end if chunk.flag == "$" else None
+    return come
 
 
 def _text(value: bytes | None) -> str:

@@ -96,11 +96,7 @@ class FileReceipt:
         self._digest = hashlib.sha256()
         self.size = 0
         self.complete = False
-
-    def close(self) -> None:
-        """Close what the pieces were written to."""
-        if self._out is not None:
-            self._out.close()
+        self.aborted = False
 
     @property
     def sha256(self) -> str:
@@ -108,8 +104,14 @@ class FileReceipt:
         return self._digest.hexdigest()
 
     def take(self, event: Event) -> None:
-        """Take a piece; other events are passed over. Raises EndpointFault for a gap."""
+        """Take a piece; other events are passed over. Raises EndpointFault for a gap.
+
+        One that its sender has given up is ``aborted``, and what has come of it is no file.
+        """
         if not isinstance(event, FilePiece):
+            return
+        if event.aborted:
+            self.aborted = True
             return
         if self.complete or event.start != self.size + 1:
             raise EndpointFault(f"a piece from octet {event.start} after {self.size} octets")

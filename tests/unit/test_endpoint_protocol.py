@@ -24,7 +24,7 @@ from msrprelay.endpoint import (
     Send,
     UnexpectedResponse,
 )
-from msrprelay.endpoint.chunks import range_of
+from msrprelay.endpoint.chunks import range_of, response
 from msrprelay.framing import ByteRange, Chunk, ChunkReader
 
 A = "msrp://192.0.2.1:9/aaaa;tcp"
@@ -204,6 +204,26 @@ def test_failure_report_rules_the_answer(wanted: str | None, answers: int) -> No
     b.receive(a.outgoing())
     assert len(chunks(b.outgoing())) == answers
     assert a.unanswered == answers
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status", "known"),
+    [
+        pytest.param("partial", 413, True, id="partial-refused"),
+        pytest.param("partial", 200, False, id="partial-never-200"),
+        pytest.param("no", 413, False, id="no"),
+    ],
+)
+def test_a_refusal_of_a_partial_one_is_an_answer(wanted: str, status: int, known: bool) -> None:
+    a, b = pair()
+    settle(a, b)
+    a.send(Send("m0001", range_of(1, 1, 1), "text/plain", b"x", failure_report=wanted))
+    (sent,) = chunks(a.outgoing())
+    events = a.receive(response(sent.tid, status, "so", A, B))
+    if known:
+        assert events == [Answered("m0001", status, "so")]
+    else:
+        assert isinstance(fault(events), UnexpectedResponse)
 
 
 def test_an_unknown_method_is_answered_501_to_the_whole_path() -> None:
