@@ -96,6 +96,8 @@ def endpoint(
     except (EndpointFault, OSError) as error:
         click.echo(f"endpoint: {printable(str(error))}", err=True)
         sys.exit(1)
+    finally:
+        terminal.close()
 
 
 def _dialling(own: str | None, peer: tuple[str, ...], manner: Manner) -> Endpoint:

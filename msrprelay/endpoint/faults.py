@@ -28,7 +28,7 @@ class PathMismatch(EndpointFault):
 
 
 class TransferFailed(EndpointFault):
-    """A file did not get through: refused, or shorter than announced."""
+    """A file did not get through: refused, shorter than announced, or nowhere to be kept."""
 
 
 class UnexpectedResponse(EndpointFault):

@@ -6,31 +6,45 @@ import asyncio
 import os
 import sys
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from ..printable import printable
 from .chunks import Send
 from .connection import Connection
+from .faults import TransferFailed
+from .folder import Folder, KeptFile
 from .protocol import Answered, Event, FilePiece, Message, Reported
 from .transfer import FileReceipt, send_file
+
+
+@dataclass(frozen=True, slots=True)
+class _Coming:
+    """A file that is coming; ``kept`` is None where files are only hashed."""
+
+    receipt: FileReceipt
+    kept: KeptFile | None
 
 
 class Terminal:
     """What one endpoint shows and keeps; ``folder`` takes files that come, None drops them."""
 
     def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
-        self._receipts: dict[str, FileReceipt] = {}
+        self._folder = None if folder is None else Folder(folder)
+        self._coming: dict[str, _Coming] = {}
         self._undelivered: set[str] = set()
 
     def show(self, event: Event) -> None:
-        """Show one event; take the pieces of files."""
+        """Show one event; take the pieces of files. Raises EndpointFault."""
         match event:
             case Message():
                 _show_text(event.body.decode("utf-8", "replace"))
             case FilePiece():
-                self._take_piece(event)
+                try:
+                    self._take_piece(event)
+                except OSError as error:
+                    raise TransferFailed(f"a file cannot be kept: {error}") from None
             case Answered() if event.status != 200:
                 self._undelivered.discard(event.message_id)
                 _note(f"refused: {event.status} {event.comment}")
@@ -38,6 +52,14 @@ class Terminal:
                 self._undelivered.discard(event.message_id)
                 if event.status != 200:
                     _note(f"not delivered: {event.status}")
+
+    def close(self) -> None:
+        """The session is over: what has come of a file that is not whole stays as a part."""
+        for message_id, coming in self._coming.items():
+            if coming.kept is not None:
+                coming.kept.leave()
+            _note(f"file {message_id}: broken off after {coming.receipt.size} octets")
+        self._coming.clear()
 
     async def chat(self, connection: Connection) -> None:
         """Send every line of standard input; returns at its end, all reported as delivered.
@@ -53,16 +75,24 @@ class Terminal:
         await connection.until(lambda: not self._undelivered)
 
     def _take_piece(self, piece: FilePiece) -> None:
-        receipt = self._receipts.get(piece.message_id)
-        if receipt is None:
-            out = self._folder / f"{piece.message_id}.msrp" if self._folder else None
-            receipt = FileReceipt(out.open("xb") if out else None)
-            self._receipts[piece.message_id] = receipt
+        coming = self._coming.get(piece.message_id) or self._begun(piece.message_id)
+        receipt, kept = coming.receipt, coming.kept
         receipt.take(piece)
-        if receipt.complete:
-            receipt.close()
-            del self._receipts[piece.message_id]
-            _note(f"file {piece.message_id}: {receipt.size} octets, sha256 {receipt.sha256}")
+        if receipt.aborted:
+            del self._coming[piece.message_id]
+            if kept is not None:
+                kept.drop()
+            _note(f"file {piece.message_id}: given up by its sender after {receipt.size} octets")
+        elif receipt.complete:
+            del self._coming[piece.message_id]
+            name = piece.message_id if kept is None else kept.finish()
+            _note(f"file {name}: {receipt.size} octets, sha256 {receipt.sha256}")
+
+    def _begun(self, message_id: str) -> _Coming:
+        kept = None if self._folder is None else self._folder.begin(message_id)
+        coming = _Coming(FileReceipt(None if kept is None else kept.out), kept)
+        self._coming[message_id] = coming
+        return coming
 
 
 async def send_path(connection: Connection, path: Path) -> None:
