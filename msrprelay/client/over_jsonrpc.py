@@ -14,6 +14,8 @@ from .replies import for_json, settled
 
 # A reply to list or query may be long; the daemon's own lines end where its limits do.
 LONGEST_LINE = 64 << 20
+# Between two attempts to reach a relay that has just gone.
+RECONNECT_SECONDS = 0.05
 
 
 class Error(msgspec.Struct):
@@ -43,29 +45,46 @@ class JsonRpcChannel:
         self._reading: asyncio.Task[None] | None = None
 
     async def ask(self, command: str, fields: Mapping[str, object]) -> Reply:
-        number = next(self._numbers)
-        params = {key: for_json(value) for key, value in fields.items()}
-        request = {"jsonrpc": "2.0", "method": command, "params": params, "id": number}
-        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        """See :class:`Channel`; on a connection that is lost it is asked again on the next one.
+
+        The next relay process listens at once after an upgrade or a crash, and acts once on a
+        command that it, or the one before, has carried out already.
+        """
+        params = msgspec.Raw(for_json(fields))
+        lost: OSError | None = None
         try:
             async with asyncio.timeout(self._patience):
-                writer = await self._connected()
-                self._waiting[number] = answer
-                writer.write(msgspec.json.encode(request) + b"\n")
-                await writer.drain()
-                return settled(await answer)
+                while True:
+                    try:
+                        return settled(await self._exchange(command, params))
+                    except (ConnectionError, FileNotFoundError) as error:
+                        lost = error
+                    await asyncio.sleep(RECONNECT_SECONDS)
         except TimeoutError:
-            raise NotReached(f"{self._path}: no reply within {self._patience:g} s") from None
+            why = f"no reply within {self._patience:g} s"
+            raise NotReached(f"{self._path}: {said(lost) if lost else why}") from None
         except OSError as error:
-            raise NotReached(f"{self._path}: {error.strerror or error}") from None
-        finally:
-            self._waiting.pop(number, None)
+            raise NotReached(f"{self._path}: {said(error)}") from None
 
     async def close(self) -> None:
-        """Close the connection, if there is one."""
-        if self._reading is not None and self._writer is not None:
-            self._writer.close()
+        """Close the connection, if there is one, also where the relay hangs."""
+        if self._reading is not None:
+            if self._writer is not None:
+                self._writer.transport.abort()
             await self._reading
+
+    async def _exchange(self, command: str, params: msgspec.Raw) -> Reply:
+        writer = await self._connected()
+        number = next(self._numbers)
+        request = {"jsonrpc": "2.0", "method": command, "params": params, "id": number}
+        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
+        try:
+            # Not drained: each waits for its own answer, with which its line has left.
+            writer.write(msgspec.json.encode(request) + b"\n")
+            return await answer
+        finally:
+            del self._waiting[number]
 
     async def _connected(self) -> asyncio.StreamWriter:
         async with self._connecting:
@@ -79,22 +98,29 @@ class JsonRpcChannel:
     async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         why: Exception = ConnectionResetError("the relay closed the connection")
         try:
-            while line := await reader.readline():
+            # A line without its end is cut off: the relay has died over it.
+            while (line := await reader.readline()).endswith(b"\n"):
                 self._take(msgspec.json.decode(line, type=Response))
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            why = ConnectionResetError(said(error))
+        except ValueError as error:
             why = NotReached(f"{self._path}: {error}")
         finally:
             self._writer = None
             for waiting in self._waiting.values():
                 if not waiting.done():
                     waiting.set_exception(why)
-            writer.close()
+            # What has not been sent is asked again: a relay that hangs would never take it.
+            writer.transport.abort()
             with suppress(OSError):
                 await writer.wait_closed()
 
     def _take(self, response: Response) -> None:
-        # A notification has no id.
         waiting = self._waiting.get(response.id or 0)
+        if response.id is None and response.error is not None:
+            # A line that could not be read, too long perhaps: the first that is not answered.
+            waiting = next(iter(self._waiting.values()), None)
+        # A notification has no id.
         if waiting is None or waiting.done():
             return
         if response.error is not None:
@@ -106,3 +132,8 @@ class JsonRpcChannel:
         if isinstance(reply.get("sdp"), str):
             reply["sdp"] = reply["sdp"].encode()
         waiting.set_result(reply)
+
+
+def said(error: OSError) -> str:
+    """Why, without the number."""
+    return error.strerror or str(error)

@@ -9,9 +9,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import cast
 
-from ..rpc import bencode
 from .relay import NotReached, Reply
-from .replies import from_bencode, settled
+from .replies import from_bencode, settled, to_bencode
 
 PATIENCE_SECONDS = 5.0
 """How long a command waits for its reply."""
@@ -35,6 +34,9 @@ async def ng_channel(
         )
     except OSError as error:
         raise NotReached(f"{host} port {port}: {error.strerror or error}") from None
+    except (OverflowError, UnicodeError) as error:
+        # A port above 65535, a name that no resolver could ask for.
+        raise NotReached(f"{host} port {port}: {error}") from None
     try:
         yield channel
     finally:
@@ -52,6 +54,8 @@ class NgChannel(asyncio.DatagramProtocol):
         self._numbers = itertools.count(1)
         self._waiting: dict[bytes, asyncio.Future[bytes]] = {}
         self._transport: asyncio.DatagramTransport | None = None
+        # What went wrong since anything has come.
+        self._trouble: Exception | None = None
 
     async def ask(
         self,
@@ -63,7 +67,7 @@ class NgChannel(asyncio.DatagramProtocol):
         """See :class:`Channel`; ``patience`` and ``every`` for this command only."""
         cookie = f"{self._prefix}_{next(self._numbers)}".encode()
         # SIP servers write the command last.
-        datagram = cookie + b" " + bencode.encode({**fields, "command": command})
+        datagram = cookie + b" " + to_bencode({**fields, "command": command})
         patience = self._patience if patience is None else patience
         return settled(await self._exchange(cookie, datagram, patience, every or self._every))
 
@@ -81,7 +85,8 @@ class NgChannel(asyncio.DatagramProtocol):
                         return from_bencode(answer.result())
             raise NotReached("the channel is closed")
         except TimeoutError:
-            raise NotReached(f"no reply within {patience:g} s") from None
+            why = f": {self._trouble}" if self._trouble else ""
+            raise NotReached(f"no reply within {patience:g} s{why}") from None
         finally:
             del self._waiting[cookie]
 
@@ -93,6 +98,7 @@ class NgChannel(asyncio.DatagramProtocol):
         self._transport = None
 
     def datagram_received(self, data: bytes, addr: object) -> None:
+        self._trouble = None
         cookie, _, body = data.partition(b" ")
         waiting = self._waiting.get(cookie)
         if waiting is not None and not waiting.done():
@@ -100,3 +106,4 @@ class NgChannel(asyncio.DatagramProtocol):
 
     def error_received(self, exc: Exception) -> None:
         """Nobody listens (yet): the next transmission may find somebody."""
+        self._trouble = exc

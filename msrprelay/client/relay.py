@@ -30,7 +30,7 @@ class NotReached(RelayError):
 
 
 class Refused(RelayError):
-    """The relay answered with an error; ``reason`` is its text."""
+    """The relay answered with an error, or a field cannot be asked with; ``reason`` says which."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import msgspec
 
 from ..rpc import bencode
 from .relay import NotReached, Refused, Reply
+
+# What encoders raise for a value that they do not have.
+UNFIT = (TypeError, ValueError, OverflowError, RecursionError)
 
 
 def settled(reply: Reply) -> Reply:
@@ -38,11 +44,40 @@ def as_text(value: bencode.Value) -> Any:
     return value
 
 
-def for_json(value: object) -> object:
-    """A field with bytes as a string; raises Refused for bytes that JSON cannot carry."""
-    if not isinstance(value, bytes):
-        return value
+def for_json(fields: Mapping[str, object]) -> bytes:
+    """Fields as JSON, bytes as strings; raises Refused, which names the one that cannot go."""
+    return encoded(fields, lambda fields: msgspec.json.encode(without_bytes(fields)), "JSON-RPC")
+
+
+def to_bencode(fields: Mapping[str, object]) -> bytes:
+    """Fields as bencode; raises Refused, which names the one that cannot go."""
+    return encoded(fields, bencode.encode, "ng")
+
+
+def encoded(
+    fields: Mapping[str, object], encode: Callable[[Mapping[str, object]], bytes], way: str
+) -> bytes:
+    """Fields on the wire; the caller's mistakes are told apart from the wire's."""
     try:
-        return value.decode()
-    except UnicodeDecodeError:
-        raise Refused("bytes that are no UTF-8 cannot go by JSON-RPC: use ng") from None
+        return encode(fields)
+    except UNFIT:
+        for key, value in fields.items():
+            try:
+                encode({key: value})
+            except UNFIT as error:
+                raise Refused(f"{key} cannot go by {way}: {error}") from None
+        raise
+
+
+def without_bytes(value: object) -> object:
+    """A value with strings for bytes, at any depth. Raises ValueError for what is no text."""
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            raise ValueError("bytes that are no UTF-8: use ng") from None
+    if isinstance(value, Mapping):
+        return {key: without_bytes(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_bytes(item) for item in value]
+    return value

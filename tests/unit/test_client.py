@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -241,10 +242,7 @@ async def test_a_relay_that_goes_away_is_found_again(tmp_path: Path) -> None:
     async def hang_up(request: dict[str, Any], writer: asyncio.StreamWriter) -> None:
         writer.close()
 
-    async def pong(request: dict[str, Any], writer: asyncio.StreamWriter) -> None:
-        say(writer, {"jsonrpc": "2.0", "id": request["id"], "result": {"result": "pong"}})
-
-    async with client.jsonrpc(str(path)) as relay:
+    async with client.jsonrpc(str(path), patience=0.2) as relay:
         with pytest.raises(client.NotReached, match="No such file"):
             await relay.ping()
         async with unix_relay(path, hang_up):
@@ -262,3 +260,120 @@ async def test_a_line_that_is_no_answer_ends_the_wait(tmp_path: Path, said: byte
     async with unix_relay(tmp_path / "s", babble), client.jsonrpc(str(tmp_path / "s")) as relay:
         with pytest.raises(client.NotReached):
             await relay.ping()
+
+
+async def pong(request: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+    say(writer, {"jsonrpc": "2.0", "id": request["id"], "result": {"result": "pong"}})
+
+
+@pytest.mark.parametrize(
+    "last_words",
+    [
+        pytest.param(b"", id="silent"),
+        pytest.param(b'{"id": 1, "resu', id="in-the-middle-of-a-line"),
+    ],
+)
+async def test_what_a_relay_leaves_unanswered_the_next_one_is_asked(
+    tmp_path: Path, last_words: bytes
+) -> None:
+    asked: list[str] = []
+
+    async def die_twice(request: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        asked.append(request["method"])
+        if len(asked) > 2:
+            await pong(request, writer)
+        else:
+            writer.write(last_words)
+            writer.close()
+
+    async with unix_relay(tmp_path / "s", die_twice), client.jsonrpc(str(tmp_path / "s")) as relay:
+        await relay.ping()
+    assert asked == ["ping"] * 3
+
+
+async def test_a_relay_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
+    async with client.jsonrpc(str(tmp_path / "s")) as relay:
+        asking = asyncio.create_task(relay.ping())
+        await asyncio.sleep(0)
+        async with unix_relay(tmp_path / "s", pong):
+            await asking
+
+
+async def test_a_line_that_the_relay_cannot_read_is_refused(tmp_path: Path) -> None:
+    """It says so without an id, and hangs up: to ask again would be of no use."""
+    asked: list[int] = []
+
+    async def too_long(request: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        asked.append(request["id"])
+        error = {"code": -32600, "message": "a line has at most 9 bytes"}
+        say(writer, {"jsonrpc": "2.0", "id": None, "error": error})
+        writer.close()
+
+    async with unix_relay(tmp_path / "s", too_long), client.jsonrpc(str(tmp_path / "s")) as relay:
+        with pytest.raises(client.Refused, match="at most 9 bytes"):
+            await relay.ping()
+    assert len(asked) == 1
+
+
+async def test_closing_does_not_wait_for_a_relay_that_hangs(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        async with client.jsonrpc(str(path), patience=0.05) as relay:
+            unsent = (relay.query(call_id="c" * 100_000) for _ in range(30))
+            ended = await asyncio.gather(*unsent, return_exceptions=True)
+        assert {type(end) for end in ended} == {client.NotReached}
+
+
+async def test_the_reason_why_nothing_comes_is_told() -> None:
+    async with ng_to(lambda fake, fields: None, patience=0.05, every=0.01) as (relay, _):
+        with pytest.raises(client.NotReached, match="Message too long"):
+            await relay.query(call_id="c" * 70_000)
+
+
+Way = Callable[[Path], AbstractAsyncContextManager[client.Relay]]
+
+
+@pytest.mark.parametrize(
+    ("way", "value"),
+    [
+        pytest.param(lambda path: client.ng(HOST, 9), 1.5, id="ng-float"),
+        pytest.param(lambda path: client.ng(HOST, 9), "\ud800", id="ng-no-text"),
+        pytest.param(lambda path: client.ng(HOST, 9), [object()], id="ng-object"),
+        pytest.param(lambda path: client.jsonrpc(str(path)), "\ud800", id="jsonrpc-no-text"),
+        pytest.param(lambda path: client.jsonrpc(str(path)), [b"\xff"], id="jsonrpc-no-utf-8"),
+        pytest.param(lambda path: client.jsonrpc(str(path)), object(), id="jsonrpc-object"),
+    ],
+)
+async def test_a_field_that_no_wire_carries_is_named(
+    tmp_path: Path, way: Way, value: object
+) -> None:
+    async with way(tmp_path / "s") as relay:
+        with pytest.raises(client.Refused, match="label cannot go by"):
+            await relay.query(call_id="c", from_label=None, label=value)
+
+
+async def test_jsonrpc_carries_bytes_in_lists(tmp_path: Path) -> None:
+    seen: list[Fields] = []
+
+    async def keep(request: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        seen.append(request["params"])
+        await pong(request, writer)
+
+    async with unix_relay(tmp_path / "s", keep), client.jsonrpc(str(tmp_path / "s")) as relay:
+        await relay.ask("ping", flags=[b"debug", "fatal"])
+    assert seen == [{"flags": ["debug", "fatal"]}]
+
+
+@pytest.mark.parametrize(
+    ("host", "port"),
+    [
+        pytest.param(HOST, 70_000, id="port-above-65535"),
+        pytest.param("x" * 70 + ".invalid", 9, id="label-too-long"),
+    ],
+)
+async def test_an_address_that_cannot_be_is_not_reached(host: str, port: int) -> None:
+    with pytest.raises(client.NotReached, match=f"port {port}"):
+        async with client.ng(host, port):
+            pass
