@@ -21,7 +21,7 @@ from ..commands import Reply
 from ..config import Config
 from ..dataplane import VERSION, DataPlane, Engine, Kept
 from ..errors import STOPPING, CommandError, ConfigError
-from ..events import Feed
+from ..events import Event, Feed
 from ..keeping.link import Link
 from ..log import Log
 from ..loop.scheduler import LoopScheduler
@@ -231,6 +231,8 @@ class RelayProcess:
         deadline = self.config.timers.drain
         self.systemd.stopping(deadline)
         log.info("draining", calls=self.sessions.live, seconds=deadline)
+        if not self.sessions.draining:
+            self.feed.tell(Event(event="draining", time=time.time()))
         self.sessions.run_dry(self.ended.set)
         self._scheduler.call_at(self._scheduler.time() + deadline, self.ended.set)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from ..log import Log
 
@@ -36,7 +37,21 @@ class Connections:
             self._open.discard(writer)
             writer.close()
 
+    async def close(self, seconds: float) -> None:
+        """End all of them, with what has been written to them read; abort the rest after a while.
+
+        ``seconds`` is how long a reader that is slow may take.
+        """
+        ending = tuple(self._open)
+        for writer in ending:
+            writer.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                closed = (writer.wait_closed() for writer in ending)
+                await asyncio.gather(*closed, return_exceptions=True)
+        self.abort()
+
     def abort(self) -> None:
-        """End all of them."""
+        """End all of them at once."""
         for writer in tuple(self._open):
             writer.transport.abort()

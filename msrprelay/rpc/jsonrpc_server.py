@@ -18,6 +18,9 @@ from .subscription import Subscription
 
 log = Log()
 
+# Seconds for what has been written when the relay stops.
+LAST_WORDS = 1.0
+
 
 class JsonRpcServer:
     """The operator's socket. Connections answer in order; a slow reader slows only itself."""
@@ -45,6 +48,7 @@ class JsonRpcServer:
         self._event_queue = event_queue
         self._server: asyncio.Server | None = None
         self._connections = Connections(self._serve, most_connections)
+        self._subscriptions: set[Subscription] = set()
         # Refused for their length, for ``limits``.
         self.refused_lines = 0
 
@@ -60,13 +64,18 @@ class JsonRpcServer:
         self._server = await asyncio.start_unix_server(accept, sock=sock, limit=self._longest)
 
     async def close(self) -> None:
-        """Stop listening, remove the socket and end all connections. Safe to repeat."""
+        """Stop listening, remove the socket and end all connections. Safe to repeat.
+
+        Subscribers are told what has happened up to now, if they soon read it.
+        """
         if self._server is None:
             return
         server, self._server = self._server, None
         server.close()
         self._path.unlink(missing_ok=True)
-        self._connections.abort()
+        for subscription in self._subscriptions:
+            subscription.finish()
+        await self._connections.close(LAST_WORDS)
         await server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -74,6 +83,7 @@ class JsonRpcServer:
         log.info("control connection", path=str(self._path), pid=peer.pid, uid=peer.uid)
         origin = Origin("unix", str(peer), 0)
         subscription = Subscription(self._feed, writer, self._event_queue)
+        self._subscriptions.add(subscription)
         try:
             while line := await self._line(reader, writer):
                 reply = self._responder.answer(line, origin, subscription)
@@ -81,6 +91,7 @@ class JsonRpcServer:
                     writer.write(reply + b"\n")
                     await writer.drain()
         finally:
+            self._subscriptions.discard(subscription)
             subscription.close()
 
     async def _line(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:

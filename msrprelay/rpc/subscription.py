@@ -51,6 +51,12 @@ class Subscription:
         self._waiting.append(event)
         self._ring.set()
 
+    def finish(self) -> None:
+        """Write what waits, and hear nothing more: the relay stops."""
+        self.close()
+        while self._waiting:
+            self._writer.write(self._next())
+
     def close(self) -> None:
         """The connection has ended."""
         if self._end is not None:

@@ -111,6 +111,23 @@ def test_sigterm_lets_live_calls_go_on_and_refuses_new_ones(daemon: Daemon) -> N
 
 
 @pytest.mark.parametrize("daemon", [("--set", "timers.drain=0.2")], indirect=True)
+def test_a_subscriber_hears_of_a_drain_and_of_every_end(daemon: Daemon) -> None:
+    daemon.offer("live")
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(10.0)
+        client.connect(str(daemon.control))
+        client.sendall(b'{"jsonrpc":"2.0","id":1,"method":"subscribe"}\n')
+        lines = client.makefile("rb")
+        assert b'"ok"' in lines.readline()
+        daemon.signal(signal.SIGTERM)
+        told = [json.loads(line)["params"] for line in lines]
+    assert [(each["event"], each.get("reason")) for each in told] == [
+        ("draining", None),
+        ("call-ended", "drained"),
+    ]
+
+
+@pytest.mark.parametrize("daemon", [("--set", "timers.drain=0.2")], indirect=True)
 def test_a_drain_has_a_deadline(daemon: Daemon) -> None:
     daemon.offer("live")
     daemon.signal(signal.SIGTERM)

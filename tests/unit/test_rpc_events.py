@@ -15,6 +15,7 @@ from aiohttp import web
 
 from msrprelay.config import EventPosts
 from msrprelay.events import NAMES, Event, Feed
+from msrprelay.rpc import jsonrpc_server
 from msrprelay.rpc.dispatcher import Dispatcher
 from msrprelay.rpc.jsonrpc import JsonRpcResponder
 from msrprelay.rpc.jsonrpc_server import JsonRpcServer
@@ -68,15 +69,19 @@ def feed() -> Feed:
 
 
 @pytest.fixture
-async def client(feed: Feed, tmp_path: Path) -> AsyncIterator[Client]:
-    path = tmp_path / "ctl.sock"
+async def server(feed: Feed, tmp_path: Path) -> AsyncIterator[JsonRpcServer]:
     responder = JsonRpcResponder(Dispatcher(FakeCommands()))
-    server = JsonRpcServer(responder, path, feed=feed, event_queue=3)
+    server = JsonRpcServer(responder, tmp_path / "ctl.sock", feed=feed, event_queue=3)
     await server.start()
-    client = Client(*await asyncio.open_unix_connection(str(path)))
+    yield server
+    await server.close()
+
+
+@pytest.fixture
+async def client(server: JsonRpcServer, tmp_path: Path) -> AsyncIterator[Client]:
+    client = Client(*await asyncio.open_unix_connection(str(tmp_path / "ctl.sock")))
     yield client
     client.writer.close()
-    await server.close()
 
 
 async def test_a_subscriber_is_notified_between_replies(client: Client, feed: Feed) -> None:
@@ -137,6 +142,30 @@ async def test_a_slow_subscriber_loses_the_oldest_and_is_told(client: Client, fe
         "params": {"lost": 7},
     }
     assert [(await client.read())["params"]["section"] for _ in range(3)] == [7, 8, 9]
+
+
+async def test_what_is_told_last_is_heard_before_the_end(
+    server: JsonRpcServer, client: Client, feed: Feed
+) -> None:
+    await client.call("subscribe")
+    for number in range(3):
+        feed.tell(event(section=number))
+    await server.close()
+    assert [(await client.read())["params"]["section"] for _ in range(3)] == [0, 1, 2]
+    assert await client.reader.read() == b""
+
+
+async def test_the_end_does_not_wait_for_a_subscriber_that_does_not_read(
+    server: JsonRpcServer, client: Client, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jsonrpc_server, "LAST_WORDS", 0.01)
+    await client.call("subscribe")
+    client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    for _ in range(3):
+        feed.tell(event(reason="x" * 1_000_000))
+    async with asyncio.timeout(10):
+        await server.close()
+    assert not feed.heard
 
 
 async def test_a_subscriber_that_leaves_is_forgotten(client: Client, feed: Feed) -> None:
