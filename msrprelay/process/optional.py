@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..config import Config
 from ..events import Feed
+from ..journal import Journal
 from ..metrics.snapshot import Snapshot
 from ..rpc.ng import NgResponder
 from ..rpc.sockets import Sockets
@@ -50,10 +51,11 @@ def http_server(
     )
 
 
-def webhooks(feed: Feed, config: Config) -> dict[str, Webhook]:
+def webhooks(feed: Feed, config: Config, journal: Journal | None) -> dict[str, Webhook]:
     """The web servers that hear of events, if there are any, by their key under ``[events]``."""
     if not (config.events.webhook or config.events.kamailio):
         return {}
     module = importlib.import_module(WEBHOOK)
-    hooks: dict[str, Webhook] = module.webhooks(config.events, feed, most=config.limits.event_queue)
+    most = config.limits.event_queue
+    hooks: dict[str, Webhook] = module.webhooks(config.events, feed, most=most, journal=journal)
     return hooks

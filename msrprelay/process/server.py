@@ -168,11 +168,11 @@ class RelayProcess:
         self.jsonrpc = JsonRpcResponder(self.dispatcher, flush=self.state.flush)
         self.control = control_server(self.jsonrpc, self.feed, config, self.sockets)
         self.http = http_server(self.responder, config, self.snapshot, self.sockets)
-        self.webhooks = webhooks(self.feed, config)
+        self.webhooks = webhooks(self.feed, config, self.state.journal)
 
     async def start(self) -> None:
         """Open the control sockets, the last thing: whoever asks finds everything there."""
-        self.state.restore(self.sessions, self.cache, self.dataplane)
+        self.state.restore(self.sessions, self.cache, self.dataplane, self.webhooks)
         self.dataplane.start(self.sessions.notice)
         self._sample()
         loop = asyncio.get_running_loop()

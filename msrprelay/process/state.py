@@ -18,6 +18,8 @@ from ..dataplane import DataPlane
 from ..journal import DiskCopy, Entry, Found, Journal, Moment, Unreadable
 from ..journal.journal import TIME
 from ..log import Log
+from ..rpc import posts
+from ..rpc.posts import Hook
 from ..rpc.reply_cache import ReplyCache
 from ..sessions import Sessions
 
@@ -74,9 +76,17 @@ class State:
             if link is not None:
                 link.hold(HELD_AS, self.journal.fd)
 
-    def restore(self, sessions: Sessions, cache: ReplyCache, dataplane: DataPlane) -> None:
+    def restore(
+        self,
+        sessions: Sessions,
+        cache: ReplyCache,
+        dataplane: DataPlane,
+        hooks: Mapping[str, Hook],
+    ) -> None:
         """Go on where the process before this one has stopped; then keep the disk up to date."""
         entries = {} if self._found is None else self._found.entries
+        # Before what the calls have to tell of their own.
+        posts.restore(entries, hooks, self.journal)
         with uncollected():
             if self._adopted:
                 if self._from_disk:

@@ -295,7 +295,7 @@ class Lab:
             feed,
             self.ledger,
         )
-        state.restore(self.sessions, self.cache, self.plane)  # type: ignore[arg-type]
+        state.restore(self.sessions, self.cache, self.plane, {})  # type: ignore[arg-type]
 
     async def resolve(self, host: str, port: int) -> list[Address]:
         return self.addresses

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from msrprelay.config import EventPosts
 from msrprelay.events import Event, Feed
+from msrprelay.journal import Journal, read
+from msrprelay.rpc import webhook
+from msrprelay.rpc.posts import POST, restore
 from msrprelay.rpc.webhook import Webhook, everything, terminate_dialog, webhooks
 
 from .test_rpc_events import ENDED, event
@@ -23,11 +27,17 @@ class Site:
     def __init__(self) -> None:
         self.told: list[Any] = []
         self.failures = 0
+        self.asked = 0
+        # What is answered instead, if anything.
+        self.answer: Callable[[Any], web.Response] | None = None
         self.hangs = asyncio.Event()
         self.hang = False
         self.url = ""
 
     async def take(self, request: web.Request) -> web.Response:
+        self.asked += 1
+        if self.answer is not None:
+            return self.answer(json.loads(await request.read()))
         if self.hang:
             await self.hangs.wait()
         if self.failures:
@@ -51,6 +61,12 @@ async def site() -> AsyncIterator[Site]:
     yield site
     site.hangs.set()
     await runner.cleanup()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0)
 
 
 def posts(**said: Any) -> EventPosts:
@@ -84,6 +100,112 @@ async def test_an_event_that_is_never_taken_is_dropped_and_the_next_posted(site:
     await hook.close()
     assert [told["section"] for told in site.told] == [1]
     assert hook.counts == {"posted": 1, "failed": 3, "dropped": 1}
+
+
+@pytest.mark.parametrize(
+    ("status", "attempts", "posted"),
+    [
+        pytest.param(200, 1, True, id="ok"),
+        pytest.param(204, 1, True, id="no-content"),
+        pytest.param(300, 1, False, id="choices"),
+        pytest.param(301, 1, False, id="moved"),
+        pytest.param(304, 1, False, id="not-modified"),
+        pytest.param(400, 1, False, id="bad-request"),
+        pytest.param(404, 1, False, id="not-found"),
+        pytest.param(408, 3, False, id="timeout"),
+        pytest.param(429, 3, False, id="too-many"),
+        pytest.param(503, 3, False, id="unavailable"),
+    ],
+)
+async def test_a_status_decides_whether_it_is_posted_and_whether_again(
+    site: Site, status: int, attempts: int, posted: bool
+) -> None:
+    # Whoever followed it would ask once more.
+    headers = {"Location": site.url} if status == 301 else {}
+    site.answer = lambda told: web.Response(status=status, headers=headers)
+    hook = Webhook(site.url, everything, posts(), most=10)
+    hook.hear(event())
+    await hook.close()
+    assert site.asked == attempts
+    assert (hook.counts["posted"], hook.counts["dropped"]) == (int(posted), int(not posted))
+
+
+@pytest.mark.parametrize(
+    ("answer", "attempts", "posted"),
+    [
+        pytest.param({"id": 1, "error": {"code": 500, "message": "gone"}}, 1, True, id="error"),
+        pytest.param({"id": 7, "error": {"code": 500, "message": "gone"}}, 3, False, id="not-ours"),
+        pytest.param({"id": 1, "error": "gone"}, 3, False, id="no-error-object"),
+        pytest.param({"id": 1}, 3, False, id="neither"),
+        pytest.param([], 3, False, id="no-object"),
+        pytest.param(None, 3, False, id="no-json"),
+    ],
+)
+async def test_an_error_of_kamailio_to_the_request_is_an_answer(
+    site: Site, answer: object, attempts: int, posted: bool
+) -> None:
+    """A dialog that is gone is answered 500, and will not come back."""
+    text = "<html>" if answer is None else json.dumps(answer)
+    site.answer = lambda told: web.Response(status=500, text=text)
+    feed = Feed()
+    hook = webhooks(posts(kamailio=site.url), feed, most=10)["kamailio"]
+    feed.tell(ENDED)
+    await hook.close()
+    assert site.asked == attempts
+    assert (hook.counts["posted"], hook.counts["dropped"]) == (int(posted), int(not posted))
+
+
+async def test_what_a_dead_process_has_not_posted_the_next_one_posts(site: Site) -> None:
+    before, journal = Feed(), Journal.create()
+    site.failures = 1
+    hook = webhooks(posts(webhook=site.url, retry=60.0), before, most=10, journal=journal)
+    for number in range(3):
+        before.tell(event(section=number))
+    await until(lambda: hook["webhook"].counts["failed"] == 1)
+    journal.flush()
+    # A process that dies says nothing any more.
+    died = hook["webhook"]._task
+    assert died is not None
+    died.cancel()
+    kept = read(journal.fd).entries
+
+    after = Feed()
+    hooks = webhooks(posts(webhook=site.url), after, most=10, journal=journal)
+    restore(kept, hooks, journal)
+    after.tell(event(section=3))
+    await hooks["webhook"].close()
+    assert [told["section"] for told in site.told] == [0, 1, 2, 3]
+    assert not [key for key in read(journal.fd).entries if key.startswith(POST)]
+
+
+async def test_what_waits_for_a_hook_that_is_gone_is_logged(site: Site) -> None:
+    feed, journal = Feed(), Journal.create()
+    webhooks(posts(webhook=site.url), feed, most=10, journal=journal)
+    feed.tell(event())
+    feed.tell(ENDED)
+    journal.flush()
+    with capture_logs() as lines:
+        restore(read(journal.fd).entries, {}, journal)
+    assert [(line["event"], line["hook"], line["kinds"]) for line in lines] == [
+        ("events not delivered", "webhook", {"joined": 1, "call-ended": 1})
+    ]
+    journal.flush()
+    assert not [key for key in read(journal.fd).entries if key.startswith(POST)]
+
+
+async def test_what_a_stop_leaves_is_counted_and_logged(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook, "LAST_WORDS", 0.01)
+    site.hang = True
+    hook = Webhook(site.url, everything, posts(), most=10)
+    for told in (event(), ENDED, ENDED):
+        hook.hear(told)
+    await until(lambda: site.asked == 1)
+    with capture_logs() as lines:
+        await hook.close()
+    assert hook.counts["dropped"] == 3
+    assert [line["kinds"] for line in lines] == [{"joined": 1, "call-ended": 2}]
 
 
 async def test_nobody_at_the_url_costs_only_the_events() -> None:
