@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -15,6 +16,7 @@ from .. import config as configuration
 from ..errors import ConfigError
 from ..keeping.link import keeper_command
 from ..log import LEVELS, configure
+from ..net.interfaces import Interface
 
 DEFAULT_CONFIG = Path("/etc/msrprelayd/msrprelayd.toml")
 Setting = tuple[str, object]
@@ -132,6 +134,8 @@ def main(
     for warning in configuration.warnings(config):
         click.echo(f"warning: {warning}", err=True)
     if check:
+        for warning in elsewhere(config.interface):
+            click.echo(f"warning: {warning}", err=True)
         click.echo(f"{path or 'command line'}: configuration is good")
         return
     if config.keeper:
@@ -141,6 +145,18 @@ def main(
     from ..process.server import run
 
     sys.exit(run(config, reread))
+
+
+def elsewhere(interfaces: Iterable[Interface]) -> Iterator[str]:
+    """Interfaces at which a start on this machine would fail; the file may be another one's."""
+    for interface in interfaces:
+        family = socket.AF_INET if interface.family == "IP4" else socket.AF_INET6
+        try:
+            with socket.socket(family) as sock:
+                sock.bind((interface.host, 0))
+        except OSError as error:
+            why = f"cannot be bound on this machine, on which it would not start: {error.strerror}"
+            yield f"interface {interface.name}/{interface.host} {why}"
 
 
 def become_keeper(path: Path | None, overrides: Mapping[str, object], prepare: float) -> NoReturn:

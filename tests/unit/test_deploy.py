@@ -61,6 +61,16 @@ def test_names_are_those_of_the_documents() -> None:
     assert "u msrprelayd " in (DEPLOY / "msrprelayd.sysusers").read_text()
 
 
+def test_the_address_that_is_shipped_is_replaced_before_the_start() -> None:
+    page = DEPLOY.parent.joinpath("docs", "operations.md").read_text()
+    (shipped,) = re.findall(
+        r'(?m)^interface = \["pub/([\d.]+)"\]', DEPLOY.joinpath("msrprelayd.toml").read_text()
+    )
+    steps = page.partition("## Install and start")[2]
+    assert 0 < steps.index(f"the one that is\nshipped, {shipped}") < steps.index("enable --now")
+    assert "test -e /etc/msrprelayd/msrprelayd.toml ||\ninstall" in steps
+
+
 def selectors(text: str) -> list[tuple[str, str]]:
     """Metrics that a text names, each with what it says of their labels."""
     return re.findall(r"\b((?:msrprelay|process)_[a-z_]+)\b(?:\{(.*?)\})?", text)
