@@ -19,6 +19,8 @@ from ..words import Family
 from .uri import REMEMBERED_HOSTS
 
 LONGEST_NAME = 253
+# Everybody on a link (RFC 919 section 7).
+BROADCAST = IPv4Address("255.255.255.255")
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 # The last label is no number (RFC 1123 section 2.1): 192.0.2.300 is a slip, not a name.
 _NAME = re.compile(rf"({_LABEL}\.)*(?![0-9]+\.?$){_LABEL}\.?")
@@ -38,7 +40,7 @@ def advertisable(text: str) -> str:
             return text
         raise ValueError(f"{text!r} is neither an address nor a host name") from None
     # A zone is one host's own name of a link.
-    if address.is_unspecified or address.is_multicast or "%" in bare:
+    if address.is_unspecified or address.is_multicast or address == BROADCAST or "%" in bare:
         raise ValueError(f"peers cannot dial {text}")
     return str(address)
 

@@ -44,6 +44,7 @@ def test_an_interface_is_read(text: str, name: str, address: str, advertised: st
         pytest.param("pub/192.0.2.1!", "nothing after '!'", id="no-advertised"),
         pytest.param("0.0.0.0", "peers cannot dial", id="unspecified"),
         pytest.param("fe80::1%eth0", "peers cannot dial", id="zone"),
+        pytest.param("pub/255.255.255.255", "peers cannot dial", id="broadcast"),
         pytest.param("pub/10.0.0.1!0.0.0.0", "peers cannot dial", id="advertised-unspecified"),
         pytest.param("pub/10.0.0.1!x\r\na=y", "neither", id="advertised-line-end"),
     ],
