@@ -20,10 +20,14 @@ from .table import amount, cell, table, whole
 # which a line stays far below limits.jsonrpc-line.
 BATCH = 100
 BATCH_BYTES = 1 << 16
+# What the relay reads as a number.
+MOST = 999_999_999
 
 
 @click.command("list")
-@click.option("--limit", type=click.IntRange(1), default=1000, show_default=True, help="At most.")
+@click.option(
+    "--limit", type=click.IntRange(1, MOST), default=1000, show_default=True, help="At most."
+)
 @talks_to_the_daemon
 def list_calls(client: Client, terminal: Terminal, limit: int) -> None:
     """List the calls."""
@@ -31,6 +35,10 @@ def list_calls(client: Client, terminal: Terminal, limit: int) -> None:
     calls = list(described(client, names))
     head = ("CALL-ID", "STATE", "POLICY", "AGE", "A", "B", "A TO B", "B TO A", "REASON")
     terminal.give({"calls": calls}, lambda: table(head, rows_of(calls)))
+    if len(names) == limit:
+        there = client.call("statistics")["sessions"]["calls"]
+        if there > limit:
+            click.echo(f"the first {limit} of {there} calls; --limit shows more", err=True)
 
 
 def described(client: Client, names: list[str]) -> Iterator[dict[str, Any]]:

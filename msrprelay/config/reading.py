@@ -27,7 +27,7 @@ def load(text: str, overrides: Mapping[str, object] | None = None, *, name: str 
     mistake, with the place, and the nearest name for a key that is unknown.
     """
     try:
-        document = flat(tomllib.loads(text))
+        document, doubled = flat(tomllib.loads(text))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{name or 'configuration'}: {error}") from None
     given = overrides or {}
@@ -42,6 +42,7 @@ def load(text: str, overrides: Mapping[str, object] | None = None, *, name: str 
         return f"{name}:{lines[key]}: {key}" if key in lines else f"{name}: {key}".lstrip(": ")
 
     config, mistakes = read(pairs, place)
+    mistakes = [f"{place(key)}: {why}" for key, why in doubled.items()] + mistakes
     if not mistakes:
         mistakes = [f"{place(key)}: {why}" for key, why in broken_rules(config)]
     if mistakes:
@@ -62,17 +63,31 @@ def load_file(path: Path | None, overrides: Mapping[str, object] | None = None) 
     return load(text, overrides, name=str(path))
 
 
-def flat(document: Mapping[str, object]) -> dict[str, object]:
-    """Full keys and values; underscores are dashes. ``msrp-path`` is a value that is a table."""
-    tables = tables_of(known())
+def flat(document: Mapping[str, object]) -> tuple[dict[str, object], dict[str, str]]:
+    """Full keys and values; underscores are dashes. ``msrp-path`` is a value that is a table.
+
+    Also what is wrong with keys that stand there in both spellings.
+    """
     pairs: dict[str, object] = {}
-    for raw, value in document.items():
-        key = raw.replace("_", "-")
-        if key in tables and isinstance(value, dict):
-            pairs.update((f"{key}.{name.replace('_', '-')}", item) for name, item in value.items())
+    doubled: dict[str, str] = {}
+    spelled: dict[str, str] = {}
+    for written, value in spelled_out(document):
+        key = written.replace("_", "-")
+        first = spelled.setdefault(key, written)
+        if first != written:
+            doubled[key] = f"{first} and {written} are the same key: which one is meant?"
+        pairs[key] = value
+    return pairs, doubled
+
+
+def spelled_out(document: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Full keys as they are written, and values."""
+    tables = tables_of(known())
+    for name, value in document.items():
+        if name in tables and isinstance(value, dict):
+            yield from ((f"{name}.{each}", item) for each, item in value.items())
         else:
-            pairs[key] = value
-    return pairs
+            yield name, value
 
 
 def is_policy(key: object) -> bool:

@@ -5,6 +5,7 @@ Each raises ValueError with what it expected; the caller adds key and line.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Literal, NamedTuple, TypeVar
@@ -100,10 +101,20 @@ def pending(value: object) -> Literal["rollback", "delete"]:
 def url(value: object) -> str:
     """An HTTP URL, or nothing."""
     read = text(value)
-    parts = urlsplit(read)
-    if read and (parts.scheme not in ("http", "https") or not parts.hostname):
+    if read and not is_http(read):
         raise ValueError(f"{value!r}: a URL such as http://127.0.0.1:5060/RPC expected")
     return read
+
+
+def is_http(read: str) -> bool:
+    """Whether it is an HTTP URL that can be asked."""
+    try:
+        parts = urlsplit(read)
+        # Only looked at does a port that is none raise.
+        reachable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and reachable and not re.search(r"[\s\x00-\x1f]", read)
 
 
 def each(value: object, read: Callable[[object], T]) -> tuple[T, ...]:
@@ -153,6 +164,10 @@ def interfaces(value: object) -> tuple[Interface, ...]:
 
 def policies(value: object) -> Mapping[str, Policy]:
     """A table of path policies by interface name."""
-    if not isinstance(value, dict) or any(item not in POLICIES for item in value.values()):
-        raise ValueError(f"a table of NAME = {' or '.join(POLICIES)} expected")
+    expected = f"{', '.join(POLICIES[:-1])} or {POLICIES[-1]} expected"
+    if not isinstance(value, dict):
+        raise ValueError(f"a table of NAME = {expected}")
+    wrong = [f"{name} = {item!r}" for name, item in value.items() if item not in POLICIES]
+    if wrong:
+        raise ValueError(f"{'; '.join(wrong)}: {expected}")
     return value

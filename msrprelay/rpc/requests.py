@@ -202,7 +202,7 @@ def whole(fields: Fields, key: str) -> int | None:
     if value is None:
         return None
     if not (value.isascii() and value.isdigit() and len(value) <= 9):
-        raise CommandError(f"{key}: a whole number expected")
+        raise CommandError(f"{key}: a whole number from 0 to 999999999 expected")
     return int(value)
 
 

@@ -74,7 +74,7 @@ class FakeCommands:
     def statistics(self) -> Reply:
         self._note("statistics")
         return {
-            "sessions": {"joined": 2, "ended": {"deleted": 1}},
+            "sessions": {"calls": len(self.calls), "joined": 2, "ended": {"deleted": 1}},
             "ports": [{"leased": 4}],
             "offers": 3,
         }

@@ -109,6 +109,28 @@ def test_list_of_nothing_is_a_head(socket: str, commands: FakeCommands) -> None:
     assert (result.exit_code, len(result.output.splitlines())) == (0, 1)
 
 
+@pytest.mark.parametrize(
+    ("limit", "told"),
+    [
+        pytest.param(2, "the first 2 of 3 calls; --limit shows more\n", id="fewer"),
+        pytest.param(3, "", id="all"),
+    ],
+)
+@pytest.mark.parametrize("as_json", [[], ["--json"]], ids=["text", "json"])
+def test_list_says_that_there_are_more(
+    socket: str, commands: FakeCommands, as_json: list[str], limit: int, told: str
+) -> None:
+    commands.calls = ["a", "b", "c"]
+    result = operate("list", "--limit", str(limit), *as_json, "--control", socket)
+    assert (result.exit_code, result.stderr) == (0, told)
+
+
+def test_a_limit_that_the_relay_does_not_read_is_refused_with_the_range() -> None:
+    result = operate("list", "--limit", "2000000000")
+    assert result.exit_code == 2
+    assert "1<=x<=999999999" in result.stderr
+
+
 def test_list_asks_for_many_calls_in_batches(socket: str, commands: FakeCommands) -> None:
     commands.calls = [f"call-{number}" for number in range(250)]
     result = operate("list", "--json", "--control", socket)
@@ -251,6 +273,7 @@ def test_statistics_are_flat(socket: str) -> None:
     lines = operate("statistics", "--control", socket).output.splitlines()
     assert [line.split() for line in lines] == [
         ["COUNTER", "VALUE"],
+        ["sessions.calls", "2"],
         ["sessions.joined", "2"],
         ["sessions.ended.deleted", "1"],
         ["ports.0.leased", "4"],
@@ -483,7 +506,7 @@ def test_a_path_policy_may_come_from_the_command_line(
 @pytest.mark.parametrize(
     ("option", "told"),
     [
-        ("pub=both", "--msrp-path: a table of NAME = aware or cema or sessmatch expected"),
+        ("pub=both", "--msrp-path: pub = 'both': aware, cema or sessmatch expected"),
         ("priv=cema", "--msrp-path: no interface is called 'priv'"),
     ],
 )

@@ -164,8 +164,13 @@ def test_the_command_line_wins() -> None:
         ),
         pytest.param(
             'msrp-path = { default = "both" }',
-            "msrp-path: a table of NAME = aware or cema or sessmatch expected",
+            "msrp-path: default = 'both': aware, cema or sessmatch expected",
             id="policy",
+        ),
+        pytest.param(
+            'msrp-path = "cema"',
+            "msrp-path: a table of NAME = aware, cema or sessmatch expected",
+            id="policy-of-nobody",
         ),
         pytest.param(
             'msrp-path.priv = "cema"', "msrp-path: no interface is called 'priv'", id="no-such-name"
@@ -336,6 +341,51 @@ def test_a_mistake_of_the_command_line_is_named_as_an_option() -> None:
     assert mistakes(LEAST, port_min=0)[0].startswith("--port-min: ")
     with pytest.raises(ConfigError, match=r"^--set timers.jion: unknown key; .* timers.join\?$"):
         load(LEAST, {"timers.jion": 3})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:99999/x",
+        "http://127.0.0.1:abc/x",
+        "http://127.0.0.1:0/x",
+        "http://h ost/x",
+        "http://host/a\\tb",
+        "http://[::1/x",
+        "http:///x",
+        "ftp://host/x",
+        "host/x",
+    ],
+)
+def test_a_hook_that_cannot_be_asked_is_refused(url: str) -> None:
+    (told,) = mistakes(f'{LEAST}events.webhook = "{url}"\n')
+    assert told.startswith("m.toml:2: events.webhook: ")
+    assert told.endswith("a URL such as http://127.0.0.1:5060/RPC expected")
+
+
+@pytest.mark.parametrize("url", ["", "http://[::1]:5060/RPC", "https://u:p@hooks.example/a?b=c"])
+def test_a_hook_that_can_be_asked_is_taken(url: str) -> None:
+    assert load(f'{LEAST}events.webhook = "{url}"\n').events.webhook == url
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        pytest.param(
+            "port-min = 21000\nport_min = 22000\n",
+            "m.toml:2: port-min: port-min and port_min are the same key: which one is meant?",
+            id="top-level",
+        ),
+        pytest.param(
+            "[timers]\nown_bind = 3\nown-bind = 3\n",
+            "m.toml:3: timers.own-bind: timers.own_bind and timers.own-bind are the same key: "
+            "which one is meant?",
+            id="in-a-table",
+        ),
+    ],
+)
+def test_a_key_in_both_spellings_is_refused(text: str, told: str) -> None:
+    assert mistakes(LEAST + text) == [told]
 
 
 @pytest.mark.parametrize(
