@@ -10,7 +10,7 @@ from contextlib import suppress
 import msgspec
 
 from .relay import NotReached, Refused, Reply
-from .replies import for_json, settled
+from .replies import for_json, said, settled
 
 # A reply to list or query may be long; the daemon's own lines end where its limits do.
 LONGEST_LINE = 64 << 20
@@ -132,8 +132,3 @@ class JsonRpcChannel:
         if isinstance(reply.get("sdp"), str):
             reply["sdp"] = reply["sdp"].encode()
         waiting.set_result(reply)
-
-
-def said(error: OSError) -> str:
-    """Why, without the number."""
-    return error.strerror or str(error)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import cast
 
 from .relay import NotReached, Reply
-from .replies import from_bencode, settled, to_bencode
+from .replies import from_bencode, said, settled, to_bencode
 
 PATIENCE_SECONDS = 5.0
 """How long a command waits for its reply."""
@@ -33,7 +33,7 @@ async def ng_channel(
             lambda: NgChannel(patience, every), remote_addr=(host, port)
         )
     except OSError as error:
-        raise NotReached(f"{host} port {port}: {error.strerror or error}") from None
+        raise NotReached(f"{host} port {port}: {said(error)}") from None
     except (OverflowError, UnicodeError) as error:
         # A port above 65535, a name that no resolver could ask for.
         raise NotReached(f"{host} port {port}: {error}") from None
@@ -85,7 +85,7 @@ class NgChannel(asyncio.DatagramProtocol):
                         return from_bencode(answer.result())
             raise NotReached("the channel is closed")
         except TimeoutError:
-            why = f": {self._trouble}" if self._trouble else ""
+            why = f": {said(self._trouble)}" if self._trouble else ""
             raise NotReached(f"no reply within {patience:g} s{why}") from None
         finally:
             del self._waiting[cookie]

@@ -14,6 +14,11 @@ from .relay import NotReached, Refused, Reply
 UNFIT = (TypeError, ValueError, OverflowError, RecursionError)
 
 
+def said(error: Exception) -> str:
+    """Why, without the number that OSError has."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
 def settled(reply: Reply) -> Reply:
     """The reply of a command that was carried out; raises Refused for any other."""
     if reply.get("result") in ("ok", "pong"):

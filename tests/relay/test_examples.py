@@ -60,7 +60,7 @@ async def test_over_jsonrpc(daemon: Daemon) -> None:
 @pytest.mark.parametrize(
     ("example", "arguments", "why"),
     [
-        ("over_ng.py", [HOST, "1"], "no reply within 5 s"),
+        ("over_ng.py", [HOST, "1"], "no reply within 5 s: Connection refused"),
         ("over_jsonrpc.py", ["/nonexistent"], "/nonexistent: No such file or directory"),
     ],
 )
