@@ -57,7 +57,11 @@ async def ng(
 async def jsonrpc(
     path: str = "/run/msrprelayd/ctl.sock", *, patience: float = PATIENCE_SECONDS
 ) -> AsyncIterator[Relay]:
-    """A relay by JSON-RPC on its unix socket; connected when needed, also after a restart."""
+    """A relay by JSON-RPC on its unix socket, connected when needed.
+
+    What is under way when the relay process ends, also by an upgrade, the next one is asked, for
+    as long as ``patience``.
+    """
     channel = JsonRpcChannel(path, patience)
     try:
         yield Relay(channel)
