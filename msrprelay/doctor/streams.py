@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from heapq import heappop, heappush
 from typing import NamedTuple
 
-PENDING_BYTES = 1 << 18
-"""Bytes held per direction behind a hole before the hole is given up as not captured."""
+PENDING_BYTES, PENDING_SEGMENTS = 1 << 18, 2_000
+"""What is held per direction behind a hole before the hole is given up as not captured."""
 
 KEPT_HOLES = 1_000
 """Holes whose place is remembered per direction."""
@@ -27,20 +28,21 @@ class Piece(NamedTuple):
 class Reassembler:
     """Puts segments in order; offsets count from the first byte after the SYN."""
 
-    __slots__ = ("_at", "_pending", "_pending_bytes", "holes", "next")
+    __slots__ = ("_at", "_offsets", "_pending", "_pending_bytes", "holes", "next")
 
     def __init__(self) -> None:
         self.next = 0
         self.holes = 0
         self._at: list[int] = []
         self._pending: dict[int, tuple[bytes, int, float]] = {}
+        self._offsets: list[int] = []  # a heap of what is pending
         self._pending_bytes = 0
 
     def add(self, offset: int, data: bytes, number: int, time: float) -> list[Piece]:
         """Take a segment; give the bytes that are now in order (none, or several pieces)."""
         if offset > self.next:
             self._hold(offset, data, number, time)
-            return self._skip_hole() if self._pending_bytes > PENDING_BYTES else []
+            return self._skip_hole() if self._full else []
         ready = self._take(offset, data, number, time, hole=False)
         if ready and self._pending:
             ready += self._drain()
@@ -49,7 +51,7 @@ class Reassembler:
     def skip_holes(self, acked: int) -> list[Piece]:
         """What the receiver has acknowledged and the capture lacks will not come any more."""
         pieces: list[Piece] = []
-        while self._pending and min(self._pending) < acked:
+        while self._offsets and self._offsets[0] < acked:
             pieces += self._skip_hole()
         return pieces
 
@@ -67,8 +69,14 @@ class Reassembler:
         """
         return sum(start < acked for start in self._at)
 
+    @property
+    def _full(self) -> bool:
+        return self._pending_bytes > PENDING_BYTES or len(self._pending) > PENDING_SEGMENTS
+
     def _hold(self, offset: int, data: bytes, number: int, time: float) -> None:
         known = self._pending.get(offset)
+        if known is None:
+            heappush(self._offsets, offset)
         if known is None or len(known[0]) < len(data):
             self._pending_bytes += len(data) - (len(known[0]) if known else 0)
             self._pending[offset] = (data, number, time)
@@ -85,21 +93,23 @@ class Reassembler:
 
     def _drain(self) -> list[Piece]:
         ready: list[Piece] = []
-        for offset in sorted(self._pending):
-            if offset > self.next:
-                break
-            data, number, time = self._pending.pop(offset)
-            self._pending_bytes -= len(data)
+        while self._offsets and self._offsets[0] <= self.next:
+            offset, data, number, time = self._pop()
             ready += self._take(offset, data, number, time, hole=False)
         return ready
 
     def _skip_hole(self) -> list[Piece]:
-        offset = min(self._pending)
-        data, number, time = self._pending.pop(offset)
-        self._pending_bytes -= len(data)
+        offset, data, number, time = self._pop()
         hole = offset > self.next
         self.holes += hole
         if hole and len(self._at) < KEPT_HOLES:
             self._at.append(self.next)
         self.next = max(self.next, offset)
         return self._take(offset, data, number, time, hole=hole) + self._drain()
+
+    def _pop(self) -> tuple[int, bytes, int, float]:
+        """The first segment that is pending, by offset."""
+        offset = heappop(self._offsets)
+        data, number, time = self._pending.pop(offset)
+        self._pending_bytes -= len(data)
+        return offset, data, number, time
