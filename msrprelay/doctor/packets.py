@@ -23,7 +23,12 @@ MAX_EXTENSIONS = 8
 MAX_FRAGMENTED = 64
 """Datagrams whose fragments may wait for the rest; the oldest gives way."""
 
-MAX_DATAGRAM = 65_535
+FRAGMENT_SECONDS = 30.0
+"""How long they may wait: senders use an identification again. Hosts wait 60 s (RFC 8200, 4.5)."""
+
+MAX_DATAGRAM, MAX_PIECES = 65_535, 128
+"""Bytes and fragments of one datagram: the smallest links that IPv4 knows of need 119."""
+
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 
 CHECKSUM_OK, CHECKSUM_BAD, CHECKSUM_UNKNOWN = "ok", "bad", "unknown"
@@ -111,12 +116,12 @@ class Decoder:
     def _network(self, frame: Frame) -> _Ip | None:
         kind, offset = network(frame.linktype, frame.data)
         if kind == IPV4:
-            return self._ipv4(frame.data, offset)
+            return self._ipv4(frame.data, offset, frame.time)
         if kind == IPV6:
-            return self._ipv6(frame.data, offset)
+            return self._ipv6(frame.data, offset, frame.time)
         return None
 
-    def _ipv4(self, data: bytes, at: int) -> _Ip | None:
+    def _ipv4(self, data: bytes, at: int, time: float) -> _Ip | None:
         first, total, identity, where, ttl, protocol = struct.unpack_from("!BxHHHBB", data, at)
         head = (first & 15) * 4
         if first >> 4 != 4 or head < 20:
@@ -127,13 +132,15 @@ class Decoder:
         payload = data[at + head : at + head + max(length, 0)]
         if where & 0x3FFF:
             key = (src, dst, protocol, identity)
-            whole = self._gather(key, (where & 0x1FFF) * 8, payload, bool(where & 0x2000))
+            pieces = self._pieces(key, time)
+            whole = pieces.add((where & 0x1FFF) * 8, payload, bool(where & 0x2000))
             if whole is None:
                 return None
+            del self._waiting[key]
             payload, length = whole, len(whole)
         return _Ip(src, dst, protocol, payload, length, ttl, identity)
 
-    def _ipv6(self, data: bytes, at: int) -> _Ip | None:
+    def _ipv6(self, data: bytes, at: int, time: float) -> _Ip | None:
         first, length, protocol, ttl = struct.unpack_from("!BxxxHBB", data, at)
         if first >> 4 != 6:
             return None
@@ -148,47 +155,54 @@ class Decoder:
         payload = data[start:end]
         if protocol == FRAGMENT6:
             protocol, where, identity = struct.unpack_from("!BxHI", payload)
-            whole = self._gather(
-                (src, dst, protocol, identity), where & 0xFFF8, payload[8:], bool(where & 1)
-            )
-            return None if whole is None else _Ip(src, dst, protocol, whole, len(whole), ttl, 0)
+            key = (src, dst, protocol, identity)
+            whole = self._pieces(key, time).add(where & 0xFFF8, payload[8:], bool(where & 1))
+            if whole is None:
+                return None
+            del self._waiting[key]
+            return _Ip(src, dst, protocol, whole, len(whole), ttl, 0)
         return _Ip(src, dst, protocol, payload, end - start, ttl, 0)
 
-    def _gather(
-        self, key: tuple[bytes, bytes, int, int], offset: int, piece: bytes, more: bool
-    ) -> bytes | None:
+    def _pieces(self, key: tuple[bytes, bytes, int, int], time: float) -> _Pieces:
+        """What waits of a datagram; nothing yet if it is new, or its pieces are too old."""
         pieces = self._waiting.get(key)
-        if pieces is None:
-            if len(self._waiting) >= MAX_FRAGMENTED:
-                del self._waiting[next(iter(self._waiting))]
-            pieces = self._waiting[key] = _Pieces()
-        whole = pieces.add(offset, piece, more)
-        if whole is not None:
-            del self._waiting[key]
-        return whole
+        if pieces is not None and time - pieces.since <= FRAGMENT_SECONDS:
+            return pieces
+        self._waiting.pop(key, None)
+        if len(self._waiting) >= MAX_FRAGMENTED:
+            del self._waiting[next(iter(self._waiting))]
+        pieces = self._waiting[key] = _Pieces(time)
+        return pieces
 
 
 class _Pieces:
-    """The fragments of one datagram."""
+    """The fragments of one datagram; ``since`` is when the first one came."""
 
-    def __init__(self) -> None:
+    def __init__(self, since: float) -> None:
+        self.since = since
         self._parts: dict[int, bytes] = {}
+        self._bytes = 0
         self._end: int | None = None
 
     def add(self, offset: int, piece: bytes, more: bool) -> bytes | None:
-        if offset + len(piece) > MAX_DATAGRAM:
+        """Take a fragment; give the datagram if that was its last one."""
+        known = self._parts.get(offset)
+        total = self._bytes + len(piece) - len(known or b"")
+        full = known is None and len(self._parts) >= MAX_PIECES
+        if full or max(total, offset + len(piece)) > MAX_DATAGRAM:
             return None
-        self._parts[offset] = piece
+        self._parts[offset], self._bytes = piece, total
         if not more:
             self._end = offset + len(piece)
-        if self._end is None:
-            return None
-        whole = b""
-        for start in sorted(self._parts):
+        return None if self._end is None or total < self._end else self._joined()
+
+    def _joined(self) -> bytes | None:
+        whole = bytearray()
+        for start, part in sorted(self._parts.items()):
             if start > len(whole):
                 return None
-            whole = whole[:start] + self._parts[start]
-        return whole if len(whole) == self._end else None
+            whole[start:] = part
+        return bytes(whole) if len(whole) == self._end else None
 
 
 def _transport(frame: Frame, ip: _Ip) -> Packet | None:

@@ -20,6 +20,7 @@ from .wire import (
     ETHERNET,
     Wire,
     ethernet,
+    fragment,
     ip_packet,
     mss,
     pcap,
@@ -95,13 +96,13 @@ def test_a_checksum_left_to_the_card_is_unknown() -> None:
 def fragments(size: int) -> list[bytes]:
     whole = udp_datagram(("192.0.2.1", 5060), ("192.0.2.2", 5060), bytes(range(256)) * 12)
     payload = whole[20:]
-    pieces = []
-    for at in range(0, len(payload), size):
-        more = 0x2000 if at + size < len(payload) else 0
-        head = bytearray(ip_packet("192.0.2.1", "192.0.2.2", 17, payload[at : at + size])[:20])
-        head[4:8] = struct.pack("!HH", 77, at // 8 | more)
-        pieces.append(bytes(head) + payload[at : at + size])
-    return pieces
+    return [
+        fragment(
+            "192.0.2.1", "192.0.2.2", 17, 77, at, payload[at : at + size],
+            more=at + size < len(payload),
+        )
+        for at in range(0, len(payload), size)
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("order", ["forward", "backward"])

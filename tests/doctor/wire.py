@@ -39,6 +39,15 @@ def ip_packet(src: str, dst: str, protocol: int, payload: bytes, ttl: int = 64) 
     return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
 
 
+def fragment(
+    src: str, dst: str, protocol: int, identity: int, offset: int, piece: bytes, *, more: bool
+) -> bytes:
+    """A piece of an IPv4 datagram; its header's checksum is not that of the fragment."""
+    head = bytearray(ip_packet(src, dst, protocol, piece)[:20])
+    head[4:8] = struct.pack("!HH", identity, offset // 8 | (0x2000 if more else 0))
+    return bytes(head) + piece
+
+
 def tcp_segment(
     src: tuple[str, int],
     dst: tuple[str, int],
