@@ -141,6 +141,7 @@ def attempt(path: str | Path, progress: Progress | None = None) -> Analysis:
 def _sweep(tracker: Tracker, result: Analysis) -> None:
     """Judge and drop the calls that are over; if that is not enough, the oldest ones too."""
     cases = build_cases(tracker)
+    tracker.forget_strangers(link for case in cases for link in case.links)
     going = [case for case in cases if case.over]
     if not going and tracker.overfull:
         going = cases[: len(cases) // 2]

@@ -14,10 +14,7 @@ from .media import Media
 from .msrp import At, Transaction
 from .sip import Dialog
 from .tcp import Endpoint
-from .tracker import MSRP_PORTS, Link, Protocol, Tracker
-
-BEFORE_SECONDS, AFTER_SECONDS = 5.0, 40.0
-"""How long before a call's first and after its last message a connection may still be its own."""
+from .tracker import AFTER_SECONDS, BEFORE_SECONDS, MSRP_PORTS, Link, Protocol, Tracker
 
 
 class Said(NamedTuple):

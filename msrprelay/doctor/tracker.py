@@ -15,6 +15,9 @@ from .tcp import Connection, Endpoint
 MAX_LINKS, MAX_DIALOGS, MAX_SEGMENTS = 2_000, 1_000, 60_000
 """What may be in memory before finished calls are judged and dropped."""
 
+BEFORE_SECONDS, AFTER_SECONDS = 5.0, 40.0
+"""How long before a call's first and after its last message a connection may still be its own."""
+
 SEGMENTS_EACH, SEGMENTS_HARD = 3_000, 120_000
 """Segments remembered per connection, and in all connections whatever happens."""
 
@@ -91,6 +94,7 @@ class Tracker:
         self.start = self.last = 0.0
         self.packets = 0
         self._segments = 0
+        self._strangers = 0
         self._swept = (0, 0, 0)
         self._duplicate: TcpPacket | None = None
 
@@ -106,24 +110,46 @@ class Tracker:
     def overfull(self) -> bool:
         """Whether something must go although nothing is finished."""
         links, dialogs, _ = self._load
-        return links > HARD * MAX_LINKS or dialogs > HARD * MAX_DIALOGS
+        return links - self._strangers > HARD * MAX_LINKS or dialogs > HARD * MAX_DIALOGS
 
     @property
     def _load(self) -> tuple[int, int, int]:
         return len(self.links) + len(self.finished), len(self.dialogs), self._segments
 
     def forget(self, dialogs: Iterable[Dialog], links: Iterable[Link]) -> None:
-        """Drop calls that have been judged, and strangers; note how full it stays."""
+        """Drop calls that have been judged; note how full it stays."""
         for dialog in dialogs:
             self.dialogs.pop(dialog.call_id, None)
-        gone = {id(link) for link in links}
-        gone |= {id(link) for link in self.all_links if link.stranger}
+        self._drop({id(link) for link in links})
+        self._swept = self._load
+
+    def forget_strangers(self, known: Iterable[Link]) -> None:
+        """Drop connections that are not ``known`` to belong to a call, and hardly ever will.
+
+        A young one may be named by a description still to come: there is room for MAX_LINKS.
+        """
+        belong = {id(link) for link in known}
+        others = [link for link in self.all_links if id(link) not in belong]
+        others.sort(key=lambda link: (self._strange(link), -link.tcp.last))
+        stay = [link for link in others[:MAX_LINKS] if not self._strange(link)]
+        self._strangers = len(stay)
+        self._drop({id(link) for link in others} - {id(link) for link in stay})
+
+    def _strange(self, link: Link) -> bool:
+        """Whether a connection that no call has named so far can be let go."""
+        quiet = self.last - link.tcp.last
+        if link.protocol is Protocol.OTHER or quiet > AFTER_SECONDS:
+            return True
+        if link.protocol is Protocol.TLS:  # web traffic, or it would go to an MSRP port
+            return self.last - link.tcp.start > BEFORE_SECONDS
+        return link.tcp.closed and quiet > BEFORE_SECONDS
+
+    def _drop(self, gone: set[int]) -> None:
         for link in self.all_links:
             if id(link) in gone:
                 self._segments -= len(link.tcp.segments)
         self.finished = [link for link in self.finished if id(link) not in gone]
         self.links = {key: link for key, link in self.links.items() if id(link) not in gone}
-        self._swept = self._load
 
     @property
     def all_links(self) -> list[Link]:

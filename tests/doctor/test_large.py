@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ import pytest
 from msrprelay.doctor import analysis as module
 from msrprelay.doctor import tracker
 from msrprelay.doctor.analysis import analyse
+from msrprelay.doctor.packets import Packet
 
 from .population import population
-from .wire import ACK, OFFER, Call, Talk, Wire, ok, sdp, send
+from .wire import ACK, OFFER, RST, SBC, SYN, A, B, Call, Talk, Wire, ok, sdp, send
 
 PEAK = """
 import re, sys
@@ -94,6 +96,105 @@ def test_strangers_take_no_room(tmp_path: Path) -> None:
     assert analysis.calls == 0
     assert analysis.findings == []
     assert analysis.doubt == "no SIP or MSRP found"
+
+
+def probes(wire: Wire, count: int) -> None:
+    """A scan: SYNs that are answered by RST."""
+    for number in range(count):
+        talk = Talk(wire, (f"10.3.{number >> 8}.{number & 255}", 5000), (SBC, 443))
+        talk.raw(0, SYN)
+        talk.raw(1, RST | ACK, ack=0)
+
+
+def unanswered(wire: Wire, count: int) -> None:
+    """The same, where a firewall is silent."""
+    for number in range(count):
+        Talk(wire, (f"10.3.{number >> 8}.{number & 255}", 5000), (SBC, 443)).raw(0, SYN)
+
+
+def web(wire: Wire, count: int) -> None:
+    """TLS connections, half of them never closed."""
+    for number in range(count):
+        talk = Talk(wire, (f"10.3.{number >> 8}.{number & 255}", 5000), (SBC, 443)).open()
+        talk.send(0, b"\x16\x03\x01" + b"t" * 200)
+        if number % 2:
+            talk.close()
+
+
+def registrations(wire: Wire, count: int) -> None:
+    """SIP over TCP, a connection each."""
+    for number in range(count):
+        talk = Talk(wire, (f"10.3.{number >> 8}.{number & 255}", 5000), (SBC, 5060)).open()
+        talk.send(0, b"REGISTER sip:x SIP/2.0\r\nContent-Length: 0\r\n\r\n")
+
+
+Crowd = Callable[[Wire, int], None]
+CROWDS: tuple[Crowd, ...] = (probes, unanswered, web, registrations)
+
+
+@pytest.mark.usefixtures("small_limits")
+@pytest.mark.parametrize("crowd", CROWDS)
+def test_connections_of_no_call_do_not_pile_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crowd: Crowd
+) -> None:
+    most = 0
+    take = tracker.Tracker.take
+
+    def counted(self: tracker.Tracker, packet: Packet) -> None:
+        nonlocal most
+        take(self, packet)
+        most = max(most, len(self.all_links))
+
+    monkeypatch.setattr(tracker.Tracker, "take", counted)
+    wire = Wire()
+    crowd(wire, 500)
+    analyse(wire.save(tmp_path / "a.pcap"))
+    assert most < 3 * tracker.MAX_LINKS
+
+
+@pytest.mark.usefixtures("small_limits")
+@pytest.mark.parametrize("crowd", CROWDS)
+def test_calls_among_many_strangers_are_judged_at_their_end(tmp_path: Path, crowd: Crowd) -> None:
+    wire = Wire()
+    calls = []
+    for number in range(4):
+        callee = f"10.2.0.{number}"
+        own, uri = f"msrp://{A}:9/aaaa{number};tcp", f"msrp://{callee}:7654/bbbb{number};tcp"
+        call = Call(wire, callee=callee, call_id=f"call-{number}")
+        call.up(sdp(A, 9, own), sdp(callee, 7654, uri, "passive"))
+        talk = Talk(wire, server=(callee, 7654)).open()
+        talk.send(0, send(f"tid{number}", to=uri, of=own))
+        calls.append((call, talk, ok(f"tid{number}", to=own, of=uri)))
+    crowd(wire, 500)
+    for call, talk, answer in calls:
+        talk.send(1, answer)
+        talk.close()
+        call.bye()
+    analysis = analyse(wire.save(tmp_path / "a.pcap"))
+    assert (analysis.calls, analysis.rushed) == (4, 0)
+    assert analysis.healthy, analysis.findings
+
+
+@pytest.mark.usefixtures("small_limits")
+def test_a_busy_signalling_connection_outlives_many_strangers(tmp_path: Path) -> None:
+    wire = Wire()
+    trunk = Talk(wire, (A, 5060), (B, 5060)).open()
+    first, rest = invite_text()[:200], invite_text()[200:]
+    for _ in range(30):
+        trunk.send(0, first)
+        web(wire, 10)
+        trunk.send(0, rest)
+    analysis = analyse(wire.save(tmp_path / "a.pcap"))
+    assert analysis.calls == 1
+    (diagnosis,) = analysis.diagnoses
+    assert len(diagnosis.case.dialogs[0].events) == 30
+
+
+def invite_text() -> bytes:
+    """An INVITE, as it stands on a TCP connection."""
+    wire = Wire()
+    Call(wire).invite()
+    return wire.frames[0][1][14 + 20 + 8 :]
 
 
 def test_a_long_transfer_fits_in_little_memory(tmp_path: Path) -> None:
