@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -192,21 +193,34 @@ def _relevant(link: Link, reached: set[int]) -> bool:
 
 
 def _join_dialogs(dialogs: list[Dialog], groups: _Groups) -> None:
-    """Two dialogs of one host that name the same session-id at the same time are legs of a call.
+    """Two dialogs that name the same session-id at the same time are legs of a call, if a B2BUA
+    was called in the first and calls in the second.
 
-    The host is asked for because some stacks have session-ids of four characters.
+    That is asked because some stacks have session-ids of four characters, and load generators have
+    one for all calls.
     """
-    by_session: dict[str, list[Dialog]] = {}
+    called: dict[tuple[str, str], Dialog] = {}
     for dialog in dialogs:
-        for name in {name for media in dialog.media for name in media.session_ids}:
-            for other in by_session.setdefault(name, []):
-                if _overlap(dialog, other) and _hosts(dialog) & _hosts(other):
-                    groups.join(dialog, other)
-            by_session[name].append(dialog)
+        names = {name for media in dialog.media for name in media.session_ids}
+        callers, callees = _ends(dialog)
+        found = (called.get((name, place)) for name in names for place in callers)
+        before = next((d for d in found if d is not None and _overlap(d, dialog)), None)
+        if before is not None:
+            groups.join(before, dialog)
+        called |= {(name, place): dialog for name in names for place in callees}
 
 
-def _hosts(dialog: Dialog) -> set[str]:
-    return {dialog.caller.host, dialog.callee.host} | dialog.proxies
+def _ends(dialog: Dialog) -> tuple[set[str], set[str]]:
+    """Who calls, who is called; by the port alone where both are one host.
+
+    In a dialog that was joined late either may be either.
+    """
+    ends = (dialog.caller, dialog.callee)
+    apart = ends[0].host != ends[1].host
+    calls, called = ({str(end)} | ({end.host} if apart else set()) for end in ends)
+    if dialog.initial is None:
+        calls = called = calls | called
+    return calls, called
 
 
 def _overlap(one: Dialog, other: Dialog) -> bool:
@@ -217,20 +231,29 @@ def _join_links(dialogs: list[Dialog], links: list[Link], groups: _Groups) -> se
     """Join connections with the call that named their address or session; give those joined."""
     by_address: dict[Endpoint, list[Dialog]] = {}
     by_session: dict[str, list[Dialog]] = {}
-    for dialog in dialogs:
-        for media in dialog.media:
-            for end in media.addresses:
-                by_address.setdefault(end, []).append(dialog)
-            for name in media.session_ids:
-                by_session.setdefault(name, []).append(dialog)
+    for dialog in sorted(dialogs, key=lambda d: d.start):
+        for end in {end for media in dialog.media for end in media.addresses}:
+            by_address.setdefault(end, []).append(dialog)
+        for name in {name for media in dialog.media for name in media.session_ids}:
+            by_session.setdefault(name, []).append(dialog)
     reached: set[int] = set()
     for link in links:
-        named = [d for end in link.tcp.ends for d in by_address.get(end, [])]
-        known = [d for name in _sessions(link) for d in by_session.get(name, [])]
-        if timely := [d for d in named or known if _during(link, d)]:
+        named = [by_address[end] for end in link.tcp.ends if end in by_address]
+        known = [by_session[name] for name in _sessions(link) if name in by_session]
+        if timely := [d for rows in named or known if (d := _latest(rows, link)) is not None]:
             groups.join(link, max(timely, key=lambda d: d.start))
             reached.add(id(link))
     return reached
+
+
+def _latest(dialogs: list[Dialog], link: Link) -> Dialog | None:
+    """The dialog, of some in order of time, that the connection may belong to: the last before it.
+
+    One that begins later comes into question only when there is none.
+    """
+    begun = bisect_right(dialogs, link.tcp.start + BEFORE_SECONDS, key=lambda d: d.start)
+    nearest = (*reversed(dialogs[:begun]), *dialogs[begun:])
+    return next((d for d in nearest if _during(link, d)), None)
 
 
 def _during(link: Link, dialog: Dialog) -> bool:

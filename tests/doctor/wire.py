@@ -280,6 +280,7 @@ class Call:
     caller: str = A
     callee: str = B
     call_id: str = "call-1"
+    sip_ports: tuple[int, int] = (5060, 5060)
 
     def message(
         self,
@@ -296,7 +297,8 @@ class Call:
         reverse: bool = False,
     ) -> int:
         """A message; ``back`` = from the callee; ``reverse`` swaps From and To."""
-        src, dst = (self.callee, self.caller) if back else (self.caller, self.callee)
+        ends = list(zip((self.caller, self.callee), self.sip_ports, strict=True))
+        src, dst = reversed(ends) if back else ends
         head = (
             f"{start}\r\nVia: SIP/2.0/UDP {self.caller};branch={branch or f'z9hG4bK{cseq}{method}'}"
             f"\r\nFrom: <sip:a@x>;tag=a\r\nTo: <sip:b@x>{to_tag}\r\nCall-ID: {self.call_id}\r\n"
@@ -304,9 +306,7 @@ class Call:
         )
         if body:
             head += "Content-Type: application/sdp\r\n"
-        return self.wire.put(
-            udp_datagram((src, 5060), (dst, 5060), head.encode() + b"\r\n" + body), at
-        )
+        return self.wire.put(udp_datagram(src, dst, head.encode() + b"\r\n" + body), at)
 
     def invite(
         self, body: bytes = OFFER, cseq: int = 1, at: float | None = None, again: bool = False,
