@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +21,9 @@ BIN_SECONDS = 8
 PEAK_TOLERANCE = 4.0
 MIN_CALLS, MIN_SHARE = 5, 0.8
 """Interrupted calls, and the share of them on the peaks, that make a pattern."""
+
+LONGEST_SECONDS = 7 * 86_400.0
+"""What seems to last longer is not drawn: the clock of whoever captured was set meanwhile."""
 
 Z = 1.96
 """Standard deviations of a 95 % interval."""
@@ -79,9 +82,9 @@ class Batch:
 
     @property
     def interrupted(self) -> list[float]:
-        """Durations of the calls that no user ended, in seconds."""
+        """Durations of the calls that no user ended, in seconds, up to LONGEST_SECONDS."""
         rows = (o.seconds for o in self.outcomes if o.ended in INTERRUPTED)
-        return sorted(seconds for seconds in rows if seconds is not None)
+        return sorted(s for s in rows if s is not None and 0 <= s <= LONGEST_SECONDS)
 
     @property
     def loss(self) -> Loss | None:
@@ -151,9 +154,6 @@ def run(folder: Path, done: Callable[[Analysis, int, int], None] | None = None) 
     return batch
 
 
-def bins(seconds: list[float]) -> Iterator[tuple[int, int]]:
-    """(start of the bin, calls in it), empty bins between the first and the last included."""
-    counts = Counter(int(value // BIN_SECONDS) * BIN_SECONDS for value in seconds)
-    if counts:
-        for start in range(min(counts), max(counts) + BIN_SECONDS, BIN_SECONDS):
-            yield start, counts[start]
+def bins(seconds: list[float]) -> list[tuple[int, int]]:
+    """(start of the bin, calls in it) for every bin that is not empty, in order."""
+    return sorted(Counter(int(value // BIN_SECONDS) * BIN_SECONDS for value in seconds).items())

@@ -39,7 +39,7 @@ def _draw(canvas: Canvas, batch: Batch) -> None:
             f"lost final of a re-INVITE: peaks at {first:.0f} + {pattern.interval:.0f}·n s",
             "muted",
         )
-    columns = list(bins(seconds))
+    columns = bins(seconds)
     if not columns:
         canvas.text((LEFT, BOTTOM / 2), "none", "muted")
         return
@@ -64,7 +64,7 @@ def _draw(canvas: Canvas, batch: Batch) -> None:
 
 def as_text(batch: Batch) -> str:
     """The histogram in characters, the fullest bins if there are many."""
-    rows = [(start, count) for start, count in bins(batch.interrupted) if count]
+    rows = bins(batch.interrupted)
     if len(rows) > MAX_TEXT_ROWS:
         fullest = sorted(rows, key=lambda row: -row[1])[:MAX_TEXT_ROWS]
         rows = sorted(fullest)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from msrprelay.doctor import batch_text, histogram
 from msrprelay.doctor.batch import Batch, bins, captures, estimate, run
+from msrprelay.doctor.calls import Outcome
 from msrprelay.doctor.canvas import ticks
 
 from .population import Made, population
@@ -110,12 +112,31 @@ def test_histogram_is_drawn(made: tuple[list[Made], Batch], tmp_path: Path, name
         assert "364 + 32·n s".encode() in data
 
 
-def test_bins_hold_every_call_once() -> None:
-    found = list(bins([364.0, 364.5, 396.1]))
-    assert found[0] == (360, 2)
-    assert found[-1] == (392, 1)
-    assert sum(count for _, count in found) == 3
-    assert list(bins([])) == []
+@pytest.mark.parametrize(
+    ("seconds", "found"),
+    [
+        pytest.param([], [], id="none"),
+        pytest.param([364.0, 364.5, 396.1], [(360, 2), (392, 1)], id="apart"),
+        pytest.param([8.0, 1e12], [(8, 1), (10**12, 1)], id="very-far-apart"),
+    ],
+)
+def test_bins_hold_every_call_once(seconds: list[float], found: list[tuple[int, int]]) -> None:
+    assert list(islice(bins(seconds), 10)) == found
+
+
+@pytest.mark.parametrize("step", [1.7e9, -1.7e9], ids=["from-1970", "to-1970"])
+def test_a_clock_that_was_set_during_a_call_does_not_stretch_the_picture(
+    tmp_path: Path, step: float
+) -> None:
+    lost = [
+        Outcome(f"call-{number}", 0.0, "ended after a lost final", seconds, 1, 1, None, 300)
+        for number, seconds in enumerate([364.0, 364.0 + step])
+    ]
+    batch = Batch(files=1, outcomes=lost)
+    assert batch.interrupted == [364.0]
+    histogram.write_histogram(tmp_path / "h.svg", batch)
+    assert (tmp_path / "h.svg").stat().st_size < 10_000
+    assert histogram.as_text(batch).count("\n") == 1
 
 
 def test_captures_are_found_by_name(tmp_path: Path) -> None:
