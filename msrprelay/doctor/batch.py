@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +13,9 @@ from typing import NamedTuple
 from .analysis import Analysis, attempt
 from .calls import Outcome
 
-SUFFIXES = (".pcap", ".pcapng", ".cap", ".pcap.gz", ".pcapng.gz", ".cap.gz")
+NAMES = re.compile(r"\.(pcap|pcapng|cap)\d*(\.gz)?$", re.IGNORECASE)
+"""Of captures; tcpdump -C numbers its files at their ends."""
+
 CUTS = frozenset({"cut by timer", "cut by first keep-alive"})
 INTERRUPTED = CUTS | {"ended after a lost final"}
 BIN_SECONDS = 8
@@ -63,9 +66,10 @@ class Pattern(NamedTuple):
 
 @dataclass
 class Batch:
-    """The sum of many files."""
+    """The sum of many files. ``skipped`` are those whose name is no capture's."""
 
     files: int = 0
+    skipped: list[str] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     findings: Counter[str] = field(default_factory=Counter)
     unreadable: list[str] = field(default_factory=list)
@@ -136,16 +140,17 @@ def estimate(lost: int, finals: int) -> Loss:
     return Loss(lost, finals, share, max(middle - half, 0.0), min(middle + half, 1.0))
 
 
-def captures(folder: Path) -> list[Path]:
-    """The capture files under ``folder``, by name."""
-    found = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(path for path in found if path.name.lower().endswith(SUFFIXES))
+def captures(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The capture files under ``folder``, and the other ones, by name."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    found = [path for path in files if NAMES.search(path.name)]
+    return found, [path for path in files if not NAMES.search(path.name)]
 
 
 def run(folder: Path, done: Callable[[Analysis, int, int], None] | None = None) -> Batch:
     """Analyse every capture under ``folder``; ``done`` hears of each."""
-    batch = Batch()
-    paths = captures(folder)
+    paths, others = captures(folder)
+    batch = Batch(skipped=[str(path) for path in others])
     for path in paths:
         analysis = attempt(path)
         batch.add(analysis)

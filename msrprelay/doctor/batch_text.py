@@ -9,7 +9,8 @@ from ..printable import printable
 from . import histogram
 from .batch import Batch, Loss
 
-SHOWN_DAMAGE = 10
+SHOWN_FILES = 10
+"""Names of files that were not judged whole, or not at all."""
 
 
 def as_json(batch: Batch) -> str:
@@ -21,6 +22,7 @@ def as_json(batch: Batch) -> str:
             "calls": len(batch.outcomes),
             "ended": dict(Counter(o.ended for o in batch.outcomes)),
             "findings": dict(batch.findings),
+            "skipped": [printable(name) for name in batch.skipped],
             "unreadable": [printable(text) for text in batch.unreadable],
             "interrupted_seconds": [round(seconds, 3) for seconds in batch.interrupted],
             "pattern": None
@@ -48,8 +50,10 @@ def as_text(batch: Batch) -> str:
         lines.append("files with a finding, by rule:")
         ranked = sorted(batch.findings.items(), key=lambda row: (-row[1], row[0]))
         lines += [f"  {count:>7} {rule}" for rule, count in ranked]
-    for damage in batch.unreadable[:SHOWN_DAMAGE]:
+    for damage in batch.unreadable[:SHOWN_FILES]:
         lines.append(f"not judged whole: {printable(damage)}")
+    if batch.skipped:
+        lines.append(_skipped(batch.skipped))
     if batch.interrupted:
         lines += ["", "interrupted calls by duration:", histogram.as_text(batch)]
     if batch.pattern is not None:
@@ -57,6 +61,12 @@ def as_text(batch: Batch) -> str:
     if batch.loss is not None and batch.loss.lost:
         lines.append(_loss(batch.loss))
     return "\n".join(lines)
+
+
+def _skipped(names: list[str]) -> str:
+    shown = [printable(name) for name in names[:SHOWN_FILES]]
+    more = ", …" if len(names) > len(shown) else ""
+    return f"skipped {len(names)}, by name no captures: {', '.join(shown)}{more}"
 
 
 def _median(batch: Batch, ended: str) -> str:

@@ -139,12 +139,20 @@ def test_a_clock_that_was_set_during_a_call_does_not_stretch_the_picture(
     assert histogram.as_text(batch).count("\n") == 1
 
 
-def test_captures_are_found_by_name(tmp_path: Path) -> None:
+CAPTURES = ["a.pcap", "b.PCAPNG", "call.pcap1", "call.pcap12", "old.pcap3.gz", "sub/c.cap.gz"]
+
+
+def test_captures_are_found_by_name_and_the_others_told(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
-    for name in ("a.pcap", "b.PCAPNG", "sub/c.cap.gz", "notes.txt", "d.pcap.bak"):
+    for name in (*CAPTURES, "notes.txt", "d.pcap.bak"):
         (tmp_path / name).write_bytes(b"")
-    found = [str(path.relative_to(tmp_path)) for path in captures(tmp_path)]
-    assert found == ["a.pcap", "b.PCAPNG", "sub/c.cap.gz"]
+    found, others = captures(tmp_path)
+    assert [str(path.relative_to(tmp_path)) for path in found] == CAPTURES
+    assert [path.name for path in others] == ["d.pcap.bak", "notes.txt"]
+    batch = run(tmp_path)
+    assert batch.files == len(CAPTURES)
+    assert "skipped 2, by name no captures: " in batch_text.as_text(batch)
+    assert len(json.loads(batch_text.as_json(batch))["skipped"]) == 2
 
 
 def test_a_bad_file_does_not_stop_the_others(tmp_path: Path) -> None:
