@@ -62,13 +62,16 @@ def doctor(
 ) -> None:
     """Explain captures (pcap, pcapng, gz; SIP, SDP, MSRP and TCP of both legs).
 
-    Exit status: 0 healthy, 1 errors found, 2 not to be judged: unreadable, cut, or no SIP or MSRP.
+    Exit status: 0 healthy, 1 errors found in any file; else 2 if one could not be judged
+    (unreadable, cut, no SIP or MSRP), or an output not be written.
     """
     if bool(files) == (batch is not None):
         raise click.UsageError("name capture files, or a directory with --batch")
     if histogram is not None and batch is None:
         raise click.UsageError("--histogram goes with --batch")
     if batch is not None:
+        if report or svg or ladder:
+            raise click.UsageError("--report, --svg and --ladder do not go with --batch")
         sys.exit(_batch(batch, as_json, histogram))
     from . import text
 
@@ -82,18 +85,16 @@ def doctor(
             click.echo(text.summary(analysis), err=True)
         else:
             click.echo(text.as_text(analysis, ladder), nl=False)
-    if report is not None:
-        _write(report, lambda: _report(report, analyses))
+    written = report is None or _written(report, lambda: _report(report, analyses))
     if svg is not None:
-        _write(svg, lambda: _ladder(svg, analyses))
-    sys.exit(status(analyses))
+        written &= _written(svg, lambda: _ladder(svg, analyses))
+    whole = written and all(analysis.doubt is None for analysis in analyses)
+    sys.exit(status(any(analysis.faulty for analysis in analyses), whole))
 
 
-def status(analyses: list[Analysis]) -> int:
-    """2 if a file could not be judged whole (and shows no error), 1 with errors, else 0."""
-    if any(a.doubt is not None and not a.faulty for a in analyses):
-        return UNREADABLE
-    return ERRORS if any(a.faulty for a in analyses) else HEALTHY
+def status(faulty: bool, whole: bool) -> int:
+    """1 with errors; without, 2 if not all could be read, judged and written; else 0."""
+    return ERRORS if faulty else HEALTHY if whole else UNREADABLE
 
 
 def _analyse(path: Path, quiet: bool) -> Analysis:
@@ -121,11 +122,19 @@ def _progress(path: Path, quiet: bool) -> Iterator[Callable[[int, int], None] | 
         yield show
 
 
-def _write(path: Path, write: Callable[[], None]) -> None:
+def _written(path: Path, write: Callable[[], None]) -> bool:
+    """Whether it could be; if not it is told, and what else is to be written still is."""
+    from .errors import CaptureError
+
     try:
         write()
     except OSError as error:
-        raise click.ClickException(f"{path}: {error.strerror}") from error
+        click.echo(f"Error: {path}: {error.strerror}", err=True)
+        return False
+    except CaptureError as error:
+        click.echo(f"Error: {error}", err=True)
+        return False
+    return True
 
 
 def _report(path: Path, analyses: list[Analysis]) -> None:
@@ -135,12 +144,13 @@ def _report(path: Path, analyses: list[Analysis]) -> None:
 
 
 def _ladder(path: Path, analyses: list[Analysis]) -> None:
+    from .errors import CaptureError
     from .ladder import build_ladder, draw_svg
 
     diagnoses = [diagnosis for analysis in analyses for diagnosis in analysis.diagnoses]
     first = next((d for d in diagnoses if not d.healthy), next(iter(diagnoses), None))
     if first is None:
-        raise click.ClickException("no call to draw")
+        raise CaptureError(f"{path}: no call to draw")
     marked = frozenset(number for found in first.findings for number in found.packets)
     path.write_text(draw_svg(build_ladder(first.case), marked).markup(lone=True), "utf-8")
 
@@ -149,7 +159,6 @@ def _batch(folder: Path, as_json: bool, histogram: Path | None) -> int:
     from . import batch_text
     from . import histogram as pictures
     from .batch import run
-    from .errors import CaptureError
 
     def done(analysis: Analysis, count: int, total: int) -> None:
         if as_json:
@@ -163,14 +172,10 @@ def _batch(folder: Path, as_json: bool, histogram: Path | None) -> int:
     if not result.files:
         raise click.UsageError(f"{folder} holds no capture")
     click.echo(batch_text.as_json(result) if as_json else batch_text.as_text(result))
-    if histogram is not None:
-        try:
-            _write(histogram, lambda: pictures.write_histogram(histogram, result))
-        except CaptureError as error:
-            raise click.ClickException(str(error)) from error
-    if result.faulty:
-        return ERRORS
-    return UNREADABLE if result.unreadable else HEALTHY
+    written = histogram is None or _written(
+        histogram, lambda: pictures.write_histogram(histogram, result)
+    )
+    return status(result.faulty > 0, written and not result.unreadable)
 
 
 @click.command()

@@ -32,6 +32,7 @@ from .wire import (
 
 SEED = str(CAPTURES / "blink_acm_seed.pcapng")
 FINE = str(CAPTURES / "m00_healthy.pcap")
+FAULTY = str(CAPTURES / "m01_no_200.pcap")
 
 
 def ran(*args: str) -> Result:
@@ -206,14 +207,66 @@ def test_a_format_that_is_not_written_is_refused(
     assert not path.exists()
 
 
-def test_a_report_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
-    result = ran(SEED, "--report", str(tmp_path / "none" / "r.html"))
-    assert result.exit_code == 1
-    assert "No such file" in result.output
+@pytest.mark.parametrize(
+    ("names", "status"),
+    [
+        pytest.param(["fine"], 0, id="healthy"),
+        pytest.param(["fine", "none"], 2, id="one-without-calls"),
+        pytest.param(["faulty", "none"], 1, id="an-error-and-one-without-calls"),
+        pytest.param(["faulty", "bad"], 1, id="an-error-and-one-unreadable"),
+    ],
+)
+@pytest.mark.parametrize("batch", [False, True], ids=["list", "batch"])
+def test_errors_found_come_before_files_that_were_not_judged(
+    batch: bool, names: list[str], status: int, tmp_path: Path
+) -> None:
+    contents = {
+        "fine": Path(FINE).read_bytes(),
+        "faulty": Path(FAULTY).read_bytes(),
+        "none": pcap([]),
+        "bad": b"nothing",
+    }
+    for name in names:
+        (tmp_path / f"{name}.pcap").write_bytes(contents[name])
+    files = [str(tmp_path / f"{name}.pcap") for name in names]
+    assert ran(*(["--batch", str(tmp_path)] if batch else files)).exit_code == status
 
 
 @pytest.mark.parametrize(
-    "args", [[], [SEED, "--batch", str(CAPTURES)], [SEED, "--histogram", "x.svg"]]
+    ("capture", "status"), [pytest.param(SEED, 1, id="faulty"), pytest.param(FINE, 2, id="healthy")]
+)
+@pytest.mark.parametrize("option", ["--report", "--svg", "--histogram"])
+def test_what_cannot_be_written_is_told(
+    option: str, capture: str, status: int, tmp_path: Path
+) -> None:
+    (tmp_path / Path(capture).name).write_bytes(Path(capture).read_bytes())
+    name = {"--report": "r.html", "--svg": "l.svg", "--histogram": "h.svg"}[option]
+    what = ["--batch", str(tmp_path)] if option == "--histogram" else [capture]
+    result = ran(*what, option, str(tmp_path / "none" / name))
+    assert result.exit_code == status
+    assert f"{name}: No such file" in result.output
+
+
+def test_without_a_call_there_is_no_ladder_but_a_report(tmp_path: Path) -> None:
+    (tmp_path / "a.pcap").write_bytes(pcap([]))
+    svg, report = tmp_path / "l.svg", tmp_path / "r.md"
+    result = ran(str(tmp_path / "a.pcap"), "--svg", str(svg), "--report", str(report))
+    assert result.exit_code == 2
+    assert "l.svg: no call to draw" in result.output
+    assert report.exists()
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        [],
+        [SEED, "--batch", str(CAPTURES)],
+        [SEED, "--histogram", "x.svg"],
+        ["--batch", str(CAPTURES), "--report", "x.html"],
+        ["--batch", str(CAPTURES), "--svg", "x.svg"],
+        ["--batch", str(CAPTURES), "--ladder"],
+    ],
+    ids=lambda args: " ".join(arg for arg in args if arg.startswith("--")) or "files",
 )
 def test_wrong_usage(args: list[str]) -> None:
     result = ran(*args)

@@ -83,7 +83,8 @@ msrprelay-ctl lint OFFER.sdp [ANSWER.sdp]              # what each side means, w
 msrprelay-ctl check-host                               # this host's limits
 ```
 
-Exit status: 0 healthy, 1 errors found, 2 not to be judged. `--json` gives
+Exit status: 0 healthy, 1 errors found in any file, else 2 if one was not to be judged or an output
+not to be written. `--json` gives
 `{"file", "findings": [{"rule", "severity", "packets", "verdict", "remedy"}], "healthy"}`; a file
 that could not be read to its end, that has packets cut by the snap length, or in which there is no
 SIP or MSRP is not healthy and has `"error"` too. A finding that only follows
