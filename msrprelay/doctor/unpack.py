@@ -1,7 +1,7 @@
 """What libpcap does not do by itself: gzip, and interfaces with differing snap lengths.
 
-Also run as a program of its own, ``python -I unpack.py BYTES < FILE > PIPE``, with the size of a
-gzip file or 0 for a plain one; hence it imports nothing of this package.
+Also run as a program of its own, ``python -I unpack.py BYTES < FILE > PIPE``, with the size of the
+file or 0 for that of a pipe, which is not known; hence it imports nothing of this package.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, BinaryIO
 
 CHUNK = 1 << 18
@@ -19,54 +20,56 @@ CHUNK = 1 << 18
 FREE, RATIO = 64 << 20, 50
 """Decompressed bytes that any file may have, and the times its own size that a larger one may."""
 
-HEAD = 1 << 20
-"""Bytes in front of the first packet that are looked through for interfaces."""
-
 ANY_SNAP = 262_144
 """The greatest snap length of libpcap."""
 
-SECTION, INTERFACE, PACKETS = 0x0A0D0D0A, 1, frozenset({2, 3, 6})
-"""Block types of pcapng."""
+GZIP_MAGIC = b"\x1f\x8b"
+SECTION, BIG_ENDIAN, INTERFACE = b"\x0a\x0d\x0d\x0a", b"\x1a\x2b\x3c\x4d", 1
+"""A section of pcapng, the byte order that it tells, and the type of the blocks that matter."""
 
-BIG_ENDIAN = b"\x1a\x2b\x3c\x4d"
-
-
-def differing_snap_lengths(head: bytes) -> bool:
-    """Whether libpcap would refuse the file for its interfaces (mergecap writes such files)."""
-    return len({head[at : at + 4] for at in _snap_lengths(head)[0]}) > 1
+BLOCK_HEAD = 16
+"""Bytes of a block that tell a section's byte order, or an interface's snap length."""
 
 
-def _snap_lengths(data: bytes) -> tuple[list[int], bool]:
-    """(where the snap lengths before the first packet stand, whether all of them are here)."""
-    found: list[int] = []
-    at, order = 0, "<"
-    while at + 16 <= len(data):
-        if data[at : at + 4] == b"\x0a\x0d\x0d\x0a":
-            order = ">" if data[at + 8 : at + 12] == BIG_ENDIAN else "<"
-        kind, size = struct.unpack_from(f"{order}II", data, at)
-        known = at > 0 or kind == SECTION
-        if not known or kind in PACKETS or size < 12 or size % 4:
-            return found, True
-        if kind == INTERFACE:
-            found.append(at + 12)
-        at += size
-    return found, False
+def with_one_snap_length(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same file; if it is pcapng, all interfaces of all its sections have one snap length.
 
-
-def with_one_snap_length(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The same file, the snap lengths before its first packet made alike."""
-    head = bytearray()
-    places: list[int] = []
+    libpcap refuses others, which mergecap writes.
+    """
+    data, walk = bytearray(), _Walk()
     for piece in pieces:
-        head += piece
-        places, whole = _snap_lengths(bytes(head))
-        if whole or len(head) > HEAD:
-            break
-    order = ">" if head[8:12] == BIG_ENDIAN else "<"
-    for at in places:
-        head[at : at + 4] = struct.pack(f"{order}I", ANY_SNAP)
-    yield bytes(head)
-    yield from pieces
+        data += piece
+        done = walk.rewrite(data)
+        yield bytes(data[:done])
+        del data[:done]
+    yield bytes(data)
+
+
+class _Walk:
+    """Where the next block of a file begins: ``at`` counts from what has not been passed on."""
+
+    def __init__(self) -> None:
+        self.at = 0
+        self.order = ""  # a file that begins with no section is not pcapng
+        self.lost = False
+
+    def rewrite(self, data: bytearray) -> int:
+        """Write the snap lengths in the blocks that begin in ``data``; give what can go out."""
+        while not self.lost and self.at + BLOCK_HEAD <= len(data):
+            self.at += self._block(data, self.at)
+        done = len(data) if self.lost else min(self.at, len(data))
+        self.at -= done
+        return done
+
+    def _block(self, data: bytearray, at: int) -> int:
+        """The size of the block at ``at``."""
+        if data.startswith(SECTION, at):
+            self.order = ">" if data.startswith(BIG_ENDIAN, at + 8) else "<"
+        kind, size = struct.unpack_from(f"{self.order}II", data, at)
+        self.lost = not self.order or size < 12 or size % 4 != 0
+        if kind == INTERFACE and not self.lost:
+            struct.pack_into(f"{self.order}I", data, at + 12, ANY_SNAP)
+        return int(size)
 
 
 def plain(source: BinaryIO) -> Iterator[bytes]:
@@ -75,17 +78,28 @@ def plain(source: BinaryIO) -> Iterator[bytes]:
         yield piece
 
 
-def gunzipped(source: BinaryIO, size: int) -> Iterator[bytes]:
-    """The members of a gzip file of ``size`` bytes; ValueError if it is damaged or a bomb."""
-    left = max(FREE, RATIO * size)
+def unpacked(blocks: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """What is in the file, be it gzip or not."""
+    first = next(blocks, b"")
+    whole = chain([first], blocks)
+    return gunzipped(whole, size) if first.startswith(GZIP_MAGIC) else whole
+
+
+def gunzipped(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """The members of a gzip file of ``size`` bytes; ValueError if it is damaged or a bomb.
+
+    With ``size`` 0 what has been read so far counts.
+    """
+    made = taken = 0
     member, inside = zlib.decompressobj(31), False
-    for block in plain(source):
+    for block in blocks:
+        taken += len(block)
         rest = block
         while rest:
             inside = True
             for piece in _inflated(member, rest):
-                left -= len(piece)
-                if left < 0:
+                made += len(piece)
+                if made > max(FREE, RATIO * (size or taken)):
                     raise ValueError(
                         f"expands to more than {RATIO} times its size: decompress the file "
                         "yourself if you trust it"
@@ -125,7 +139,7 @@ def main(size: int) -> None:
     """The program: from standard input to standard output, its complaint to standard error."""
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     try:
-        write(with_one_snap_length(gunzipped(source, size) if size else plain(source)), sink)
+        write(with_one_snap_length(unpacked(plain(source), size)), sink)
     except BrokenPipeError:
         os._exit(0)  # libpcap has seen enough; an ordinary exit would flush once more
     except ValueError as error:

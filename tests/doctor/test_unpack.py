@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import struct
 import tracemalloc
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from msrprelay.doctor import capture as capture_module
 from msrprelay.doctor import unpack
 from msrprelay.doctor.capture import Capture
 
@@ -55,10 +55,32 @@ def test_interfaces_may_differ_in_their_snap_length(
     assert capture.damage is None
 
 
-def test_a_file_that_libpcap_reads_by_itself_is_left_to_it() -> None:
-    for data in (pcapng([96]), pcapng([96, 96]), pcap([(0.0, PACKET)]), b"", b"hello" * 99):
-        assert not unpack.differing_snap_lengths(data)
-    assert unpack.differing_snap_lengths(pcapng([96, 97]))
+@pytest.mark.parametrize("order", ["<", ">"], ids=["little", "big"])
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+def test_sections_may_differ_in_their_snap_length(order: str, packed: bool, tmp_path: Path) -> None:
+    path = tmp_path / "appended.pcapng"
+    data = pcapng([65535], order) + pcapng([262144, 96], order) + pcapng([96], order)
+    path.write_bytes(gzip.compress(data) if packed else data)
+    capture = Capture(path)
+    assert [(frame.number, frame.data) for frame in capture] == [(n, PACKET) for n in (1, 2, 3)]
+    assert capture.damage is None
+
+
+def test_a_later_interface_may_differ_in_its_snap_length(tmp_path: Path) -> None:
+    path = tmp_path / "grown.pcapng"
+    section, interface = 28, 20
+    begun, other = pcapng([65535]), pcapng([65535, 262144])
+    path.write_bytes(begun + other[section + interface :])
+    assert sum(1 for _ in Capture(path)) == 2
+
+
+def test_a_file_that_libpcap_reads_by_itself_is_left_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture_module, "_Feed", None)
+    for data in (pcapng([96]), pcapng([96, 96]), pcap([(0.0, PACKET)])):
+        (tmp_path / "a").write_bytes(data)
+        assert len(list(Capture(tmp_path / "a"))) == 1
 
 
 @given(st.integers(1, 200), st.sampled_from("<>"))
@@ -78,7 +100,7 @@ def test_zeros_come_in_bounded_pieces_and_only_so_many() -> None:
     tracemalloc.start()
     sizes: list[int] = []
     with pytest.raises(ValueError, match="expands to more than 50 times its size"):
-        sizes.extend(map(len, unpack.gunzipped(io.BytesIO(packed), len(packed))))
+        sizes.extend(map(len, unpack.gunzipped([packed], len(packed))))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert sum(sizes) <= unpack.FREE
@@ -100,7 +122,7 @@ def test_a_bomb_is_told_of(tmp_path: Path) -> None:
 def test_every_byte_of_every_member_comes_out(size: int) -> None:
     data = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
     packed = gzip.compress(data) + gzip.compress(b"more")
-    assert b"".join(unpack.gunzipped(io.BytesIO(packed), len(packed))) == data + b"more"
+    assert b"".join(unpack.gunzipped([packed], len(packed))) == data + b"more"
 
 
 @given(st.data())
@@ -108,4 +130,4 @@ def test_a_gzip_cut_anywhere_is_damaged(data: st.DataObject) -> None:
     packed = gzip.compress(b"hello" * 20)
     cut = data.draw(st.integers(1, len(packed) - 1))
     with pytest.raises(ValueError, match="is damaged: the file ends in the middle"):
-        list(unpack.gunzipped(io.BytesIO(packed[:cut]), cut))
+        list(unpack.gunzipped([packed[:cut]], cut))

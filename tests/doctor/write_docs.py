@@ -97,7 +97,8 @@ untouched; `-` is standard input.
 One capture on the SBC, with both legs, is enough for every TCP rule. A capture of one side cannot
 tell *lost before me* from *never sent*: S01 and S03 are the two views of one fault.
 libpcap reads files whose interfaces have one link type; others can be split with `editcap`.
-Their snap lengths may differ, as after `mergecap`.
+Their snap lengths may differ, as after `mergecap`. A capture may come through a pipe: `-` is
+standard input, and `<(ssh sbc cat call.pcap)` is read as well.
 """
 
 SEED = """## Example 1: both phones connect, and the chat fails
