@@ -76,19 +76,21 @@ def _numbers(root: Path, path: str) -> list[int]:
 
 
 def _files(wanted: Wanted, root: Path) -> Iterator[Check]:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # The relay raises the soft limit to the hard one by itself.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     need = wanted.sessions * FDS_PER_SESSION + FDS_SPARE
-    fine = soft == resource.RLIM_INFINITY or soft >= need
+    unlimited = most == resource.RLIM_INFINITY
+    fine = unlimited or most >= need
     yield Check(
         "open files (nofile)",
         "ok" if fine else "error",
-        f"{soft} of at most {hard}, {need} wanted for {wanted.sessions} sessions",
-        f"LimitNOFILE={need} in msrprelayd.service, or ulimit -n {need}",
+        f"hard limit {'none' if unlimited else most}, {need} wanted for {wanted.sessions} sessions",
+        f"LimitNOFILE={need} in msrprelayd.service, or ulimit -Hn {need}",
     )
-    most = _numbers(root, "proc/sys/fs/nr_open")
-    if most and most[0] < need:
+    allowed = _numbers(root, "proc/sys/fs/nr_open")
+    if allowed and allowed[0] < need:
         yield Check(
-            "fs.nr_open", "error", f"{most[0]}, {need} wanted", f"sysctl -w fs.nr_open={need}"
+            "fs.nr_open", "error", f"{allowed[0]}, {need} wanted", f"sysctl -w fs.nr_open={need}"
         )
 
 
@@ -146,14 +148,24 @@ def _ports(wanted: Wanted, root: Path) -> Iterator[Check]:
     ephemeral = _numbers(root, "proc/sys/net/ipv4/ip_local_port_range")
     if len(ephemeral) == 2:
         low, high = ephemeral
-        apart = wanted.port_max < low or wanted.port_min > high
+        shared = range(max(low, wanted.port_min), min(high, wanted.port_max) + 1)
+        loose = set(shared) - set(_reserved(root))
         yield Check(
             "ephemeral range",
-            "ok" if apart else "error",
-            f"{low}-{high}" + ("" if apart else " overlaps the relay's ports"),
+            "error" if loose else "ok",
+            f"{low}-{high}"
+            + (f" overlaps the relay's ports, {len(loose)} of them not reserved" if loose else ""),
             f"move the relay's range, or sysctl -w net.ipv4.ip_local_reserved_ports="
             f"{wanted.port_min}-{wanted.port_max}",
         )
+
+
+def _reserved(root: Path) -> Iterator[int]:
+    """Ports that the kernel gives to nobody who does not ask for them."""
+    for span in (_read(root, "proc/sys/net/ipv4/ip_local_reserved_ports") or "").split(","):
+        ends = [int(end) for end in span.split("-") if end.strip().isdigit()]
+        if ends:
+            yield from range(ends[0], ends[-1] + 1)
 
 
 def _backlog(wanted: Wanted, root: Path) -> Iterator[Check]:

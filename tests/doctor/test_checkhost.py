@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,41 @@ def test_names_what_is_too_small(root: Path, path: str, text: str, name: str, st
 
 def test_too_few_ports_are_named(root: Path) -> None:
     assert states(root, Wanted(20000, 20099, 1000)) == {"port range": "warning"}
+
+
+@pytest.mark.parametrize(
+    ("reserved", "found"),
+    [
+        pytest.param("", "error", id="none"),
+        pytest.param("20000-29999", "ok", id="all"),
+        pytest.param("8080,20000-24999,25000-29999,40000", "ok", id="in-parts"),
+        pytest.param("20000-29998", "error", id="all-but-one"),
+        pytest.param("29999", "error", id="only-one"),
+    ],
+)
+def test_ports_that_the_kernel_keeps_back_are_no_overlap(
+    root: Path, reserved: str, found: str
+) -> None:
+    ports = root / "proc/sys/net/ipv4"
+    (ports / "ip_local_port_range").write_text("1024\t65000\n", "ascii")
+    (ports / "ip_local_reserved_ports").write_text(reserved + "\n", "ascii")
+    assert states(root).get("ephemeral range", "ok") == found
+
+
+@pytest.mark.parametrize(
+    ("limits", "found"),
+    [
+        pytest.param((1024, 1_048_576), "ok", id="the-relay-raises-it"),
+        pytest.param((1024, 2_511), "error", id="hard-limit-too-low"),
+        pytest.param((1024, resource.RLIM_INFINITY), "ok", id="no-hard-limit"),
+    ],
+)
+def test_the_hard_limit_of_open_files_counts(
+    root: Path, monkeypatch: pytest.MonkeyPatch, limits: tuple[int, int], found: str
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits)
+    (check,) = (check for check in run(WANTED, root) if "nofile" in check.name)
+    assert check.state == found
 
 
 def test_a_host_that_hides_its_limits_is_survived(tmp_path: Path) -> None:
