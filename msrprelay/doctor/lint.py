@@ -15,7 +15,9 @@ from ..sdp import Description, MsrpSection, SectionEdit, parse
 from ..words import Policy
 from .rules.addresses import agrees, common_type
 
-Side = Literal["offer", "answer", "both"]
+Speaker = Literal["offer", "answer", "both"]
+"""Whose description is meant."""
+
 POLICIES: tuple[Policy, ...] = ("aware", "cema", "sessmatch")
 RELAY_HOST, OFFER_PORT, ANSWER_PORT = "192.0.2.10", 30002, 30000
 """The relay of the examples (RFC 5737); ports as it would lease them."""
@@ -29,7 +31,7 @@ class Problem:
     """Why it would fail, and what helps. ``severity`` is ``error`` or ``note``."""
 
     severity: str
-    side: Side
+    side: Speaker
     rule: str
     text: str
     remedy: str
@@ -80,11 +82,11 @@ def _relayed(section: MsrpSection) -> bool:
     return section.anchor and not section.tls
 
 
-def _meaning(description: Description, side: Side) -> Iterator[str]:
+def _meaning(description: Description, speaker: Speaker) -> Iterator[str]:
     if not description.sections:
-        yield f"{side}: no MSRP section; the relay returns it unchanged"
+        yield f"{speaker}: no MSRP section; the relay returns it unchanged"
     for section in description.sections:
-        name = f"{side}, m= line {section.index + 1}"
+        name = f"{speaker}, m= line {section.index + 1}"
         if not section.port:
             yield f"{name}: refused (port 0)"
             continue
@@ -149,36 +151,36 @@ SENTENCES = {
 """The parser's codes in words. Disagreements of path, c= and m= are told by S07 and S10."""
 
 
-def _of_description(description: Description, side: Side) -> Iterator[Problem]:
+def _of_description(description: Description, speaker: Speaker) -> Iterator[Problem]:
     for section in description.sections:
         if not section.port and "bad_port" not in section.problems:
             continue
         for code in section.problems:
             if code in SENTENCES:
                 severity, text = SENTENCES[code]
-                yield Problem(severity, side, code, text, "Correct the SDP.")
+                yield Problem(severity, speaker, code, text, "Correct the SDP.")
         if section.anchor and section.tls:
             yield Problem(
                 "note",
-                side,
+                speaker,
                 "not_relayed",
                 f"{section.proto} is not relayed: the relay leaves m= line {section.index + 1} "
                 "untouched and warns",
                 "Offer TCP/MSRP where the relay is to carry the chat; else the endpoints must "
                 "reach each other.",
             )
-        yield from _addresses(section, side)
-        yield from _setup(section, side)
+        yield from _addresses(section, speaker)
+        yield from _setup(section, speaker)
 
 
-def _addresses(section: MsrpSection, side: Side) -> Iterator[Problem]:
+def _addresses(section: MsrpSection, speaker: Speaker) -> Iterator[Problem]:
     uri = section.uri
     if uri is None:
         return
     if uri.tls != section.tls:
         yield Problem(
             "error",
-            side,
+            speaker,
             "S10",
             f"TLS mismatch: the m= line says {section.proto}, the path {uri.scheme}://",
             "TCP/MSRP goes with msrp, TCP/TLS/MSRP with msrps.",
@@ -188,7 +190,7 @@ def _addresses(section: MsrpSection, side: Side) -> Iterator[Problem]:
         severity = "note" if section.cema else "error"
         yield Problem(
             severity,
-            side,
+            speaker,
             "S07",
             f"c=/m= say {where}:{section.port}, the path says {uri.host}:{uri.port}",
             "Somebody anchored the media in c=/m= only: rewrite a=path too, or use CEMA on both "
@@ -196,18 +198,22 @@ def _addresses(section: MsrpSection, side: Side) -> Iterator[Problem]:
         )
 
 
-def _setup(section: MsrpSection, side: Side) -> Iterator[Problem]:
-    if section.setup is Setup.PASSIVE and side == "offer":
+def _setup(section: MsrpSection, speaker: Speaker) -> Iterator[Problem]:
+    if section.setup is Setup.PASSIVE and speaker == "offer":
         yield Problem(
             "note",
-            side,
+            speaker,
             "passive_offer",
             "an offer must not say passive (RFC 6135 section 4.2.2)",
             "Offer actpass, or active behind a NAT. The relay dials this side.",
         )
     if section.setup is Setup.ACTIVE and section.port != 9:
         yield Problem(
-            "note", side, "S06e", f"active, with port {section.port} instead of 9", "Nothing to do."
+            "note",
+            speaker,
+            "S06e",
+            f"active, with port {section.port} instead of 9",
+            "Nothing to do.",
         )
 
 
