@@ -13,7 +13,7 @@ from ..net.roles import Setup, answer_setup, dials, relay_role_answerer, relay_r
 from ..printable import printable
 from ..sdp import Description, MsrpSection, SectionEdit, parse
 from ..words import Policy
-from .rules.addresses import agrees, common_type
+from .rules.addresses import common_type, path_agrees
 
 Speaker = Literal["offer", "answer", "both"]
 """Whose description is meant."""
@@ -185,7 +185,7 @@ def _addresses(section: MsrpSection, speaker: Speaker) -> Iterator[Problem]:
             f"TLS mismatch: the m= line says {section.proto}, the path {uri.scheme}://",
             "TCP/MSRP goes with msrp, TCP/TLS/MSRP with msrps.",
         )
-    if section.port != 9 and not agrees(section, uri):
+    if section.port != 9 and not path_agrees(section):
         where = section.connection.host if section.connection else "?"
         severity = "note" if section.cema else "error"
         yield Problem(
@@ -269,7 +269,7 @@ def _of_sections(offer: MsrpSection, answer: MsrpSection) -> Iterator[Problem]:
             "no common media type: every SEND will get 415",
             "Let a=accept-types overlap.",
         )
-    differs = answer.uri is not None and not agrees(answer, answer.uri)
+    differs = answer.uri is not None and not path_agrees(answer)
     if offer.cema and not answer.cema and answer.port != 9 and differs:
         yield Problem(
             "error",

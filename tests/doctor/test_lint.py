@@ -29,6 +29,26 @@ def test_a_good_pair_has_no_problem() -> None:
     assert "without a relay: the offerer dials" in result.meaning
 
 
+RELAYED = "msrp://192.0.2.55:2855/xyz;tcp "
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        pytest.param(RELAYED + PATH_A, set(), id="own-uri-last"),
+        pytest.param(RELAYED + RELAYED + PATH_A, set(), id="two-relays"),
+        pytest.param(RELAYED + PATH_A.replace(A, "192.0.2.66"), {"S07"}, id="neither"),
+    ],
+)
+def test_c_and_m_may_name_the_endpoint_behind_a_relay_of_rfc_4976(
+    path: str, found: set[str]
+) -> None:
+    assert rules(sdp(A, 2855, path, "actpass")) == found
+    assert rules(sdp(A, 9, PATH_A.replace("2855", "9"), cema=True), sdp(A, 2855, path, None)) == (
+        {"S07", "S07b"} if found else set()
+    )
+
+
 @pytest.mark.parametrize(
     ("offer", "answer", "rule"),
     [

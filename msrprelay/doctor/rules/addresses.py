@@ -28,7 +28,7 @@ def agrees(section: MsrpSection, uri: Uri) -> bool:
     return same and uri.port in (None, section.port)
 
 
-def _path_agrees(section: MsrpSection) -> bool:
+def path_agrees(section: MsrpSection) -> bool:
     """RFC 4975 section 8.1: with relays of RFC 4976 the last URI is the endpoint's own."""
     uris = [read_uri(text) for text in (section.path[:1] + section.path[-1:])]
     return any(uri is not None and agrees(section, uri) for uri in uris)
@@ -45,7 +45,7 @@ def path_disagrees(exchange: Exchange, case: Case) -> Iterator[Hit]:
     for media, section in _each(exchange):
         if section.port in (0, 9) or section.cema or section.uri is None:
             continue
-        if not _path_agrees(section):
+        if not path_agrees(section):
             yield Hit(
                 [media.number],
                 f"The SDP of the {case.name(media.message.src.host)} says {media.address} in c= "
@@ -66,7 +66,7 @@ def half_cema(exchange: Exchange, case: Case) -> Iterator[Hit]:
     if len(sections) != 2 or exchange.answer is None:
         return
     offer, answer = sections
-    if offer.cema and not answer.cema and answer.port != 9 and not _path_agrees(answer):
+    if offer.cema and not answer.cema and answer.port != 9 and not path_agrees(answer):
         yield Hit(
             [exchange.offer.number, exchange.answer.number],
             f"a=msrp-cema was offered and not answered, while c=/m= of the answer "
