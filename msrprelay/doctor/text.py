@@ -23,7 +23,11 @@ NARROW, WIDE = 60, 110
 
 
 def as_json(analysis: Analysis) -> str:
-    """One line: file, findings, healthy; and ``error`` where the file cannot be judged whole."""
+    """One line: file, findings, healthy; and ``error`` where the file cannot be judged whole.
+
+    ``holes`` and ``rushed`` are there where findings may be those of the capture: places where it
+    lacks bytes, and calls judged before their end.
+    """
     row: dict[str, Any] = {
         "file": analysis.file,
         "findings": [_as_row(found) for found in analysis.findings],
@@ -31,6 +35,10 @@ def as_json(analysis: Analysis) -> str:
     }
     if analysis.doubt is not None:
         row["error"] = printable(analysis.doubt, LONGEST)
+    if holes := sum(map(_lacks, analysis.diagnoses)):
+        row["holes"] = holes
+    if analysis.rushed:
+        row["rushed"] = analysis.rushed
     return json.dumps(row)
 
 

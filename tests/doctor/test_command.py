@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,18 @@ def test_holes_are_the_captures_only_if_the_bytes_arrived(lost: bool, tmp_path: 
         path = wire.save(tmp_path / "lossy.pcap")
     said = "The capture lacks bytes in 1 place: packets were not captured." in ran(str(path)).output
     assert said is lost
+    assert json.loads(ran("--json", str(path)).output).get("holes", 0) == lost
+
+
+def test_calls_that_were_judged_early_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    analyse = analysis.analyse
+
+    def hurried(path: Path, progress: object = None) -> analysis.Analysis:
+        return replace(analyse(path), rushed=3)
+
+    monkeypatch.setattr(analysis, "analyse", hurried)
+    assert json.loads(ran("--json", FINE).output)["rushed"] == 3
+    assert "3 calls were too many to keep" in ran(FINE).output
 
 
 @pytest.mark.parametrize(
