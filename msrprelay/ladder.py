@@ -96,7 +96,8 @@ def draw(session: Mapping[str, Any]) -> str:
     for step in _steps(events[: KEPT[0]]):
         lines += _drawn(step, legs, session)
     if len(events) >= KEPT[1]:
-        lines.append(_row("...", "", "", "between the first and the latest events: not kept"))
+        # Just as many may have been all.
+        lines.append(_row("...", "", "", "first and latest events: others, if any, were not kept"))
     for step in _steps(events[KEPT[0] :]):
         lines += _drawn(step, legs, session)
     return "\n".join(lines)
