@@ -186,7 +186,7 @@ def describe(segment: Segment) -> str:
 
 
 GAP = 22
-"""Characters between two columns of the text ladder."""
+"""Characters between two columns of the text ladder; more where the name of a host is longer."""
 
 
 def draw_text(ladder: Ladder, width: int = 0) -> str:
@@ -204,17 +204,24 @@ def draw_text(ladder: Ladder, width: int = 0) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _gap(ladder: Ladder) -> int:
+    """Two IPv6 hosts of one network differ at their ends only: none is cut."""
+    return max([GAP, *(len(printable(column.host)) + 1 for column in ladder.columns)])
+
+
 def _heads(ladder: Ladder, texts: list[str]) -> str:
-    cells = [printable(text)[: GAP - 1].ljust(GAP) for text in texts]
+    gap = _gap(ladder)
+    cells = [printable(text)[: gap - 1].ljust(gap) for text in texts]
     return (" " * 17 + "".join(cells)).rstrip()
 
 
 def _lane(ladder: Ladder, row: Row) -> str:
     """``|`` per host, and the arrow from port to port."""
-    cells = list((("|" + " " * (GAP - 1)) * len(ladder.columns))[: GAP * len(ladder.columns)])
-    cells = cells[: GAP * (len(ladder.columns) - 1) + 1]
+    gap = _gap(ladder)
+    cells = list(("|" + " " * (gap - 1)) * len(ladder.columns))
+    cells = cells[: gap * (len(ladder.columns) - 1) + 1]
     left, right = sorted((row.src, row.dst))
-    start, stop = left * GAP + 1, right * GAP
+    start, stop = left * gap + 1, right * gap
     if start >= stop:
         return "".join(cells)
     rightward = row.src < row.dst

@@ -155,6 +155,17 @@ class TestDrawings:
         hosts = [column.host for column in build_ladder(diagnosis.case).columns]
         assert hosts == [f"{here}:1001", f"relay {here}", f"{here}:1002"]
 
+    def test_long_host_names_are_whole_in_the_text(self) -> None:
+        wire = Wire()
+        net = "2001:db8:1234:5678:9abc:def0:1"
+        one, other = f"{net}:2", f"{net}:3"
+        Call(wire, one, other).invite(b"")
+        (diagnosis,) = diagnoses(wire)
+        heads, roles, row = draw_text(build_ladder(diagnosis.case)).splitlines()
+        assert heads.split() == [one, other]
+        assert heads.index(one) == roles.index("caller") == row.index("|5060-")
+        assert heads.index(other) == roles.index("callee") == row.rindex("|")
+
     def test_a_long_call_keeps_its_beginning_and_its_end(self) -> None:
         wire = Wire()
         Call(wire).up()
