@@ -49,7 +49,7 @@ class Analysis:
 
     ``cut`` counts packets of which the capture has the beginning only (its snap length).
     ``calls`` counts all calls; in a very large capture not all have a diagnosis here. ``rushed``
-    counts calls that had to be judged before their end.
+    counts calls that had to be judged before their end, ``other_sip`` what is SIP and no call.
     """
 
     file: str
@@ -60,6 +60,7 @@ class Analysis:
     cut: int = 0
     calls: int = 0
     rushed: int = 0
+    other_sip: int = 0
     faulty_calls: int = 0
     unreadable: bool = False
 
@@ -86,14 +87,22 @@ class Analysis:
         if self.cut:
             many = "s" * (self.cut != 1)
             return f"{self.cut} packet{many} cut by snaplen, what they carried is unknown"
-        return None if self.calls else "no SIP or MSRP found"
+        return None if self.calls else self.nothing
+
+    @property
+    def nothing(self) -> str:
+        """What is to be said of a file without a call."""
+        return "no call found, other SIP only" if self.other_sip else "no SIP or MSRP found"
 
     def judge(self, case: Case) -> None:
-        """Diagnose a case and keep of it what there is room for."""
+        """Diagnose a case and keep of it what there is room for; one that is idle is counted."""
+        if case.idle:
+            self.other_sip += len(case.dialogs)
+            return
         diagnosis = diagnose(case)
         self.calls += 1
         self.faulty_calls += not diagnosis.healthy
-        self.outcomes += [outcome(dialog, case) for dialog in case.dialogs]
+        self.outcomes += [outcome(dialog, case) for dialog in case.calls]
         self.diagnoses.append(diagnosis)
 
     def thin_out(self) -> None:
@@ -144,8 +153,10 @@ def _sweep(tracker: Tracker, result: Analysis) -> None:
     tracker.forget_strangers(link for case in cases for link in case.links)
     going = [case for case in cases if case.over]
     if not going and tracker.overfull:
-        going = cases[: len(cases) // 2]
-        result.rushed += len(going)
+        going = [case for case in cases if case.idle]
+        if not going:
+            going = cases[: len(cases) // 2]
+            result.rushed += len(going)
     for case in going:
         result.judge(case)
     tracker.forget(

@@ -17,6 +17,9 @@ from .sip import Dialog
 from .tcp import Endpoint
 from .tracker import AFTER_SECONDS, BEFORE_SECONDS, MSRP_PORTS, Link, Protocol, Tracker
 
+CALLING = frozenset({"INVITE", "BYE"})
+"""Methods by which a call is known; one of which only the end was captured has no INVITE."""
+
 
 class Said(NamedTuple):
     """A request, and the connection it was seen on."""
@@ -49,9 +52,21 @@ class Case:
     def over(self) -> bool:
         """Whether nothing more can come: calls ended, connections closed, and some time passed."""
         quiet = self.end - AFTER_SECONDS
-        return all(d.ended is not None and d.last < quiet for d in self.dialogs) and all(
+        if any(d.ended is None for d in self.calls) or any(d.last >= quiet for d in self.dialogs):
+            return False
+        return all(
             link.tcp.last < quiet and (link.tcp.closed or self.dialogs) for link in self.links
         )
+
+    @cached_property
+    def calls(self) -> list[Dialog]:
+        """The dialogs that are calls: pings (OPTIONS), registrations and pages are none."""
+        return [d for d in self.dialogs if CALLING & {t.method for t in d.transactions.values()}]
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is neither a call nor a connection: nothing to be judged."""
+        return not self.calls and not self.links
 
     @cached_property
     def media(self) -> list[Media]:

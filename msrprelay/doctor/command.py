@@ -63,7 +63,7 @@ def doctor(
     """Explain captures (pcap, pcapng, gz; SIP, SDP, MSRP and TCP of both legs).
 
     Exit status: 0 healthy, 1 errors found in any file; else 2 if one could not be judged
-    (unreadable, cut, no SIP or MSRP), or an output not be written.
+    (unreadable, cut, no call), or an output not be written.
     """
     if bool(files) == (batch is not None):
         raise click.UsageError("name capture files, or a directory with --batch")

@@ -74,7 +74,7 @@ def _state(analysis: Analysis, errors: int) -> str:
         return _counted(errors, "error")
     if analysis.healthy:
         return "healthy"
-    return "nothing wrong in what could be read" if analysis.calls else "no SIP or MSRP found"
+    return "nothing wrong in what could be read" if analysis.calls else analysis.nothing
 
 
 def _counted(number: int, what: str) -> str:

@@ -21,6 +21,7 @@ from .wire import (
     START,
     A,
     B,
+    Call,
     Talk,
     Wire,
     ethernet,
@@ -165,6 +166,30 @@ def test_no_sip_and_no_msrp_is_2(frames: list[tuple[float, bytes]], tmp_path: Pa
     assert f"{len(frames)} packet{'s' * (len(frames) != 1)}, 0 calls: no SIP or MSRP found" in (
         result.output
     )
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "REGISTER", "MESSAGE"])
+def test_sip_outside_a_call_is_no_call(method: str, tmp_path: Path) -> None:
+    wire = Wire()
+    other = Call(wire)
+    other.message(f"{method} sip:b@x SIP/2.0", 1, method, to_tag="")
+    other.reply("200 OK", method=method)
+    path = str(wire.save(tmp_path / "other.pcap"))
+    result = ran(path)
+    assert result.exit_code == 2
+    assert "2 packets, 0 calls: no call found, other SIP only" in result.output
+    assert "1 files, 0 SIP dialogs" in ran("--batch", str(tmp_path)).output
+
+
+def test_other_sip_does_not_count_beside_a_call(tmp_path: Path) -> None:
+    wire = Wire()
+    ping = Call(wire, call_id="ping")
+    ping.message("OPTIONS sip:b@x SIP/2.0", 1, "OPTIONS", to_tag="")
+    ping.reply("200 OK", method="OPTIONS")
+    Call(wire).bye()  # the rest of this call was not captured
+    result = ran(str(wire.save(tmp_path / "a.pcap")))
+    assert result.exit_code == 0
+    assert "4 packets, 1 call: healthy" in result.output
 
 
 def test_cut_with_a_fault_is_1(tmp_path: Path) -> None:

@@ -87,11 +87,10 @@ Exit status: 0 healthy, 1 errors found in any file, else 2 if one was not to be 
 not to be written. `--json` gives
 `{"file", "findings": [{"rule", "severity", "packets", "verdict", "remedy"}], "healthy"}`; a file
 that could not be read to its end, that has packets cut by the snap length, or in which there is no
-SIP or MSRP is not healthy and has `"error"` too. `"holes"` counts the places where the capture
-lacks bytes, `"rushed"` the calls that were too many to keep to their end; both are left out where
-there are none. A finding that only follows
-from another one says so first; what a transport fault keeps from arriving (M01b, M08) is told with
-that fault.
+call is not healthy and has `"error"` too. `"holes"` counts the places where the capture lacks
+bytes, `"rushed"` the calls that were too many to keep to their end; both are left out where there
+are none. A finding that only follows from another one says so first; what a transport fault keeps
+from arriving (M01b, M08) is told with that fault.
 
 `lint` judges what works through this relay, which settles a conflict of roles and leaves TLS
 untouched; `-` is standard input.
