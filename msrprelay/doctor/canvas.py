@@ -42,7 +42,6 @@ DARK = {
     "bad": "#ff6b7d",
 }
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
-MONO = "ui-monospace, 'DejaVu Sans Mono', monospace"
 
 
 class Canvas(Protocol):

@@ -43,11 +43,6 @@ class Leg:
         return self.link.tcp.directions[1 - self.outer]
 
     @property
-    def party_end(self) -> Endpoint:
-        """The party's address."""
-        return self.link.tcp.ends[self.outer]
-
-    @property
     def relay_end(self) -> Endpoint:
         """The middlebox's address on this leg."""
         return self.link.tcp.ends[1 - self.outer]

@@ -13,8 +13,6 @@ from .legs import Leg
 from .sequence import distance
 from .tcp import Segment
 
-DEAD = ("T01", "T05", "T06", "T13", "T17")
-
 
 class Answer(NamedTuple):
     """A question, its answer, and the packets and numbers that prove it."""

@@ -103,7 +103,7 @@ class Direction:
         self.syns: list[Syn] = []
         self.next = 0
         self.acked = 0
-        self.sent = self.data_segments = self.pure_acks = 0
+        self.sent = self.data_segments = 0
         self.first: tuple[int, int] | None = None
         self.first_data: tuple[int, float] | None = None
         self.handshake_ack: int | None = None
@@ -307,7 +307,6 @@ def _note_data(ours: Direction, segment: Segment) -> None:
 
 
 def _note_pure_ack(ours: Direction, packet: TcpPacket, segment: Segment) -> None:
-    ours.pure_acks += 1
     at_start = segment.seq == 0 and segment.ack == 0 and ours.data_segments == 0
     if at_start and ours.syns and ours.handshake_ack is None:
         ours.handshake_ack = packet.number

@@ -137,8 +137,8 @@ def test_names_the_wrong_offset() -> None:
 def test_both_legs_of_the_middlebox_are_one_case() -> None:
     (diagnosis,) = read("blink_acm_healthy_relay.pcapng").diagnoses
     (pair,) = diagnosis.case.pairs
-    assert pair.a.party_end.host == "10.201.1.152"
-    assert pair.b.party_end.host == "10.201.1.99"
+    parties = [leg.link.tcp.ends[leg.outer].host for leg in (pair.a, pair.b)]
+    assert parties == ["10.201.1.152", "10.201.1.99"]
     assert not pair.packet_splice
 
 
