@@ -17,6 +17,7 @@ from ..sip.message import Message
 from ..sip.phone import PATIENCE_SECONDS, Dialog, Phone, Transaction
 from ..sip.programs import HOST
 
+SESSION = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
 AUDIO = b"m=audio 40000 RTP/AVP 8 0\r\na=rtpmap:8 PCMA/8000\r\na=x-odd:  spaces \r\n"
 
 
@@ -92,6 +93,14 @@ class Call:
         await other.next("ACK")
         return came.body, final.body
 
+    async def rejected_update(self, by: int, offer: bytes) -> None:
+        """A re-INVITE that the other party refuses."""
+        sent, came = await self.update(by, offer)
+        other = self.parties[1 - by].phone
+        other.respond(came, 488, "Not Acceptable Here")
+        assert (await sent.final()).status == 488
+        await other.next("ACK")
+
 
 async def hold(party: Party, side: str, messages: int) -> None:
     assert party.connection is not None
@@ -107,21 +116,27 @@ def begin(caller: Party, proxy: int, sdp: bytes) -> tuple[Dialog, Transaction]:
     return dialog, caller.phone.start(dialog.request("INVITE", sdp))
 
 
-@contextlib.asynccontextmanager
-async def call(
-    caller: Party, callee: Party, proxy: int, *, audio: bytes = b""
-) -> AsyncIterator[Call]:
-    """A call set up and joined; the MSRP connections end with the block."""
-    dialog, sent = begin(caller, proxy, caller.sdp(audio=audio))
+async def establish(caller: Party, callee: Party, proxy: int, offer: bytes, answer: bytes) -> Call:
+    """A call set up, with these SDPs; nobody has dialled yet."""
+    dialog, sent = begin(caller, proxy, offer)
     invite = await callee.phone.next("INVITE")
     callee.phone.respond(invite, 180, "Ringing")
-    callee.phone.respond(invite, 200, "OK", callee.sdp(audio=audio))
+    callee.phone.respond(invite, 200, "OK", answer)
     final = await sent.final()
     assert final.status == 200, final.start
     dialog.established(final)
     dialog.acknowledge()
     await callee.phone.next("ACK")
-    made = Call((caller, callee), (dialog, callee.phone.dialog(invite)), (final.body, invite.body))
+    return Call((caller, callee), (dialog, callee.phone.dialog(invite)), (final.body, invite.body))
+
+
+@contextlib.asynccontextmanager
+async def call(
+    caller: Party, callee: Party, proxy: int, *, audio: bytes = b""
+) -> AsyncIterator[Call]:
+    """A call set up and joined; the MSRP connections end with the block."""
+    offer, answer = caller.sdp(audio=audio), callee.sdp(audio=audio)
+    made = await establish(caller, callee, proxy, offer, answer)
     try:
         await made.join()
         yield made

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from ..sip.middle import Faults
-from .call import AUDIO, Call, begin, call
+from .call import AUDIO, SESSION, Call, begin, call
 from .conftest import Laboratory, laboratory
 
-SESSION = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
 # More sections than the relay reads (limits.sdp-sections).
 TOO_MUCH = SESSION + b"m=message 0 TCP/MSRP *\r\n" * 65
 REASON = 'SIP; cause=502; text="Failed to parse SDP"'
@@ -41,7 +40,7 @@ async def test_a_rejected_reinvite_is_rolled_back(lab: Laboratory, by: int) -> N
     """The second seed: a chat must not notice a re-INVITE that comes to nothing."""
     async with call(lab.alice, lab.bob, lab.proxy) as made:
         for _ in range(2):
-            await rejected(made, by)
+            await made.rejected_update(by, made.parties[by].sdp())
             await made.chat()
         assert lab.asked() == ["offer", "answer", *["offer", "rollback"] * 2]
         # The 488 does not wait for the reply to the last rollback.
@@ -49,14 +48,6 @@ async def test_a_rejected_reinvite_is_rolled_back(lab: Laboratory, by: int) -> N
         assert [exchange.result for exchange in lab.middle.exchanges] == ["ok"] * 6
         await made.end(by)
         await lab.all_ended()
-
-
-async def rejected(made: Call, by: int) -> None:
-    party, other = made.parties[by], made.parties[1 - by].phone
-    sent, came = await made.update(by, party.sdp())
-    other.respond(came, 488, "Not Acceptable Here")
-    assert (await sent.final()).status == 488
-    await other.next("ACK")
 
 
 @pytest.mark.parametrize("by", [0, 1], ids=["caller", "callee"])
@@ -74,9 +65,9 @@ async def test_an_accepted_reinvite_keeps_the_connections(lab: Laboratory, by: i
 
 async def test_a_reinvite_after_a_rejected_one_of_the_other_party(lab: Laboratory) -> None:
     async with call(lab.alice, lab.bob, lab.proxy) as made:
-        await rejected(made, 0)
+        await made.rejected_update(0, lab.alice.sdp())
         await made.accepted_update(1, lab.bob.sdp(), lab.alice.sdp())
-        await rejected(made, 1)
+        await made.rejected_update(1, lab.bob.sdp())
         await made.accepted_update(0, lab.alice.sdp(), lab.bob.sdp())
         await made.chat()
         await made.end()
