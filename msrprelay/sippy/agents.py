@@ -59,9 +59,31 @@ def when_left(ua: Any, told: Callable[[], None]) -> None:
     leave = state.onStateChange
 
     def left(new_state: object) -> None:
-        # Or state and closure would hold each other.
-        del state.onStateChange
+        # Or state and closure would hold each other. Another one may have been here first.
+        state.__dict__.pop("onStateChange", None)
         leave(new_state)
         told()
 
     state.onStateChange = left
+
+
+def hold_off(ua: Any) -> None:
+    """Let this UA answer re-INVITEs with 491 until :func:`let_in` (RFC 3261 section 14.2).
+
+    Sippy's own states do so only from where they have sent their INVITE on: before, while an SDP is
+    being rewritten, two re-INVITEs would wait for each other for ever.
+    """
+    receive = type(ua).recvRequest
+
+    def held_off(request: Any, transaction: Any) -> Any:
+        if request.getMethod() != "INVITE" or not ua.isConnected():
+            return receive(ua, request, transaction)
+        ua.rCSeq = max(ua.rCSeq or 0, request.getHFBody("cseq").getCSeqNum())
+        return request.genResponse(491, "Request Pending", server=ua.local_ua), None, None
+
+    ua.recvRequest = held_off
+
+
+def let_in(ua: Any) -> None:
+    """End :func:`hold_off`. Safe to repeat."""
+    ua.__dict__.pop("recvRequest", None)

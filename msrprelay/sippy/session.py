@@ -14,7 +14,7 @@ from sippy.Exceptions.RtpProxyError import RtpProxyError
 from sippy.Rtp_proxy.session import Rtp_proxy_session
 
 from ..client import Relay, RelayError, Rewritten
-from .agents import Agreed, Asking, updating, when_left
+from .agents import Agreed, Asking, hold_off, let_in, updating, when_left
 from .link import RelayLink
 
 Party = Literal["caller", "callee"]
@@ -55,6 +55,9 @@ class MediaProxySession:
         self._pending = False
         self._updating = False
         self._agreed: list[Agreed] = []
+        # How many SDPs are being rewritten, and the UAs that take no re-INVITE meanwhile.
+        self._under_way = 0
+        self._held: list[Any] = []
 
     def on_caller_sdp_change(self, sdp_body: Any, result_callback: Told) -> None:
         """The caller's SDP is on its way to the callee."""
@@ -70,7 +73,7 @@ class MediaProxySession:
         Called by itself; only a controller that does not use Sippy's UA has to. Safe to repeat.
         """
         self._restore()
-        if self._pending and self._updating and self._offerer is not None:
+        if self._used and self._pending and self._updating and self._offerer is not None:
             tag = self._tags[self._offerer]
             self._run(lambda relay: relay.rollback(call_id=self._call_id, from_tag=tag))
         self._pending = False
@@ -100,25 +103,41 @@ class MediaProxySession:
         self._link.run(in_turn, told)
 
     def _change(self, party: Party, body: Any, told: Told) -> None:
+        asking = Asking.behind(told)
+        offers = self._offers(party, asking.event)
+        self._pending = offers
+        if offers:
+            self._offerer, self._updating = party, isinstance(asking.event, CCEventUpdate)
         if not (self._used or has_msrp(body)):
             body.needs_update = False
+            self._hold_off(asking)
             # Never before we have returned: the UA would get its event in the wrong state.
-            ED2.callFromThread(told, body)
+            ED2.callFromThread(self._pass_on, body, told)
             return
         self._used = True
-        ua, event = Asking.behind(told)
-        self._know(party, ua)
-        offers = self._offers(party, event)
-        names = self._names(party, event, offers)
+        self._know(party, asking.ua)
+        names = self._names(party, asking.event, offers)
         sdp = str(body).encode()
 
         async def rewrite(relay: Relay) -> Rewritten:
             return await (relay.offer if offers else relay.answer)(sdp, **names)
 
-        self._pending = offers
-        if offers:
-            self._offerer, self._updating = party, isinstance(event, CCEventUpdate)
+        self._hold_off(asking)
         self._run(rewrite, functools.partial(self._done, body, told))
+
+    def _hold_off(self, asking: Asking) -> None:
+        """Until the SDP has been passed on, no other re-INVITE."""
+        self._under_way += 1
+        self._held += [] if asking.ua is None else asking.agents
+        for ua in self._held:
+            hold_off(ua)
+
+    def _let_in(self) -> None:
+        self._under_way -= 1
+        if not self._under_way:
+            for ua in self._held:
+                let_in(ua)
+            self._held.clear()
 
     def _offers(self, party: Party, event: object) -> bool:
         """Whether this SDP is an offer; where the event does not say, an offer is answered once."""
@@ -149,10 +168,15 @@ class MediaProxySession:
 
     def _done(self, body: Any, told: Told, outcome: Rewritten | RelayError) -> None:
         if isinstance(outcome, RelayError):
+            self._let_in()
             self._failed(told, RtpProxyError(str(outcome)))
             return
         # The event holds this very body.
         body.content, body.parsed, body.needs_update = outcome.sdp.decode(), False, False
+        self._pass_on(body, told)
+
+    def _pass_on(self, body: Any, told: Told) -> None:
+        self._let_in()
         told(body)
         asking = Asking.behind(told)
         if isinstance(asking.event, CCEventUpdate):
