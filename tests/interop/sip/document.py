@@ -61,6 +61,10 @@ SCENARIOS = {
     "late-offer": Scenario(
         CALLS, "INVITE without SDP: offer in the 200, answer in the ACK", "stateful"
     ),
+    "multipart": Scenario(CALLS, "SDP beside something else in a `multipart/mixed`", "stateful"),
+    "multipart-minimal": Scenario(
+        CALLS, "SDP beside something else in a `multipart/mixed`", "minimal"
+    ),
     "debian": Scenario(CALLS, "phones behind NAT", "Debian's own"),
     "refresh": Scenario(REINVITES, "accepted, nothing changed", "stateful"),
     "caller-moves": Scenario(REINVITES, "accepted, the caller has another path", "stateful"),

@@ -52,6 +52,23 @@ class Message:
         return next(iter(self.all(name)), "")
 
 
+MULTIPART = "multipart/mixed;boundary=edge"
+
+
+def multipart(*parts: tuple[str, bytes]) -> bytes:
+    """A body of several, each with its type (RFC 2046 section 5.1); its own is ``MULTIPART``."""
+    said = [b"Content-Type: %s\r\n\r\n%s\r\n" % (kind.encode(), body) for kind, body in parts]
+    return b"".join(b"--edge\r\n" + part for part in said) + b"--edge--\r\n"
+
+
+def parts_of(body: bytes) -> list[tuple[str, bytes]]:
+    """What :func:`multipart` was given, or what has become of it on the way."""
+    said = [part.partition(b"\r\n\r\n") for part in body.split(b"--edge\r\n")[1:]]
+    kinds = [head.decode().removeprefix("Content-Type: ") for head, _, _ in said]
+    bodies = [part.removesuffix(b"--edge--\r\n").removesuffix(b"\r\n") for _, _, part in said]
+    return list(zip(kinds, bodies, strict=True))
+
+
 def parameter(value: str, name: str) -> str:
     """A parameter of a header value, "" if it has none."""
     outside = value.rpartition(">")[2] if ">" in value else value

@@ -93,16 +93,18 @@ class Phone(asyncio.DatagramProtocol):
         assert request.method == method, f"{self.name} waits for {method}: {request.start}"
         return request
 
-    def respond(self, request: Message, status: int, reason: str, sdp: bytes = b"") -> None:
-        """Answer a request; its repetitions get the same answer."""
+    def respond(
+        self, request: Message, status: int, reason: str, body: bytes = b"", kind: str = SDP
+    ) -> None:
+        """Answer a request; its repetitions get the same answer. ``kind`` is the body's type."""
         copied = [(name, value) for name, value in request.headers if name in COPIED]
         headers = [
             (name, self._tagged(request) if name == "To" else value) for name, value in copied
         ]
         headers.append(("Contact", self.contact))
-        if sdp:
-            headers.append(("Content-Type", SDP))
-        answer = Message(f"SIP/2.0 {status} {reason}", headers, sdp)
+        if body:
+            headers.append(("Content-Type", kind))
+        answer = Message(f"SIP/2.0 {status} {reason}", headers, body)
         self._answers[request.branch, request.method] = answer
         self.send(answer)
 
@@ -212,10 +214,10 @@ class Dialog:
         self._numbers = itertools.count(1)
         self._number = 0
 
-    def request(self, method: str, sdp: bytes = b"") -> Message:
+    def request(self, method: str, body: bytes = b"", kind: str = SDP) -> Message:
         """The next request of the dialog."""
         self._number = next(self._numbers)
-        return self._request(method, self._number, sdp)
+        return self._request(method, self._number, body, kind)
 
     def established(self, answer: Message) -> None:
         """The 2xx to our INVITE: take tag, target and routes from it."""
@@ -227,7 +229,7 @@ class Dialog:
         """ACK the 2xx to our last INVITE."""
         self.phone.send(self._request("ACK", self._number, sdp))
 
-    def _request(self, method: str, number: int, sdp: bytes) -> Message:
+    def _request(self, method: str, number: int, body: bytes, kind: str = SDP) -> Message:
         phone, tag = self.phone, f";tag={self.remote_tag}" if self.remote_tag else ""
         via = f"SIP/2.0/UDP {phone.host_port};rport;branch=z9hG4bK{secrets.token_hex(8)}"
         headers = [
@@ -240,9 +242,9 @@ class Dialog:
             ("Contact", phone.contact),
             ("Max-Forwards", "70"),
         ]
-        if sdp:
-            headers.append(("Content-Type", SDP))
-        return Message(f"{method} {self.target} SIP/2.0", headers, sdp)
+        if body:
+            headers.append(("Content-Type", kind))
+        return Message(f"{method} {self.target} SIP/2.0", headers, body)
 
 
 @contextlib.asynccontextmanager
