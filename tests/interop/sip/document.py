@@ -94,6 +94,12 @@ SCENARIOS = {
     "fork-branches": Scenario(
         UNANSWERED, "two phones ring, each at a place of its own; then re-INVITEs", "branches"
     ),
+    "two-answers": Scenario(
+        UNANSWERED, "two phones answer at once, the earlier one is hung up", "stateful"
+    ),
+    "two-answers-branches": Scenario(
+        UNANSWERED, "two phones answer at once, either one is hung up", "branches"
+    ),
     "fork-debian": Scenario(UNANSWERED, "two phones ring, one answers", "Debian's own"),
     "replies-lost": Scenario(LOSSES, "two replies to each command lost", "stateful"),
     "requests-lost": Scenario(LOSSES, "two transmissions of each command lost", "stateful"),

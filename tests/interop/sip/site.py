@@ -42,10 +42,10 @@ class Relay:
         return await self.ng.ask("query", {"call-id": call_id, "msrp-ended": "1"})
 
     async def legs(self, call_id: str) -> list[dict[str, Any]]:
-        """Both legs of the call's only session; of forks, the only one that was answered."""
+        """Both legs of the call's only session; of forks, the only one that is in use."""
         sessions = (await self.query(call_id))["msrp"]["sessions"]
-        (answered,) = [each for each in sessions if each["state"] != "offered"]
-        legs: list[dict[str, Any]] = answered["legs"]
+        (used,) = [each for each in sessions if each["state"] not in ("offered", "closed")]
+        legs: list[dict[str, Any]] = used["legs"]
         return legs
 
     def has(self, call_id: str) -> bool:

@@ -65,3 +65,12 @@ async def test_debians_own_script_relays_phones_behind_nat(site: Site) -> None:
     async with call.conversation() as talk:
         await talk.more(40)
         tell("debian", await conclude(site, call, talk))
+
+
+@pytest.mark.parametrize("script", ["minimal.cfg", "stateful.cfg", "branches.cfg"])
+async def test_the_callee_may_hang_up(site: Site, script: str) -> None:
+    """Its BYE has the tags the other way round."""
+    call = await connected(site, script, "callee-bye")
+    async with call.conversation() as talk:
+        await talk.more(20)
+        await conclude(site, call, talk, hangs_up=call.b)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+
+import pytest
 
 from .call import Call, Party, callee, invite
 from .chat import told
@@ -95,6 +98,54 @@ async def test_a_call_that_no_relay_takes_is_refused_statefully(site: Site) -> N
     assert (await invitation.transaction.final()).status == 503
     assert len(alice.unheard) == 2
     assert bob.requests.empty()
+
+
+@pytest.mark.parametrize(
+    ("script", "hung_up"),
+    [("stateful.cfg", 0), ("branches.cfg", 0), ("branches.cfg", 1)],
+    ids=["stateful-earlier", "branches-earlier", "branches-later"],
+)
+async def test_of_two_calls_that_are_answered_the_bye_of_one_ends_one(
+    site: Site, script: str, hung_up: int
+) -> None:
+    """Both 200 reach the caller, who keeps one (RFC 3261 section 13.2.2.4)."""
+    await site.relay()
+    await site.shipped(script)
+    calls = await both_answer(site, "two-answers")
+    kept = calls[1 - hung_up]
+    async with kept.conversation() as talk:
+        await talk.more(20)
+        await calls[hung_up].hang_up()
+        await talk.more(20)
+        name = "two-answers" if script == "stateful.cfg" else "two-answers-branches"
+        tell(name, await conclude(site, kept, talk))
+
+
+async def both_answer(site: Site, call_id: str) -> tuple[Call, Call]:
+    """Two phones of Bob ring, and the second one answers before it hears that the first has."""
+    alice, bob = await site.phones()
+    other = await site.phone("bob")
+    await both_register(bob, other)
+    invitation = invite(alice, bob.address, call_id)
+    rings = await asyncio.gather(bob.next("INVITE"), other.next("INVITE"))
+    for phone, ring in zip((bob, other), rings, strict=True):
+        phone.respond(ring, 180, "Ringing")
+        await invitation.transaction.provisional(180)
+    calls = []
+    for phone, ring in zip((bob, other), rings, strict=True):
+        caller, called = copy.copy(invitation.caller), callee(phone, ring)
+        caller.dialog = copy.copy(caller.dialog)
+        if phone is other:
+            phone.respond(await phone.next("CANCEL"), 200, "OK")
+        phone.respond(ring, 200, "OK", called.media.sdp())
+        answer = await invitation.transaction.final()
+        assert answer.status == 200, answer.start
+        caller.heard = answer.body
+        caller.dialog.established(answer)
+        caller.dialog.acknowledge()
+        await phone.next("ACK")
+        calls.append(Call(caller, called))
+    return calls[0], calls[1]
 
 
 def branch(site: Site, path: tuple[str, ...]) -> str:
