@@ -100,6 +100,7 @@ SCENARIOS = {
     "two-answers-branches": Scenario(
         UNANSWERED, "two phones answer at once, either one is hung up", "branches"
     ),
+    "unroutable": Scenario(UNANSWERED, "there is no way to the callee", "stateful"),
     "fork-debian": Scenario(UNANSWERED, "two phones ring, one answers", "Debian's own"),
     "replies-lost": Scenario(LOSSES, "two replies to each command lost", "stateful"),
     "requests-lost": Scenario(LOSSES, "two transmissions of each command lost", "stateful"),

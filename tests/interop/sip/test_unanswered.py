@@ -100,6 +100,20 @@ async def test_a_call_that_no_relay_takes_is_refused_statefully(site: Site) -> N
     assert bob.requests.empty()
 
 
+@pytest.mark.parametrize("script", ["stateful.cfg", "branches.cfg"])
+async def test_an_invite_without_a_way_to_the_callee_gives_its_ports_back(
+    site: Site, script: str
+) -> None:
+    """Kamailio's own 503: no failure route hears of it."""
+    relay = await site.relay()
+    await site.shipped(script)
+    # Kamailio has no socket for IPv6.
+    invitation = invite(await site.phone("alice"), "sip:bob@[2001:db8::1]", "unroutable")
+    assert (await invitation.transaction.final()).status == 503
+    await relay.idle()
+    tell("unroutable", Seen(site.story("unroutable"), "none: never answered"))
+
+
 @pytest.mark.parametrize(
     ("script", "hung_up"),
     [("stateful.cfg", 0), ("branches.cfg", 0), ("branches.cfg", 1)],
