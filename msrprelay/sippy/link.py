@@ -10,6 +10,7 @@ from concurrent.futures import Future, wait
 from typing import Any
 
 from sippy.Core.EventDispatcher import ED2
+from sippy.Core.Exceptions import dump_exception
 
 from .. import client
 from ..client import NotReached, Relay, RelayError
@@ -51,6 +52,10 @@ class RelayLink:
                 return await work(self._relay)
             except RelayError as error:
                 return error
+            except Exception as error:
+                # A fault of ours: the call must hear of it all the same, or it waits for ever.
+                dump_exception("msrprelay: a command has failed")
+                return RelayError(f"{type(error).__name__}: {error}")
 
         future = asyncio.run_coroutine_threadsafe(started(), self._loop)
         self._under_way.add(future)
