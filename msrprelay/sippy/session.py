@@ -15,6 +15,7 @@ from sippy.Rtp_proxy.session import Rtp_proxy_session
 
 from ..client import Relay, RelayError, Rewritten
 from .agents import Agreed, Asking, hold_off, let_in, updating, when_left
+from .bodies import Sdp, restore_type
 from .link import RelayLink
 
 Party = Literal["caller", "callee"]
@@ -103,27 +104,35 @@ class MediaProxySession:
         self._link.run(in_turn, told)
 
     def _change(self, party: Party, body: Any, told: Told) -> None:
-        asking = Asking.behind(told)
+        restore_type(body)
+        asking, sdp = Asking.behind(told), Sdp.within(body)
+        if sdp is None:
+            self._leave(body, told, asking)
+            return
         offers = self._offers(party, asking.event)
         self._pending = offers
         if offers:
             self._offerer, self._updating = party, isinstance(asking.event, CCEventUpdate)
-        if not (self._used or has_msrp(body)):
-            body.needs_update = False
-            self._hold_off(asking)
-            # Never before we have returned: the UA would get its event in the wrong state.
-            ED2.callFromThread(self._pass_on, body, told)
+        if not (self._used or sdp.has_messages):
+            self._leave(body, told, asking)
             return
         self._used = True
         self._know(party, asking.ua)
         names = self._names(party, asking.event, offers)
-        sdp = str(body).encode()
+        text = sdp.text.encode()
 
         async def rewrite(relay: Relay) -> Rewritten:
-            return await (relay.offer if offers else relay.answer)(sdp, **names)
+            return await (relay.offer if offers else relay.answer)(text, **names)
 
         self._hold_off(asking)
-        self._run(rewrite, functools.partial(self._done, body, told))
+        self._run(rewrite, functools.partial(self._done, sdp, told))
+
+    def _leave(self, body: Any, told: Told, asking: Asking) -> None:
+        """Let a body go on as it is."""
+        body.needs_update = False
+        self._hold_off(asking)
+        # Never before we have returned: the UA would get its event in the wrong state.
+        ED2.callFromThread(self._pass_on, body, told)
 
     def _hold_off(self, asking: Asking) -> None:
         """Until the SDP has been passed on, no other re-INVITE."""
@@ -166,14 +175,14 @@ class MediaProxySession:
             "received_from": source and ["IP6" if ":" in source[0] else "IP4", source[0]],
         }
 
-    def _done(self, body: Any, told: Told, outcome: Rewritten | RelayError) -> None:
+    def _done(self, sdp: Sdp, told: Told, outcome: Rewritten | RelayError) -> None:
         if isinstance(outcome, RelayError):
             self._let_in()
             self._failed(told, RtpProxyError(str(outcome)))
             return
         # The event holds this very body.
-        body.content, body.parsed, body.needs_update = outcome.sdp.decode(), False, False
-        self._pass_on(body, told)
+        sdp.replace(outcome.sdp.decode())
+        self._pass_on(sdp.body, told)
 
     def _pass_on(self, body: Any, told: Told) -> None:
         self._let_in()
@@ -217,8 +226,3 @@ class MediaProxySession:
                 ua.equeue.append(failure)
                 ua.emitPendingEvents()
             self.update_ended()
-
-
-def has_msrp(body: Any) -> bool:
-    """Whether the relay has anything to do with a message body."""
-    return body.getType() == "application/sdp" and "m=message " in str(body)

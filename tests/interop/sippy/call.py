@@ -14,7 +14,7 @@ from msrprelay.endpoint import Connection, Endpoint, dial
 from msrprelay.net.roles import Setup
 
 from ..sip.message import Message
-from ..sip.phone import PATIENCE_SECONDS, Dialog, Phone, Transaction
+from ..sip.phone import PATIENCE_SECONDS, SDP, Dialog, Phone, Transaction
 from ..sip.programs import HOST
 
 SESSION = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
@@ -109,11 +109,11 @@ async def hold(party: Party, side: str, messages: int) -> None:
         await talk.hold(party.connection, messages, lambda done: None)
 
 
-def begin(caller: Party, proxy: int, sdp: bytes) -> tuple[Dialog, Transaction]:
+def begin(caller: Party, proxy: int, body: bytes, kind: str = SDP) -> tuple[Dialog, Transaction]:
     """INVITE whoever is behind the B2BUA."""
     target = f"sip:bob@{HOST}:{proxy}"
     dialog = Dialog(caller.phone, secrets.token_hex(8), target, target)
-    return dialog, caller.phone.start(dialog.request("INVITE", sdp))
+    return dialog, caller.phone.start(dialog.request("INVITE", body, kind))
 
 
 async def establish(caller: Party, callee: Party, proxy: int, offer: bytes, answer: bytes) -> Call:
