@@ -74,3 +74,30 @@ async def test_the_callee_may_hang_up(site: Site, script: str) -> None:
     async with call.conversation() as talk:
         await talk.more(20)
         await conclude(site, call, talk, hangs_up=call.b)
+
+
+async def test_an_offer_in_a_reliable_183_is_answered_in_the_prack(site: Site) -> None:
+    """RFC 3262 section 5; the 200 comes without SDP."""
+    await site.relay()
+    await site.shipped("stateful.cfg")
+    alice, bob = await site.phones()
+    dialog = Dialog(alice, "prack", bob.direct, bob.direct)
+    transaction = alice.start(dialog.request("INVITE"))
+    request = await bob.next("INVITE")
+    called = callee(bob, request)
+    bob.respond(request, 183, "Session Progress", called.media.sdp())
+    offer = await transaction.provisional(183)
+    caller = Party(alice, Media(A), dialog, heard=offer.body)
+    dialog.established(offer)
+    prack = alice.start(dialog.request("PRACK", caller.media.sdp()))
+    answer = await bob.next("PRACK")
+    called.heard = answer.body
+    bob.respond(answer, 200, "OK")
+    assert (await prack.final()).status == 200
+    bob.respond(request, 200, "OK")
+    assert (await transaction.final()).status == 200
+    # No ACK: the dialog would number it like the PRACK. Side a at the relay is who offered.
+    call = Call(called, caller)
+    async with call.conversation() as talk:
+        await talk.more(20)
+        await conclude(site, call, talk, hangs_up=caller)
