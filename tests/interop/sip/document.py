@@ -65,6 +65,7 @@ SCENARIOS = {
     "multipart-minimal": Scenario(
         CALLS, "SDP beside something else in a `multipart/mixed`", "minimal"
     ),
+    "events": Scenario(CALLS, "both connections end without a BYE", "events"),
     "debian": Scenario(CALLS, "phones behind NAT", "Debian's own"),
     "refresh": Scenario(REINVITES, "accepted, nothing changed", "stateful"),
     "caller-moves": Scenario(REINVITES, "accepted, the caller has another path", "stateful"),
@@ -142,10 +143,10 @@ every call the two ends send messages of 1 to 6000 octets all the time, wait for
 success REPORT of each, and compare each message that arrives with the one that was sent. Where a
 call has ended, no port of the relay is in use any more.
 
-Scripts: **minimal**, **stateful**, **chained** and **branches** are those of `deploy/kamailio/`,
-loaded as they are. **Debian's own** is `/etc/kamailio/kamailio.cfg` as the package installs it
-(`WITH_NAT`, `WITH_RTPENGINE`; only the relay's port is another). The **careless** one is how not to
-do it. Phones are scripted in Python, or sipp where it says so.
+Scripts: **minimal**, **stateful**, **chained**, **branches** and **events** are those of
+`deploy/kamailio/`, loaded as they are. **Debian's own** is `/etc/kamailio/kamailio.cfg` as the
+package installs it (`WITH_NAT`, `WITH_RTPENGINE`; only the relay's port is another). The
+**careless** one is how not to do it. Phones are scripted in Python, or sipp where it says so.
 """
 
 
