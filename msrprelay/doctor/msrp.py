@@ -164,6 +164,10 @@ class Conversation:
         """(Message-ID, last chunk) of messages whose last chunk said ``+``."""
         return [(name, at) for name, (_, at) in self.halves[side].messages.items()]
 
+    def join_late(self, side: int) -> None:
+        """What ``side`` said so far is not known: framing begins at the next chunk's first byte."""
+        self.halves[side].adrift = True
+
     def feed(self, side: int, piece: Piece) -> None:
         """Take bytes of one side."""
         half = self.halves[side]

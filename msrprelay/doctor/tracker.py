@@ -25,6 +25,9 @@ HARD = 4
 """How many times the limits above may be passed by calls that are all still going on."""
 
 SNIFFED = 16
+UNCLEAR_BYTES = 1 << 18
+"""Bytes from amid a stream after which a connection without a beginning is no MSRP."""
+
 MSRP_PORTS = frozenset({2855, 2856})
 """RFC 4975 section 15.4: recommended, so a TLS connection to them is taken for MSRP."""
 
@@ -54,26 +57,50 @@ class Link:
         self.first_bytes = b""
         self.first_side = 0
         self.msrp = Conversation()
+        self._unclear = 0
         self._sip_rest = [b"", b""]
 
     @property
     def stranger(self) -> bool:
         """Whether it speaks neither MSRP nor anything that may hide it."""
-        return self.protocol in (Protocol.OTHER, Protocol.SIP)
+        foreign = self.protocol in (Protocol.OTHER, Protocol.SIP)
+        unclear = self.protocol is Protocol.UNKNOWN and self._unclear > 0
+        return foreign or (unclear and self.tcp.closed)
 
     def heard_out(self, side: int) -> bool:
         """Whether everything that ``side`` sent after the last chunk known was captured."""
         direction = self.tcp.directions[side]
         return direction.stream.next >= direction.next and not self.msrp.halves[side].adrift
 
-    def sniff(self, side: int, data: bytes) -> None:
-        """Look at the first bytes of either side; MSRP on any side wins."""
-        if not self.first_bytes:
+    def sniff(self, side: int, piece: Piece) -> None:
+        """Look at the first bytes of either side; MSRP on any side wins.
+
+        Bytes from amid a stream, whose beginning was not captured, prove nothing for a while.
+        """
+        data, begins = piece.data, self._begins(side, piece)
+        if begins and not self.first_bytes:
             self.first_bytes, self.first_side = data[:SNIFFED], side
         if data.startswith(MAGIC):
             self.protocol = Protocol.MSRP
         elif self.protocol is Protocol.UNKNOWN:
-            self.protocol = _protocol(data)
+            found = _protocol(data)
+            self._unclear += 0 if begins else len(data)
+            if begins or found is Protocol.SIP or self._unclear > UNCLEAR_BYTES:
+                self.protocol = found
+
+    def _begins(self, side: int, piece: Piece) -> bool:
+        """Whether these are the very first bytes of ``side``."""
+        return piece.offset == 0 and not piece.hole and bool(self.tcp.directions[side].syns)
+
+    def hear(self, side: int, piece: Piece) -> None:
+        """Take bytes of a side that may be MSRP."""
+        if self.protocol is not Protocol.MSRP:
+            self.sniff(side, piece)
+        late = piece.offset == 0 and not self._begins(side, piece)
+        if late or self.protocol is not Protocol.MSRP:
+            self.msrp.join_late(side)
+        if self.protocol is Protocol.MSRP:
+            self.msrp.feed(side, piece)
 
     def sip_messages(self, side: int, data: bytes) -> list[bytes]:
         """Whole SIP messages that ``data`` completes."""
@@ -224,11 +251,8 @@ class Tracker:
             self._hear(link, side, piece)
 
     def _hear(self, link: Link, side: int, piece: Piece) -> None:
-        if link.protocol is not Protocol.MSRP:
-            link.sniff(side, piece.data)
-        if link.protocol is Protocol.MSRP:
-            link.msrp.feed(side, piece)
-        elif link.protocol is Protocol.SIP:
+        link.hear(side, piece)
+        if link.protocol is Protocol.SIP:
             ends = link.tcp.ends
             for data in link.sip_messages(side, piece.data):
                 self._sip(data, piece.number, piece.time, ends[side], ends[1 - side], "TCP")
