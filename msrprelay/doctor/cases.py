@@ -272,8 +272,10 @@ def _latest(dialogs: list[Dialog], link: Link) -> Dialog | None:
 
 
 def _during(link: Link, dialog: Dialog) -> bool:
+    """Whether the connection may be of the call; either may be older than the capture."""
     late = dialog.ended is not None and link.tcp.start > dialog.ended + AFTER_SECONDS
-    return dialog.start - BEFORE_SECONDS <= link.tcp.start and not late
+    begun = dialog.initial is not None and link.tcp.begun
+    return not late and (not begun or dialog.start - BEFORE_SECONDS <= link.tcp.start)
 
 
 def _sessions(link: Link) -> Iterable[str]:

@@ -188,13 +188,14 @@ class Dialog:
 
     @property
     def agreements(self) -> list[Exchange]:
-        """The first offer with its answer on every hop; the first one known of a call joined late.
+        """The first offer with its answer on every hop, once the call was accepted on any.
 
         A branch of a forked call that was refused in the end has agreed on nothing.
         """
+        if self.answered is None:
+            return []
         made = [t.exchange for t in self.hops if t.accepted or not t.finals]
-        found = [each for each in made if each is not None and each.answer is not None]
-        return found or self.exchanges[:1]
+        return [each for each in made if each is not None and each.answer is not None]
 
     @property
     def media(self) -> list[Media]:

@@ -161,6 +161,11 @@ class Connection:
         return f"{self.ends[0]} → {self.ends[1]}"
 
     @property
+    def begun(self) -> bool:
+        """Whether the capture has its beginning: a SYN of either side."""
+        return any(direction.syns for direction in self.directions)
+
+    @property
     def established(self) -> float | None:
         """When the server's SYN-ACK was seen; None without one."""
         syns = self.directions[1].syns

@@ -64,14 +64,19 @@ def _given_up(link: Link, up: float, case: Case) -> float | None:
 
 @rule("M04", Level.DIALOG, "Nobody dials", "See the roles (S06b) and the firewall.")
 def nobody_dials(dialog: Dialog, case: Case) -> Iterator[Hit]:
-    """Offer and answer agreed on a hop, and no SYN to the address that one of them names."""
+    """Offer and answer agreed on a hop, and no SYN to the address that one of them names.
+
+    In a call that is older than the capture somebody may have dialled before.
+    """
+    if dialog.initial is None:
+        return
     ends = {end for link in case.links for end in link.tcp.ends}
     for exchange in dialog.agreements:
         wanted, answer = _awaited(exchange), exchange.answer
         if not wanted or answer is None or wanted & ends or _bound(exchange, case):
             continue
         until = dialog.ended if dialog.ended is not None else case.end
-        waited = until - answer.message.time
+        waited = until - max(answer.message.time, dialog.answered or 0.0)
         if waited <= (PATIENCE_SECONDS if _somebody_waits(case) else DIAL_SECONDS):
             continue
         unseen = "" if case.tcp_captured else " (The capture holds no TCP at all: was it filtered?)"
