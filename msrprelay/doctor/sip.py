@@ -174,12 +174,20 @@ class Dialog:
 
     @property
     def ended(self) -> float | None:
-        """When the BYE, or the refusal of the first INVITE, was seen."""
+        """When the BYE, or the refusal of the call, was seen.
+
+        A challenge (401, 407) or another refusal is no end if the INVITE is sent again.
+        """
         if self.bye is not None:
             return self.bye.start
-        first = self.initial
-        refused = first is not None and first.final is not None and first.accepted is None
-        return first.final.time if refused and first and first.final else None
+        hops = self.hops
+        if not hops or any(t.accepted for t in self.invites):
+            return None
+        first = (hops[0].src, hops[0].dst)
+        final = [t.final for t in hops if (t.src, t.dst) == first][-1]
+        if final is None or any(t.start > final.time for t in hops):
+            return None
+        return final.time
 
     @property
     def exchanges(self) -> list[Exchange]:
