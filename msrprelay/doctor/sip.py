@@ -49,6 +49,7 @@ class Transaction:
             (message.src, message.dst) if message.request else (message.dst, message.src)
         )
         self.transport = message.transport
+        self.from_tag = message.from_tag
         self.to_tag = message.to_tag if message.request else ""
         self.expires = message.expires if message.request else None
         self.ordinal = ordinal
@@ -93,6 +94,16 @@ class Transaction:
         media = read_media(message)
         if media is not None and (message.status is None or message.status < 300):
             self._add_media(media)
+
+    def acknowledged_by(self, ack: SipMessage) -> bool:
+        """Whether ``ack`` is for this hop: the one to a 2xx has a branch of its own.
+
+        It goes end to end where no proxy asked to stay in between (RFC 3261 section 13.2.2.4).
+        """
+        if self.cseq != ack.cseq:
+            return False
+        direct = self.accepted and self.from_tag == ack.from_tag and self.dst.host == ack.dst.host
+        return bool(direct) or self.src.host == ack.src.host
 
     def _kind(self, status: int | None) -> list[Seen]:
         if status is None:
@@ -255,9 +266,8 @@ class Dialog:
         return self.transactions[key]
 
     def _acknowledge(self, message: SipMessage) -> None:
-        """RFC 3261: the ACK to a 2xx has a branch of its own, hence the match by CSeq and hop."""
         for transaction in self.invites:
-            if transaction.cseq == message.cseq and transaction.src.host == message.src.host:
+            if transaction.acknowledged_by(message):
                 if transaction.ack is None:
                     transaction.ack = Seen(message.number, message.time, None)
                 if (media := read_media(message)) is not None:

@@ -102,9 +102,15 @@ def cut_by_first_keepalive(dialog: Dialog, case: Case) -> Iterator[Hit]:
     "t_reply instead of sl_send_reply: a stateful final is repeated after 0.5, 1.5 and 3.5 s.",
 )
 def stateless_final(dialog: Dialog, case: Case) -> Iterator[Hit]:
-    """RFC 3261 section 17.2.1: a final is repeated until the ACK comes."""
+    """RFC 3261 section 17.2.1: a final is repeated until the ACK comes.
+
+    Where the requests were not captured, the ACK was not either; and the ACK to the acceptance of
+    a call may go past whoever captured (section 13.2.2.4).
+    """
     for transaction in dialog.invites:
         if transaction.ack or len(transaction.finals) != 1 or transaction.transport != "UDP":
+            continue
+        if not transaction.requests or (transaction.accepted and not transaction.to_tag):
             continue
         final = transaction.finals[0]
         if case.end - final.time > REPEAT_SECONDS:
@@ -126,7 +132,8 @@ def final_without_ack(dialog: Dialog, case: Case) -> Iterator[Hit]:
     """RFC 3261 section 13.3.1.4."""
     for transaction in dialog.invites:
         finals = transaction.finals
-        if not transaction.ack and len(finals) > 1 and len({f.status for f in finals}) == 1:
+        heard = transaction.requests and not transaction.ack
+        if heard and len(finals) > 1 and len({f.status for f in finals}) == 1:
             yield Hit(
                 [final.number for final in finals],
                 f"The final {finals[0].status} to INVITE CSeq {transaction.cseq} was sent "
