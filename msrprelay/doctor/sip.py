@@ -12,6 +12,9 @@ KEPT_REINVITES = 8
 """Ordinary re-INVITEs kept per dialog; later ones are only counted."""
 
 MAX_TRANSACTIONS = 400
+CALL = frozenset({"INVITE", "BYE"})
+"""What makes and ends a call."""
+
 MAX_EVENTS = 60
 """Messages kept per transaction."""
 
@@ -254,7 +257,7 @@ class Dialog:
         )
 
     def _open(self, key: tuple[str, int, str, Endpoint], message: SipMessage) -> Transaction | None:
-        if len(self.transactions) >= MAX_TRANSACTIONS:
+        if len(self.transactions) >= MAX_TRANSACTIONS and not self._make_room():
             self.dropped += 1
             return None
         ordinal = 0
@@ -264,6 +267,15 @@ class Dialog:
             self._forget_ordinary()
         self.transactions[key] = Transaction(message, ordinal)
         return self.transactions[key]
+
+    def _make_room(self) -> bool:
+        """Drop the oldest transaction in which nothing was agreed; False if there is none."""
+        dull = (k for k, t in self.transactions.items() if t.method not in CALL and not t.offer)
+        oldest = next(dull, None)
+        if oldest is not None:
+            self.dropped += 1
+            del self.transactions[oldest]
+        return oldest is not None
 
     def _acknowledge(self, message: SipMessage) -> None:
         for transaction in self.invites:
