@@ -19,9 +19,14 @@ def _successive(dialog: Dialog) -> Iterator[tuple[Media, Media]]:
     for media in dialog.media:
         way = (media.message.src.host, media.message.dst.host)
         before = latest.get(way)
-        if before is not None and before.message.cseq != media.message.cseq:
+        if before is not None and _transaction(before) != _transaction(media):
             yield before, media
         latest[way] = media
+
+
+def _transaction(media: Media) -> tuple[int, str]:
+    """Both sides count their CSeq by themselves, so that it takes the branch too."""
+    return media.message.cseq, media.message.branch
 
 
 @rule(
