@@ -209,6 +209,12 @@ class Dialog:
         return [t.exchange for t in self.transactions.values() if t.exchange is not None]
 
     @property
+    def half_known(self) -> bool:
+        """Whether an offer stands without its answer, though nobody refused it."""
+        open_ = (t for t in self.transactions.values() if t.accepted or not t.finals)
+        return any(t.exchange is not None and t.answer is None for t in open_)
+
+    @property
     def agreements(self) -> list[Exchange]:
         """The first offer with its answer on every hop, once the call was accepted on any.
 

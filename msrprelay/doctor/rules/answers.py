@@ -209,7 +209,12 @@ def differing_part(one: Uri, other: Uri) -> str:
     "Stale NAT binding or port reuse, or the wrong legs paired: keep freed ports unused for 60 s.",
 )
 def unknown_session(link: Link, case: Case) -> Iterator[Hit]:
-    """The first SEND names a session that no description of this call knows."""
+    """The first SEND names a session that no description of this call knows.
+
+    Nothing is said where a description of the call was not captured.
+    """
+    if any(dialog.half_known for dialog in case.dialogs):
+        return
     known = {name for media in case.media for name in media.session_ids}
     first = next((t for t in link.msrp.transactions if t.to_path), None)
     if not known or first is None:
