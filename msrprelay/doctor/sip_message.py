@@ -27,6 +27,7 @@ WANTED = frozenset(
 )
 TAG = re.compile(r";\s*tag\s*=\s*([^;\s,>]+)", re.IGNORECASE)
 BRANCH = re.compile(r";\s*branch\s*=\s*([^;\s,]+)", re.IGNORECASE)
+BOUNDARY = re.compile(r';\s*boundary\s*=\s*(?:"([^"]+)"|([^;\s]+))', re.IGNORECASE)
 URI = re.compile(r"<\s*([^>]*)>|^\s*([^;\s]+)")
 
 
@@ -78,7 +79,6 @@ def parse_message(
     if len(cseq) != 2 or not cseq[0].isascii() or not cseq[0].isdigit() or not call_id:
         return None
     status = int(start[1]) if start[1] else None
-    sdp = "application/sdp" in headers.get("content-type", "").lower() or body.startswith(b"v=0")
     return SipMessage(
         number,
         time,
@@ -98,8 +98,23 @@ def parse_message(
         _first(URI, headers.get("to", "")),
         headers.get("user-agent", headers.get("server", "")),
         _number(headers.get("expires", "")),
-        bytes(body[:MAX_BODY]) if sdp else b"",
+        _description(headers.get("content-type", ""), bytes(body[:MAX_BODY])),
     )
+
+
+def _description(content_type: str, body: bytes) -> bytes:
+    """The session description in a body, which may be one part of several; empty without one."""
+    boundary = _first(BOUNDARY, content_type)
+    if "multipart/" not in content_type.lower() or not boundary:
+        plain = "application/sdp" in content_type.lower() or body.startswith(b"v=0")
+        return body if plain else b""
+    # RFC 2046 section 5.1.1: the line end before a boundary belongs to the boundary.
+    for part in (b"\r\n" + body).split(b"\r\n--" + boundary.encode("utf-8", "surrogateescape")):
+        head, _, inner = part.partition(b"\r\n\r\n")
+        kind = _headers(head).get("content-type", "").lower()
+        if kind.startswith("application/sdp"):
+            return inner + b"\r\n"
+    return b""
 
 
 def split_stream(data: bytes) -> tuple[list[bytes], bytes]:
