@@ -183,7 +183,8 @@ def _things(level: Level, case: Case) -> Iterator[object]:
     elif level is Level.DIALOG:
         yield from case.dialogs
     elif level is Level.EXCHANGE:
-        yield from (exchange for dialog in case.dialogs for exchange in dialog.exchanges)
+        exchanges = (exchange for dialog in case.dialogs for exchange in dialog.exchanges)
+        yield from (part for exchange in exchanges for part in exchange.parts)
     else:
         yield case
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ..errors import SdpError
@@ -17,10 +17,11 @@ ORIGIN = re.compile(rb"^o=(\S+) (\S+) (\S+) \S+ \S+ (\S+)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Media:
-    """The session description in one SIP message."""
+    """The session description in one SIP message; ``only`` names an m= line if it stands alone."""
 
     message: SipMessage
     description: Description
+    only: int | None = None
 
     @property
     def number(self) -> int:
@@ -28,9 +29,19 @@ class Media:
         return self.message.number
 
     @property
+    def sections(self) -> list[MsrpSection]:
+        """Its live MSRP sections."""
+        live = (section for section in self.description.sections if section.port)
+        return [section for section in live if self.only in (None, section.index)]
+
+    @property
     def section(self) -> MsrpSection | None:
         """The first live MSRP section; None if there is none."""
-        return next((section for section in self.description.sections if section.port), None)
+        return next(iter(self.sections), None)
+
+    def part(self, index: int) -> Media:
+        """What it says in one of its m= lines."""
+        return replace(self, only=index)
 
     @cached_property
     def origin(self) -> tuple[str, str] | None:
@@ -43,30 +54,31 @@ class Media:
 
     @property
     def address(self) -> Endpoint | None:
-        """Host and port of c= and m=."""
-        section = self.section
-        if section is None or section.connection is None:
-            return None
-        return Endpoint(section.connection.host, section.port)
+        """Host and port of c= and m=, in its first section."""
+        return None if self.section is None else _address(self.section)
 
     @property
     def uri(self) -> Uri | None:
-        """The first URI of a=path."""
+        """The first URI of a=path, in its first section."""
         return None if self.section is None else self.section.uri
+
+    @property
+    def uris(self) -> list[Uri]:
+        """The first URI of a=path in each section."""
+        return [section.uri for section in self.sections if section.uri is not None]
 
     @property
     def addresses(self) -> set[Endpoint]:
         """Every address a peer might dial for this description."""
-        found = {self.address} if self.address else set()
-        if self.uri is not None and self.uri.port is not None:
-            found.add(Endpoint(self.uri.host, self.uri.port))
-        return {end for end in found if end.port not in (0, 9)}
+        found = {_address(section) for section in self.sections}
+        found |= {Endpoint(uri.host, uri.port) for uri in self.uris if uri.port is not None}
+        return {end for end in found if end is not None and end.port not in (0, 9)}
 
     @property
     def session_ids(self) -> set[str]:
         """The session-ids of all its path URIs."""
-        section = self.section
-        return set() if section is None else {_session_id(uri) for uri in section.path} - {""}
+        paths = (uri for section in self.sections for uri in section.path)
+        return {_session_id(uri) for uri in paths} - {""}
 
 
 @dataclass(frozen=True)
@@ -75,6 +87,16 @@ class Exchange:
 
     offer: Media
     answer: Media | None
+
+    @property
+    def parts(self) -> list[Exchange]:
+        """One exchange per MSRP section: m= lines go together by position (RFC 3264 section 6)."""
+        offer, answer = self.offer, self.answer
+        both = [media for media in (offer, answer) if media is not None]
+        if all(len(media.sections) < 2 for media in both):
+            return [self]
+        indexes = sorted({section.index for media in both for section in media.sections})
+        return [Exchange(offer.part(i), answer and answer.part(i)) for i in indexes]
 
 
 def read_media(message: SipMessage) -> Media | None:
@@ -85,6 +107,11 @@ def read_media(message: SipMessage) -> Media | None:
         return Media(message, parse(message.sdp))
     except SdpError:
         return None
+
+
+def _address(section: MsrpSection) -> Endpoint | None:
+    where = section.connection
+    return None if where is None else Endpoint(where.host, section.port)
 
 
 def _session_id(uri: str) -> str:

@@ -178,11 +178,8 @@ def _difference(request: Transaction, link: Link, case: Case) -> str:
     asked = read_uri(request.to_path[0]) if request.to_path else None
     if asked is None:
         return f" To-Path is no MSRP URI: {quoted(' '.join(request.to_path))}."
-    own = [
-        media.uri
-        for media in case.owned(link.tcp.ends[1 - request.side].host)
-        if media.uri is not None
-    ]
+    owned = case.owned(link.tcp.ends[1 - request.side].host)
+    own = [uri for media in owned for uri in media.uris]
     if not own:
         return f" To-Path: {asked}."
     nearest = next((uri for uri in own if uri.session_id == asked.session_id), own[-1])

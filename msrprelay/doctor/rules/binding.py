@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...net.roles import dials
+from ...sdp import MsrpSection
 from ..cases import Case
 from ..finding import Hit, Level, rule
 from ..media import Exchange, Media
@@ -71,7 +72,7 @@ def nobody_dials(dialog: Dialog, case: Case) -> Iterator[Hit]:
     if dialog.initial is None:
         return
     ends = {end for link in case.links for end in link.tcp.ends}
-    for exchange in dialog.agreements:
+    for exchange in (part for agreed in dialog.agreements for part in agreed.parts):
         wanted, answer = _awaited(exchange), exchange.answer
         if not wanted or answer is None or wanted & ends or _bound(exchange, case):
             continue
@@ -141,22 +142,23 @@ def _bound(exchange: Exchange, case: Case) -> bool:
 def not_msrp(link: Link, case: Case) -> Iterator[Hit]:
     """The first bytes must be ``MSRP ``, or a TLS record where TLS was agreed."""
     number = link.tcp.directions[link.first_side].first_data
-    media = _media_at(link, case)
-    if not link.first_bytes or media is None or media.section is None or number is None:
+    section = _section_at(link, case)
+    if not link.first_bytes or section is None or number is None:
         return
     who = case.party(link, link.first_side)
-    if media.section.tls and link.protocol is Protocol.MSRP:
+    if section.tls and link.protocol is Protocol.MSRP:
         yield Hit([number[0]], f"The {who} speaks plain MSRP on a TCP/TLS/MSRP address.")
-    elif not media.section.tls and link.protocol is Protocol.TLS:
+    elif not section.tls and link.protocol is Protocol.TLS:
         yield Hit([number[0]], f"TLS client on a plain port: the {who} sends a TLS record.")
     elif link.protocol in (Protocol.OTHER, Protocol.SIP):
         yield Hit([number[0]], f"The {who} sends {quoted(link.first_bytes)}, which is not MSRP.")
 
 
-def _media_at(link: Link, case: Case) -> Media | None:
-    """The description that named one of the connection's addresses."""
+def _section_at(link: Link, case: Case) -> MsrpSection | None:
+    """The section that named one of the connection's addresses."""
     ends = set(link.tcp.ends)
-    return next((media for media in case.media if media.addresses & ends), None)
+    named = ((m, section) for m in case.media for section in m.sections)
+    return next((section for m, section in named if m.part(section.index).addresses & ends), None)
 
 
 @rule(

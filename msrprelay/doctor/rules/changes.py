@@ -37,7 +37,8 @@ def _transaction(media: Media) -> tuple[int, str]:
 )
 def port_changed(dialog: Dialog, case: Case) -> Iterator[Hit]:
     """Same session-id and setup, other address: the peer must tear down and dial again."""
-    for before, after in _successive(dialog):
+    parts = (part for pair in _successive(dialog) for part in _by_section(*pair))
+    for before, after in parts:
         old, new = before.section, after.section
         if old is None or new is None or not before.session_ids & after.session_ids:
             continue
@@ -48,6 +49,11 @@ def port_changed(dialog: Dialog, case: Case) -> Iterator[Hit]:
                 f"{_where(after)} with the same session-id and setup: the peer must tear down and "
                 "dial again, chunks in flight are lost.",
             )
+
+
+def _by_section(before: Media, after: Media) -> Iterator[tuple[Media, Media]]:
+    for section in after.sections:
+        yield before.part(section.index), after.part(section.index)
 
 
 def _where(media: Media) -> str:

@@ -32,10 +32,10 @@ def path_in_sdp_only(link: Link, case: Case) -> Iterator[Hit]:
         asked = read_uri(request.to_path[0])
         receiver = link.tcp.ends[1 - request.side].host
         own = [
-            media.uri
+            uri
             for media in case.owned(receiver)
-            if media.uri is not None and asked is not None
-            if media.uri.session_id == asked.session_id
+            for uri in media.uris
+            if asked is not None and uri.session_id == asked.session_id
         ]
         if asked is None or not own:
             continue
