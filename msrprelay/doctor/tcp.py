@@ -23,8 +23,12 @@ IDLE_SECONDS = 300.0
 FULL_SIZE_SLACK = 40
 """Bytes of options by which a full segment's payload may fall short of the MSS."""
 
-ECHO_SLACK = 1_000
-"""Ticks by which an echo may be newer than anything captured: the capture may lack a segment."""
+ECHO_SLACK = TICKS = 1_000
+"""Ticks by which an echo may be newer than anything captured, and so many more per second of its
+sender's silence: the capture may lack a segment."""
+
+SYN_SLACK = 63 * TICKS
+"""Ticks by which a SYN-ACK may echo a SYN older than any captured: Linux gives up after 63 s."""
 
 STUCK = 16
 """Full-size segments whose repeats are counted per direction."""
@@ -96,14 +100,20 @@ class Idle(NamedTuple):
 
 
 class Direction:
-    """What one side sent, and what came back for it."""
+    """What one side sent, and what came back for it.
+
+    ``claimed`` is the highest ACK of it, be it of bytes that were not captured; ``last`` is the
+    time of its last segment, ``last_data`` of the last one with data.
+    """
 
     def __init__(self) -> None:
         self.isn: int | None = None
         self.syns: list[Syn] = []
         self.next = 0
         self.acked = 0
-        self.sent = self.data_segments = 0
+        self.claimed = 0
+        self.sent = self.data_segments = self.pure_acks = 0
+        self.last = self.last_data = 0.0
         self.first: tuple[int, int] | None = None
         self.first_data: tuple[int, float] | None = None
         self.handshake_ack: int | None = None
@@ -273,6 +283,7 @@ def _note_events(
 ) -> None:
     flags = packet.flags
     ours.sent += 1
+    ours.last = packet.time
     if ours.ttl is None:
         ours.ttl = packet.ttl
     if ours.first is None and not flags & (SYN | RST):
@@ -297,6 +308,7 @@ def _note_events(
 
 def _note_data(ours: Direction, segment: Segment) -> None:
     ours.data_segments += 1
+    ours.last_data = segment.time
     if ours.first_data is None:
         ours.first_data = (segment.number, segment.time)
     if not segment.repeat:
@@ -357,7 +369,9 @@ def _note_clock(ours: Direction, theirs: Direction, segment: Segment) -> None:
     low, high = theirs.tsvals
     if not theirs.syns:
         return  # what it sent before the capture began is unknown
-    strange = distance(tsecr, low) < 0 or distance(tsecr, high) > ECHO_SLACK
+    newer = ECHO_SLACK + TICKS * max(segment.time - theirs.last, 0.0)
+    older = SYN_SLACK if segment.flags & SYN else 0
+    strange = distance(tsecr, low) < -older or distance(tsecr, high) > newer
     if strange and len(ours.strange_tsecr) < KEPT_NUMBERS:
         ours.strange_tsecr.append((segment.number, tsecr))
 

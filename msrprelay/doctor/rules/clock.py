@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ..cases import Case
 from ..finding import Hit, Level, Severity, rule
 from ..sequence import distance
+from ..tcp import SYN_SLACK, Syn
 from ..tracker import Link
 
 PAWS_MIN = 2
@@ -91,11 +92,19 @@ def mirrored_syn(link: Link, case: Case) -> Iterator[Hit]:
         f"The {box} answers {link.tcp.ends[0]} with the client's own {what}: whatever the other "
         "party really uses (clock, window scale, MSS) will be wrong"
     )
-    if answer.options.tsecr not in offered:
+    if answer.options.tsecr not in offered and not _older_syn(link, answer):
         tsval = client.syns[-1].options.tsval
         yield Hit(packets, f"{text}. TSecr is {answer.options.tsecr} instead of {tsval}.")
     elif answer.options.tsval in offered:
         yield Hit(packets, f"{text}.", Severity.NOTE)
+
+
+def _older_syn(link: Link, answer: Syn) -> bool:
+    """Whether the SYN-ACK may answer a SYN that was sent before the first one captured."""
+    first, echo = link.tcp.directions[0].syns[0].options.tsval, answer.options.tsecr
+    if not first or not echo or answer.options.tsval == first:
+        return False
+    return 0 < distance(first, echo) <= SYN_SLACK
 
 
 def _mirrored(link: Link) -> str:
