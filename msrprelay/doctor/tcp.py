@@ -336,6 +336,7 @@ def _note_pure_ack(ours: Direction, packet: TcpPacket, segment: Segment) -> None
 
 def _note_ack(ours: Direction, theirs: Direction, segment: Segment, options: Options) -> None:
     ack = segment.ack or 0
+    theirs.claimed = max(theirs.claimed, ack)
     # An ACK of bytes that were never sent, FIN aside, proves nothing about delivery.
     reached = min(ack, theirs.next)
     if ack <= theirs.next + 1 and reached > theirs.acked:

@@ -70,7 +70,10 @@ class Link:
     def heard_out(self, side: int) -> bool:
         """Whether everything that ``side`` sent after the last chunk known was captured."""
         direction = self.tcp.directions[side]
-        return direction.stream.next >= direction.next and not self.msrp.halves[side].adrift
+        heard = direction.stream.next
+        # An ACK of one byte more may be that of a FIN.
+        lacking = heard < direction.next or heard + 1 < direction.claimed
+        return not lacking and not self.msrp.halves[side].adrift
 
     def sniff(self, side: int, piece: Piece) -> None:
         """Look at the first bytes of either side; MSRP on any side wins.
