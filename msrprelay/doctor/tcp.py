@@ -289,7 +289,7 @@ def _note_events(
     if ours.first is None and not flags & (SYN | RST):
         ours.first = (packet.number, segment.seq)
     if segment.length:
-        _note_data(ours, segment)
+        _note_data(ours, theirs, segment)
     elif not flags & (SYN | FIN | RST):
         _note_pure_ack(ours, packet, segment)
     if segment.length or not ours.fins:  # what follows a FIN counts it, and it is no byte
@@ -306,7 +306,7 @@ def _note_events(
     _note_clock(ours, theirs, segment)
 
 
-def _note_data(ours: Direction, segment: Segment) -> None:
+def _note_data(ours: Direction, theirs: Direction, segment: Segment) -> None:
     ours.data_segments += 1
     ours.last_data = segment.time
     if ours.first_data is None:
@@ -317,8 +317,8 @@ def _note_data(ours: Direction, segment: Segment) -> None:
     ours.repeats_since_ack += 1
     if len(ours.repeats) < KEPT_NUMBERS:
         ours.repeats.append(segment.number)
-    mss = ours.options.mss
-    full = mss is not None and segment.length >= mss - FULL_SIZE_SLACK
+    announced = [mss for mss in (ours.options.mss, theirs.options.mss) if mss is not None]
+    full = bool(announced) and segment.length >= min(announced) - FULL_SIZE_SLACK
     if full and (segment.seq in ours.stuck or len(ours.stuck) < STUCK):
         ours.stuck.setdefault(segment.seq, []).append(segment.number)
 

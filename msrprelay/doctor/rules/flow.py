@@ -67,7 +67,13 @@ def mtu_black_hole(link: Link, case: Case) -> Iterator[Hit]:
                 break
 
 
-@rule("T13", Level.LINK, "Dead direction", "See the finding that this one follows from.")
+@rule(
+    "T13",
+    Level.LINK,
+    "Dead direction",
+    "Capture at the receiver too: segments that do not arrive are lost on the way (firewall, "
+    "routing, MTU), those that do arrive are refused by its TCP.",
+)
 def dead_direction(link: Link, case: Case) -> Iterator[Hit]:
     """Data repeated again and again, never acknowledged, while the other way works."""
     for side in (0, 1):
