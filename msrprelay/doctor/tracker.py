@@ -34,6 +34,7 @@ MSRP_PORTS = frozenset({2855, 2856})
 MAX_COMPLAINTS = 1_000
 """Hosts of whom ICMP complained, and complaints kept of each."""
 
+IPV6_BYTES = 16
 DUPLICATE_SECONDS = 0.0005
 """Copies of one packet on two interfaces of a host are this close; retransmissions are not."""
 
@@ -126,7 +127,8 @@ class Tracker:
         self._segments = 0
         self._strangers = 0
         self._swept = (0, 0, 0)
-        self._duplicate: TcpPacket | None = None
+        self._before: TcpPacket | None = None
+        self._datagram_before: Datagram | None = None
 
     @property
     def crowded(self) -> bool:
@@ -219,8 +221,9 @@ class Tracker:
             seen.append(At(packet.number, packet.time))
 
     def _datagram(self, packet: Datagram) -> None:
-        data = packet.payload
-        if not looks_like_sip(data):
+        data, before = packet.payload, self._datagram_before
+        self._datagram_before = packet
+        if not looks_like_sip(data) or _same_datagram(packet, before):
             return
         src = Endpoint(address(packet.src), packet.sport)
         dst = Endpoint(address(packet.dst), packet.dport)
@@ -238,9 +241,9 @@ class Tracker:
         dialog.add(message)
 
     def _tcp(self, packet: TcpPacket) -> None:
-        if _same_packet(packet, self._duplicate):
+        if _same_packet(packet, self._before):
             return  # captured on two interfaces of the same host
-        self._duplicate = packet
+        self._before = packet
         self.tcp_packets += 1
         link = self._link(packet)
         if link.protocol is Protocol.OTHER:
@@ -307,13 +310,23 @@ def _connection(packet: TcpPacket) -> Connection:
 
 
 def _same_packet(packet: TcpPacket, before: TcpPacket | None) -> bool:
-    """Whether this is the packet just seen, captured once more: same bytes and IP identity."""
+    """Whether this is the packet just seen, captured once more: same bytes and IP identity.
+
+    IPv6 has no identity, and Linux gives a SYN-ACK none: time alone tells them from a repeat.
+    """
     return (
         before is not None
         and packet.time - before.time < DUPLICATE_SECONDS
-        and packet.ip_id != 0
+        and (packet.ip_id != 0 or len(packet.src) == IPV6_BYTES or bool(packet.flags & SYN))
         and packet.ip_id == before.ip_id
         and packet[2:9] == before[2:9]
         and packet.length == before.length
         and packet.options == before.options
     )
+
+
+def _same_datagram(packet: Datagram, before: Datagram | None) -> bool:
+    """Whether this is the datagram just seen; SIP repeats none before half a second."""
+    if before is None or packet.time - before.time >= DUPLICATE_SECONDS:
+        return False
+    return packet[2:] == before[2:]

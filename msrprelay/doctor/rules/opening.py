@@ -10,7 +10,7 @@ from ..packets import ACK
 from ..tracker import Link
 
 RESET_SECONDS = 2.0
-HELD_SYNS = 2
+HELD_SYNS, HELD_SECONDS = 2, 0.5
 
 
 @rule(
@@ -76,6 +76,8 @@ def held_syn(link: Link, case: Case) -> Iterator[Hit]:
     if len(client.syns) < HELD_SYNS or server.syns or server.rsts or server.sent:
         return
     first = client.syns[0]
+    if client.syns[-1].time - first.time < HELD_SECONDS:
+        return
     steps = ", ".join(f"+{syn.time - first.time:.1f}" for syn in client.syns[1:])
     yield Hit(
         [syn.number for syn in client.syns],
