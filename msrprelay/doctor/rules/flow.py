@@ -101,7 +101,7 @@ def stuck_relay(pair: Pair, case: Case) -> Iterator[Hit]:
     """The relay closes its window to one party although the other one would read."""
     for leg, other in pair.ways:
         for closed in leg.relay.zero_windows:
-            end = closed.end if closed.end is not None else case.end
+            end = closed.end if closed.end is not None else _until(pair, case)
             if end - closed.start > ZERO_WINDOW_SECONDS and not _closed_too(other.party, closed):
                 yield Hit(
                     [closed.number],
@@ -110,6 +110,12 @@ def stuck_relay(pair: Pair, case: Case) -> Iterator[Hit]:
                     f"{case.who(other)} kept its own open.",
                 )
                 break
+
+
+def _until(pair: Pair, case: Case) -> float:
+    """The end of the capture, or of the first leg that ended before."""
+    ends = [leg.link.tcp.last for leg in (pair.a, pair.b) if leg.link.tcp.closed]
+    return min([case.end, *ends])
 
 
 def _closed_too(party: Direction, window: ZeroWindow) -> bool:
