@@ -291,7 +291,7 @@ def _note_events(
     if segment.length:
         _note_data(ours, theirs, segment)
     elif not flags & (SYN | FIN | RST):
-        _note_pure_ack(ours, packet, segment)
+        _note_pure_ack(ours, theirs, packet, segment)
     if segment.length or not ours.fins:  # what follows a FIN counts it, and it is no byte
         ours.next = max(ours.next, segment.seq + segment.length)
     if flags & FIN and len(ours.fins) < KEPT_NUMBERS:
@@ -323,15 +323,22 @@ def _note_data(ours: Direction, theirs: Direction, segment: Segment) -> None:
         ours.stuck.setdefault(segment.seq, []).append(segment.number)
 
 
-def _note_pure_ack(ours: Direction, packet: TcpPacket, segment: Segment) -> None:
+def _note_pure_ack(ours: Direction, theirs: Direction, packet: TcpPacket, segment: Segment) -> None:
+    ours.pure_acks += 1
     at_start = segment.seq == 0 and segment.ack == 0 and ours.data_segments == 0
-    if at_start and ours.syns and ours.handshake_ack is None:
+    if at_start and ours.syns and ours.handshake_ack is None and not _provoked(ours, theirs):
         ours.handshake_ack = packet.number
     if ours.last_ack == (segment.seq, segment.ack):
         ours.dup_ack_count += 1
         if len(ours.dup_acks) < KEPT_NUMBERS:
             ours.dup_acks.append(packet.number)
     ours.last_ack = (segment.seq, segment.ack)
+
+
+def _provoked(ours: Direction, theirs: Direction) -> bool:
+    """Whether a pure ACK may answer a repeated SYN, or data that came out of order."""
+    again = bool(theirs.syns) and theirs.syns[-1].number > ours.syns[0].number
+    return again or theirs.data_segments > 1 or theirs.stream.next < theirs.next
 
 
 def _note_ack(ours: Direction, theirs: Direction, segment: Segment, options: Options) -> None:
