@@ -163,7 +163,7 @@ class Connection:
         self.idle: Idle | None = None
         self.since_idle: list[Segment] = []
         self.storm: tuple[int, int] | None = None
-        self._acks: deque[tuple[float, int]] = deque(maxlen=STORM_ACKS + 1)
+        self._acks: deque[tuple[float, int, int]] = deque(maxlen=STORM_ACKS + 1)
         forward = Endpoint(address(packet.src), packet.sport) == client
         self._client_key = (packet.src, packet.sport) if forward else (packet.dst, packet.dport)
 
@@ -207,8 +207,9 @@ class Connection:
             self.segments.append(segment)
         else:
             self.segments_dropped += 1
+        advances = ours.last_ack is not None and (segment.ack or 0) > (ours.last_ack[1] or 0)
         _note_events(ours, theirs, packet, segment, options)
-        self._note_storm(segment)
+        self._note_storm(segment, advances)
         if self.idle is not None and len(self.since_idle) < KEPT_NUMBERS:
             self.since_idle.append(segment)
         self.last, self.last_number = packet.time, packet.number
@@ -251,18 +252,26 @@ class Connection:
 
     def _note_silence(self, packet: TcpPacket) -> None:
         seconds = packet.time - self.last
-        if seconds >= IDLE_SECONDS:
+        if seconds >= IDLE_SECONDS and not self.unanswered:
             self.idle = Idle(self.last_number, packet.number, seconds)
             self.since_idle = []
 
-    def _note_storm(self, segment: Segment) -> None:
-        if segment.length or segment.flags & (SYN | FIN | RST):
+    @property
+    def unanswered(self) -> bool:
+        """Whether one side alone was heard since the silence, and had to repeat itself."""
+        sides = {segment.side for segment in self.since_idle}
+        return len(sides) == 1 and any(segment.repeat for segment in self.since_idle)
+
+    def _note_storm(self, segment: Segment, advances: bool) -> None:
+        # An ACK that advances answers data, though only one side may have been captured.
+        if segment.length or advances or segment.flags & (SYN | FIN | RST):
             self._acks.clear()
             return
-        self._acks.append((segment.time, segment.number))
+        self._acks.append((segment.time, segment.number, segment.side))
         if self.storm is None and len(self._acks) > STORM_ACKS:
-            first_time, first = self._acks[0]
-            if segment.time - first_time <= STORM_SECONDS:
+            first_time, first, _ = self._acks[0]
+            both = len({side for _, _, side in self._acks}) == 2
+            if both and segment.time - first_time <= STORM_SECONDS:
                 self.storm = (first, segment.number)
 
 

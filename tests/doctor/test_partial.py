@@ -11,16 +11,22 @@ from .wire import (
     ANSWER,
     OFFER,
     PSH,
+    SYN,
     Call,
     Talk,
     Wire,
     diagnoses,
     errors,
+    mss,
     ok,
     only,
     send,
+    stamps,
     track,
 )
+
+AUDIO = b"v=0\r\no=- 1 1 IN IP4 192.0.2.10\r\ns=-\r\nc=IN IP4 192.0.2.10\r\nt=0 0\r\n"
+AUDIO += b"m=audio 4000 RTP/AVP 0\r\n"
 
 
 def chat(wire: Wire, talk: Talk, count: int = 3, refusal: str = "200 OK") -> None:
@@ -133,3 +139,82 @@ class TestCallsJoinedLate:
         call.reply("488 Not Acceptable Here", 2)
         call.ack(2)
         assert "cccc3333" in only(wire, "M02b").verdict
+
+
+def clocked(lost: int = 0, waits: tuple[float, ...] = (1.0, 20.0, 60.0, 90.0)) -> Wire:
+    """A chat in which each side stamps milliseconds; packet number ``lost`` was not captured."""
+    wire = Wire()
+    talk = Talk(wire)
+    latest = [0, 0]
+
+    def put(side: int, flags: int, payload: bytes = b"", at: float | None = None) -> None:
+        wire.now = wire.now + 0.02 if at is None else at
+        value = (6000, 10_000)[side] + int(wire.now * 1000)
+        options = (mss(1460) if flags & SYN else b"") + stamps(value, latest[1 - side])
+        talk.raw(side, flags, payload, options=options, at=wire.now)
+        latest[side] = value
+
+    for side, flags in ((0, SYN), (1, SYN | ACK), (0, ACK)):
+        put(side, flags)
+    for number, at in enumerate(waits):
+        put(0, ACK | PSH, send(f"t-{number}"), at)
+        put(1, ACK | PSH, ok(f"t-{number}"))
+        put(0, ACK)
+    if lost:
+        del wire.frames[lost - 1]
+    return wire
+
+
+class TestClocks:
+    @pytest.mark.parametrize("lost", range(13))
+    def test_a_lost_packet_is_no_strange_echo(self, lost: int) -> None:
+        assert errors(clocked(lost)) == set()
+
+    def test_the_answer_to_a_syn_before_the_first_captured_is_right(self) -> None:
+        wire = Wire()
+        talk = Talk(wire)
+        talk.raw(0, SYN, options=mss(1460) + stamps(2100), at=1.0)
+        talk.raw(1, SYN | ACK, options=mss(1460) + stamps(9000, 1100))
+        talk.raw(0, options=stamps(2102, 9000))
+        talk.raw(0, ACK | PSH, send("t-1"), options=stamps(2103, 9000))
+        talk.raw(1, ACK | PSH, ok("t-1"), options=stamps(9003, 2103))
+        talk.raw(0, options=stamps(2105, 9003))
+        assert errors(wire) == set()
+
+
+@pytest.mark.parametrize("heard", [True, False], ids=["acknowledged", "never-sent"])
+def test_m01_not_if_an_ack_proves_the_answer(heard: bool) -> None:
+    wire = Wire()
+    call = Call(wire).up()
+    talk = Talk(wire).open()
+    chat(wire, talk, 1)
+    talk.send(0, send("t-9"))
+    if heard:
+        talk.next[1] += len(ok("t-9"))
+    talk.raw(0)
+    call.bye(at=40.0)
+    assert errors(wire) == (set() if heard else {"M01"})
+
+
+def doubled(wire: Wire) -> Wire:
+    """Every packet as two interfaces of one host show it."""
+    wire.frames = [(at + step, frame) for at, frame in wire.frames for step in (0.0, 0.0001)]
+    return wire
+
+
+class TestCopies:
+    def test_a_datagram_captured_twice_was_sent_once(self) -> None:
+        wire = Wire()
+        call = Call(wire).up(AUDIO, AUDIO)
+        call.invite(AUDIO, 2, 32.0, again=True)
+        call.reply("488 Not Acceptable Here", 2)
+        call.bye(at=60.0)
+        assert errors(doubled(wire)) == {"S03"}
+
+    def test_an_ipv6_segment_captured_twice_was_sent_once(self) -> None:
+        wire = Wire()
+        talk = Talk(wire, client=("2001:db8::1", 4000), server=("2001:db8::2", 2855)).open()
+        chat(wire, talk)
+        (link,) = track(doubled(wire)).links.values()
+        assert [direction.repeat_count for direction in link.tcp.directions] == [0, 0]
+        assert [direction.dup_ack_count for direction in link.tcp.directions] == [0, 0]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import pytest
+
 from .wire import (
     ACK,
     FIN,
     OFFER,
     PATH_B,
     PSH,
+    RST,
     SACK_PERMITTED,
     SYN,
     Call,
@@ -127,6 +130,48 @@ def test_t05b_delta_changes_with_a_resized_payload() -> None:
     assert "changed from +0" in only(legs.wire, "T05b").verdict
 
 
+def two_sockets(lost: bool) -> Legs:
+    """A relay that writes its own paths; of the first request the first copy may be lost."""
+    legs = Legs()
+    legs.a.open()
+    legs.b.open()
+    tids = ("tid-1", "tid-2", "tid-3")
+    for tid in tids[:2]:
+        legs.a.raw(0, ACK | PSH, send(tid))
+        if lost and tid == "tid-1":
+            legs.wire.frames.pop()
+    if lost:
+        legs.a.raw(1, ack=0)
+        legs.a.raw(0, ACK | PSH, send("tid-1"), seq=0)
+    legs.a.raw(1)
+    for tid in tids[:2]:
+        legs.b.send(1, send(tid, to=PATH_B + ";here"))
+        legs.b.send(0, ok(tid))
+        legs.a.send(1, ok(tid))
+    legs.a.send(0, send("tid-3"))
+    legs.b.raw(1, ACK | PSH, send("tid-3", to=PATH_B + ";here"))
+    return legs
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["in-order", "first-segment-lost"])
+def test_two_sockets_are_no_packet_splice(lost: bool) -> None:
+    wire = two_sockets(lost).wire
+    assert errors(wire) == set()
+    assert "T03" not in notes(wire)
+
+
+def test_t03_not_for_the_answer_to_a_repeated_syn() -> None:
+    legs = Legs()
+    legs.a.raw(0, SYN)
+    legs.a.raw(1, SYN | ACK)
+    legs.a.raw(0, SYN)
+    legs.a.raw(0)
+    legs.a.raw(1)
+    legs.a.send(0, send("tid-1"))
+    legs.a.send(1, ok("tid-1"))
+    assert "T03" not in notes(legs.wire)
+
+
 class TestClosing:
     def socket_relay(self) -> Legs:
         legs = Legs()
@@ -179,6 +224,14 @@ class TestStuckRelay:
     def test_t15_window_closed_while_the_other_reads(self) -> None:
         found = only(self.closed_window(5000).wire, "T15")
         assert "closed for 8.0 s" in found.verdict
+
+    @pytest.mark.parametrize("leg", ["a", "b"])
+    def test_t15_not_after_the_connection_was_reset(self, leg: str) -> None:
+        legs = TestClosing().socket_relay()
+        legs.a.raw(1, window=0, at=1.0)
+        (legs.a if leg == "a" else legs.b).raw(1, RST | ACK, at=2.0)
+        Talk(legs.wire, client=("192.0.2.66", 5)).raw(0, at=90.0)
+        assert "T15" not in errors(legs.wire)
 
     def test_t15_not_when_the_other_does_not_read(self) -> None:
         assert "T15" not in errors(self.closed_window(0).wire)

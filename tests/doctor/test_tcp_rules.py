@@ -147,6 +147,15 @@ class TestSequences:
             talk.raw(count % 2, at=1 + count / 1000)
         assert "ACK storm" in only(wire, "T06").verdict
 
+    def test_t06_not_for_the_acks_of_a_transfer_captured_on_one_side(self) -> None:
+        wire = Wire()
+        talk = Talk(wire).open()
+        bound(wire, talk)
+        for count in range(300):
+            talk.next[0] += 2920
+            talk.raw(1, at=1 + count / 1000)
+        assert "T06" not in errors(wire)
+
     def test_t06_not_for_slow_acks(self) -> None:
         wire = Wire()
         talk = Talk(wire).open()
@@ -173,9 +182,10 @@ class TestSequences:
 
 
 class TestFlow:
-    def test_t08b_full_segments_vanish(self) -> None:
+    @pytest.mark.parametrize(("own", "peer"), [(1000, 1460), (1460, 1000)], ids=["own", "peer"])
+    def test_t08b_full_segments_vanish(self, own: int, peer: int) -> None:
         wire = Wire()
-        talk = Talk(wire).open(options=mss(1000))
+        talk = Talk(wire).open(options=mss(own), reply=mss(peer))
         talk.send(0, DATA)
         big = send("tid-2", b"x" * 5000)[:1000]
         start = talk.next[0]
@@ -197,7 +207,9 @@ class TestFlow:
         talk.send(1, send("tid-9"))
         for at in (1.0, 2.0, 4.0, 8.0):
             talk.raw(0, ACK | PSH, DATA, seq=0, at=at)
-        assert "repeated data 3 times" in only(wire, "T13").verdict
+        found = only(wire, "T13")
+        assert "repeated data 3 times" in found.verdict
+        assert found.remedy.startswith("Capture at the receiver")
 
     def test_t13_not_when_the_repeat_was_acknowledged(self) -> None:
         wire = Wire()
@@ -228,6 +240,25 @@ class TestFlow:
         for at in (400.0, 401.0, 403.0):
             talk.raw(0, ACK | PSH, send("tid-2"), seq=len(DATA), at=at)
         assert "400 s of silence" in only(wire, "T16").verdict
+
+    def test_t16_although_it_is_given_up_after_another_silence(self) -> None:
+        wire = Wire()
+        talk = Talk(wire).open()
+        bound(wire, talk)
+        for at in (400.0, 401.0, 403.0):
+            talk.raw(0, ACK | PSH, send("tid-2"), seq=len(DATA), at=at)
+        talk.raw(0, FIN | ACK, at=1400.0)
+        assert "400 s of silence" in only(wire, "T16").verdict
+
+    def test_t16_not_when_the_peer_answers_after_another_silence(self) -> None:
+        wire = Wire()
+        talk = Talk(wire).open()
+        bound(wire, talk)
+        for at in (400.0, 401.0, 1403.0):
+            talk.raw(0, ACK | PSH, send("tid-2"), seq=len(DATA), at=at)
+        talk.raw(1)
+        talk.send(1, ok("tid-2"))
+        assert "T16" not in errors(wire)
 
     def test_t16_reset_by_a_stranger(self) -> None:
         wire = Wire()
@@ -305,6 +336,15 @@ class TestOpening:
         talk.open(at=2.0)
         bound(wire, talk)
         assert errors(wire) == set()
+
+    def test_t12_not_for_a_syn_captured_twice(self) -> None:
+        wire = Wire()
+        Call(wire).up()
+        talk = Talk(wire)
+        for at in (1.0, 1.01):
+            talk.raw(0, SYN, at=at)
+        Talk(wire, client=("192.0.2.66", 5)).raw(0, at=30.0)
+        assert "T12" not in errors(wire)
 
     def test_t14_both_send_syn(self) -> None:
         wire = Wire()

@@ -134,15 +134,15 @@ def _closed_too(party: Direction, window: ZeroWindow) -> bool:
 def idle_dropped(link: Link, case: Case) -> Iterator[Hit]:
     """After a long silence data is repeated without an answer, or a third host resets."""
     idle = link.tcp.idle
-    if idle is None or not link.tcp.since_idle:
+    if idle is None:
         return
     said = f"After {idle.seconds:.0f} s of silence (packets {idle.before} to {idle.after}) "
-    sides = {segment.side for segment in link.tcp.since_idle}
-    repeats = [segment.number for segment in link.tcp.since_idle if segment.repeat]
-    if len(sides) == 1 and repeats:
+    if link.tcp.unanswered:
+        repeats = [segment.number for segment in link.tcp.since_idle if segment.repeat]
+        sender = link.tcp.ends[link.tcp.since_idle[0].side]
         yield Hit(
             [idle.before, idle.after, *repeats],
-            said + f"nobody answers {link.tcp.ends[sides.pop()]} any more: a NAT or firewall "
+            said + f"nobody answers {sender} any more: a NAT or firewall "
             "dropped the idle connection.",
         )
     elif (stranger := _foreign_reset(link.tcp, idle.after)) is not None:
