@@ -100,11 +100,7 @@ class Idle(NamedTuple):
 
 
 class Direction:
-    """What one side sent, and what came back for it.
-
-    ``claimed`` is the highest ACK of it, be it of bytes that were not captured; ``last`` is the
-    time of its last segment, ``last_data`` of the last one with data.
-    """
+    """What one side sent, and what came back; ``claimed`` is the highest ACK, seen bytes or not."""
 
     def __init__(self) -> None:
         self.isn: int | None = None
@@ -144,6 +140,11 @@ class Direction:
     def unacked(self) -> int:
         """Bytes sent and never acknowledged."""
         return max(self.next - self.acked, 0)
+
+    @property
+    def window_closed(self) -> bool:
+        """Whether it closed its window and has not opened it again."""
+        return bool(self.zero_windows) and self.zero_windows[-1].end is None
 
     def offset(self, seq: int) -> int:
         """The stream offset of a sequence number."""
@@ -367,10 +368,9 @@ def _note_ack(ours: Direction, theirs: Direction, segment: Segment, options: Opt
 def _note_window(ours: Direction, segment: Segment) -> None:
     if segment.flags & (SYN | RST):
         return
-    open_end = bool(ours.zero_windows) and ours.zero_windows[-1].end is None
-    if segment.window == 0 and not open_end and len(ours.zero_windows) < KEPT_NUMBERS:
+    if segment.window == 0 and not ours.window_closed and len(ours.zero_windows) < KEPT_NUMBERS:
         ours.zero_windows.append(ZeroWindow(segment.number, segment.time, None))
-    elif segment.window > 0 and open_end:
+    elif segment.window > 0 and ours.window_closed:
         ours.zero_windows[-1] = ours.zero_windows[-1]._replace(end=segment.time)
 
 

@@ -254,6 +254,23 @@ class TestChunks:
         talk.raw(0, FIN | ACK)
         assert "stopped inside chunk t-1" in only(wire, "M08").verdict
 
+    @pytest.mark.parametrize("alive", [True, False], ids=["other-side-talks", "quiet"])
+    def test_m08_after_thirty_seconds(self, alive: bool) -> None:
+        wire, talk = call()
+        talk.send(0, send("t-1", b"hello")[:-20])
+        for number in range(4):
+            if alive:
+                talk.send(1, send(f"b-{number}", to=PATH_A, of=PATH_B), at=10.0 * number + 5)
+        Talk(wire, client=("192.0.2.66", 5)).raw(0, at=40.0)
+        assert "stopped inside chunk t-1" in only(wire, "M08").verdict
+
+    def test_m08_not_while_the_receiver_does_not_read(self) -> None:
+        wire, talk = call()
+        talk.send(0, send("t-1", b"hello")[:-20], ack=False)
+        for at in (2.0, 40.0):
+            talk.raw(1, window=0, at=at)
+        assert "M08" not in errors(wire)
+
     def test_m08b_message_never_completed(self) -> None:
         wire, talk = call()
         talk.send(0, send("t-1", b"hello", span="1-5/10", flag="+"))

@@ -110,8 +110,9 @@ def never_finished(link: Link, case: Case) -> Iterator[Hit]:
         if not link.heard_out(side) or _cut_before(link, side, case):
             continue
         chunk, begin = found
-        over = bool(direction.fins or direction.rsts) or case.end - link.tcp.last > CHUNK_SECONDS
-        if over:
+        waits = link.tcp.directions[1 - side].window_closed
+        silent = case.end - direction.last_data > CHUNK_SECONDS and not waits
+        if direction.fins or direction.rsts or silent:
             yield Hit(
                 [begin.number],
                 f"The {case.party(link, side)} stopped inside chunk {chunk.tid}: "
