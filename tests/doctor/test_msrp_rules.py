@@ -148,6 +148,17 @@ class TestBinding:
         talk.raw(0, at=12.0)
         assert "sent no byte" in only(wire, "M03").verdict
 
+    @pytest.mark.parametrize(("flag", "how"), [(FIN, "closed"), (RST, "reset")], ids=["fin", "rst"])
+    def test_m03_until_the_server_gives_up(self, flag: int, how: str) -> None:
+        wire, talk = call(bind=False)
+        talk.raw(1, flag | ACK, at=4.0)
+        assert f"until 192.0.2.20:7654 {how} the connection" in only(wire, "M03").verdict
+
+    def test_m03_not_for_a_reset_at_setup(self) -> None:
+        wire, talk = call(bind=False)
+        talk.raw(1, RST | ACK, at=1.5)
+        assert errors(wire) == {"T10"}
+
     def test_m03_not_within_five_seconds(self) -> None:
         wire, talk = call(bind=False)
         talk.send(0, send("bind"), at=4.0)

@@ -13,6 +13,7 @@ from ..quote import quoted
 from ..sip import Dialog
 from ..tcp import Endpoint
 from ..tracker import Link, Protocol
+from .opening import refusal
 
 BIND_SECONDS = 5.0
 """TCP up this long without a byte of the active side."""
@@ -33,7 +34,7 @@ PATIENCE_SECONDS = 2.0
 def no_bind(link: Link, case: Case) -> Iterator[Hit]:
     """The active side must send at once (RFC 4975 section 5.4)."""
     up = link.tcp.established
-    if up is None or link.tcp.directions[0].data_segments or link.tcp.directions[1].rsts:
+    if up is None or link.tcp.directions[0].data_segments or refusal(link) is not None:
         return
     given_up = _given_up(link, up, case)
     kept_waiting = link.tcp.last - up > BIND_SECONDS
@@ -41,7 +42,8 @@ def no_bind(link: Link, case: Case) -> Iterator[Hit]:
     if given_up is None and not kept_waiting:
         return
     seconds = given_up or max(link.tcp.last - up, BIND_SECONDS)
-    until = f", until {link.tcp.ends[1]} closed the connection" if given_up else ""
+    how = "reset" if link.tcp.directions[1].rsts else "closed"
+    until = f", until {link.tcp.ends[1]} {how} the connection" if given_up else ""
     yield Hit(
         [link.tcp.directions[0].syns[0].number, link.tcp.directions[1].syns[0].number],
         f"The {case.party(link, 0)} connected to {link.tcp.ends[1]} and sent no "
@@ -53,9 +55,10 @@ def no_bind(link: Link, case: Case) -> Iterator[Hit]:
 def _given_up(link: Link, up: float, case: Case) -> float | None:
     """Seconds after which the server lost patience with a silent client, in a call still up."""
     client, server = link.tcp.directions
-    if not server.fins or server.data_segments:
+    ends = [end[1] for end in (*server.fins[:1], *server.rsts[:1])]
+    if not ends or server.data_segments:
         return None
-    closed = server.fins[0][1]
+    closed = min(ends)
     ended = [dialog.ended for dialog in case.dialogs if dialog.ended is not None]
     first = not client.fins or client.fins[0][1] > closed
     if not first or closed - up < PATIENCE_SECONDS or any(end <= closed for end in ended):

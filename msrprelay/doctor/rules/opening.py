@@ -22,7 +22,7 @@ HELD_SYNS, HELD_SECONDS = 2, 0.5
 )
 def reset_at_setup(link: Link, case: Case) -> Iterator[Hit]:
     """The server answers a SYN with RST, or resets at once before it sent anything."""
-    reset = _refusal(link)
+    reset = refusal(link)
     if reset is not None:
         number, seconds = reset
         yield Hit(
@@ -33,7 +33,7 @@ def reset_at_setup(link: Link, case: Case) -> Iterator[Hit]:
         )
 
 
-def _refusal(link: Link) -> tuple[int, float] | None:
+def refusal(link: Link) -> tuple[int, float] | None:
     """(packet, seconds after the SYN) of a RST by the server that sent no data before."""
     client, server = link.tcp.directions
     if not client.syns or not server.rsts or server.data_segments:
@@ -51,7 +51,7 @@ def _refusal(link: Link) -> tuple[int, float] | None:
 )
 def refused_before_answer(link: Link, case: Case) -> Iterator[Hit]:
     """The callee may dial as soon as it sends its answer (MSRP over offer/answer race)."""
-    reset = _refusal(link)
+    reset = refusal(link)
     confirmed = [d.confirmed for d in case.dialogs if d.confirmed is not None]
     if reset is None or not case.dialogs:
         return
