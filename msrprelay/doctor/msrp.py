@@ -5,6 +5,7 @@ What is ordinary is counted; what a rule might want is kept.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -17,6 +18,9 @@ KEPT_ORDINARY = 40
 
 KEPT_ODD = 1_000
 """Transactions that are not ordinary, kept per connection."""
+
+RECENT = 8
+"""Transactions answered last, in each of which a second answer is noticed."""
 
 MAX_OPEN = 2_000
 """Messages and unanswered requests followed at once per direction."""
@@ -126,6 +130,7 @@ class _Half:
         self.adrift = False
         self.newest: Transaction | None = None
         self.unanswered: dict[str, Transaction] = {}
+        self.answered: deque[Transaction] = deque(maxlen=RECENT)
         self.messages: dict[str, tuple[int, At]] = {}
         self.stray: list[Response] = []
 
@@ -226,10 +231,13 @@ class Conversation:
         first = not transaction.responses
         transaction.responses.append(answer)
         if first:
+            half.answered.append(transaction)
             self._keep(transaction)
+        elif not any(kept is transaction for kept in self.kept):
+            self._store(transaction)
 
     def _answered(self, side: int, tid: str) -> Transaction | None:
-        recent = reversed(self.kept[-KEPT_ORDINARY:])
+        recent = (*reversed(self.halves[side].answered), *reversed(self.kept[-KEPT_ORDINARY:]))
         return next((t for t in recent if t.side == side and t.tid == tid), None)
 
     def _follow_message(self, half: _Half, transaction: Transaction) -> None:
@@ -249,6 +257,9 @@ class Conversation:
 
     def _keep(self, transaction: Transaction) -> None:
         self.counted += 1
+        self._store(transaction)
+
+    def _store(self, transaction: Transaction) -> None:
         if transaction.ordinary:
             if self._ordinary_kept < KEPT_ORDINARY:
                 self._ordinary_kept += 1

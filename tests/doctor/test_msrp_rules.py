@@ -128,6 +128,14 @@ class TestAnswers:
         talk.send(1, ok("t-1") + ok("t-1"))
         assert "answered 2 times" in only(wire, "M12").verdict
 
+    def test_m12_after_any_number_of_ordinary_ones(self) -> None:
+        wire, talk = call()
+        for number in range(60):
+            talk.send(0, send(f"tid-{number}"))
+            talk.send(1, ok(f"tid-{number}"))
+        talk.send(1, ok("tid-57"))
+        assert "tid-57 was answered 2 times" in only(wire, "M12").verdict
+
     def test_m12_answered_late(self) -> None:
         wire, talk = call()
         talk.send(0, send("t-1", b"hello"))
