@@ -128,6 +128,10 @@ def _words(links: list[Link]) -> Iterator[_Word]:
         for t in link.msrp.transactions:
             yield _Word(t.begin.time, t.begin.number, link, t.side, f"tid {t.tid}")
         for side in (0, 1):
+            begun = link.msrp.unfinished(side)
+            if begun is not None and begun[0].method is not None:
+                chunk, at = begun
+                yield _Word(at.time, at.number, link, side, f"tid {chunk.tid}")
             data = next((s for s in link.tcp.segments if s.side == side and s.length), None)
             if data is not None and not link.msrp.transactions:
                 yield _Word(data.time, data.number, link, side, f"bytes {data.digest}")

@@ -246,5 +246,15 @@ def test_silent_legs_of_one_call_are_paired_before_any_data() -> None:
     legs.open(mss(1460), mss(1460))
     (diagnosis,) = diagnoses(legs.wire)
     (pair,) = diagnosis.case.pairs
-    parties = [leg.link.tcp.ends[leg.outer].host for leg in (pair.a, pair.b)]
-    assert parties == [LEFT, RIGHT]
+    assert (pair.a.party_end.host, pair.b.party_end.host) == (LEFT, RIGHT)
+
+
+def test_legs_are_paired_while_the_first_message_is_under_way() -> None:
+    legs = Legs()
+    legs.a.open()
+    legs.b.open()
+    chunk = send("tid-a", b"x" * 3000)
+    legs.a.send(0, chunk)
+    legs.b.send(1, chunk[:1400])
+    (diagnosis,) = diagnoses(legs.wire)
+    assert len(diagnosis.case.pairs) == 1
