@@ -197,6 +197,18 @@ class TestClosing:
         legs.b.raw(0, at=3.0)
         assert "T11" not in errors(legs.wire)
 
+    @pytest.mark.parametrize("window", [5000, 0], ids=["reads", "does-not-read"])
+    def test_t11_not_while_the_relay_still_delivers(self, window: int) -> None:
+        legs = self.socket_relay()
+        chunk = send("tid-b", b"x" * 3000)
+        legs.a.send(0, chunk)
+        legs.a.raw(0, FIN | ACK, at=1.0)
+        for start in (0, 1000, 2000):
+            legs.b.raw(1, ACK | PSH, chunk[start : start + 1000], at=2.0 + start / 1000)
+            legs.b.raw(0, window=window)
+        legs.b.raw(0, at=5.0 if window else 30.0, window=window)
+        assert "T11" not in errors(legs.wire)
+
     def test_t11b_half_close_bounced(self) -> None:
         legs = self.socket_relay()
         legs.b.raw(0, ACK | PSH, send("tid-b"), at=1.0)

@@ -19,7 +19,9 @@ def fin_swallowed(pair: Pair, case: Case) -> Iterator[Hit]:
         if not leg.party.fins or other.relay.fins or other.relay.rsts or leg.party.rsts:
             continue
         number, time = leg.party.fins[0]
-        if other.link.tcp.last - time > FIN_SECONDS:
+        # What the party said before is passed on first, as fast as the other one reads.
+        delivered = max(time, other.relay.last_data)
+        if other.link.tcp.last - delivered > FIN_SECONDS and not other.party.window_closed:
             yield Hit(
                 [number for number, _ in leg.party.fins],
                 f"Half-close lost: the {case.who(leg)} sent FIN (packet {number}), "
