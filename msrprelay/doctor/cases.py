@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from ..errors import UriError
+from ..framing import Chunk
 from ..net.uri import Uri
 from .legs import Leg, Pair, pair_legs, pair_silent
 from .media import Media
@@ -150,6 +151,21 @@ class Case:
         side = 1 - other.outer if request.side == leg.outer else other.outer
         found = self._requests.get((id(other.link), side, request.tid))
         return None if found is None else Said(other.link, found)
+
+    def under_way(self, link: Link, request: Transaction) -> tuple[Leg, Chunk] | None:
+        """The other leg, and what the middlebox is still passing on there.
+
+        That is the request itself, or one that came before it.
+        """
+        leg, other = self.leg(link), self.other_leg(link)
+        if leg is None or other is None or request.side != leg.outer:
+            return None
+        begun = other.link.msrp.unfinished(1 - other.outer)
+        if begun is None:
+            return None
+        came = self._requests.get((id(link), request.side, begun[0].tid))
+        before = came is not None and came.begin.number <= request.begin.number
+        return (other, begun[0]) if before else None
 
     def copied(self, link: Link, side: int) -> tuple[Link, int] | None:
         """Where the middlebox has the words of ``side`` from: (link, side); None if from nobody."""

@@ -86,6 +86,33 @@ class TestUnanswered:
         assert f"The host {RIGHT} refused SEND t-1" in only(legs.wire, "M02").verdict
 
 
+def passing_on(shut: bool = False) -> Legs:
+    """A relay that has the whole of a request, and gives its receiver the beginning."""
+    legs = bound()
+    chunk = send("t-1", b"x" * 3000)
+    legs.a.send(0, chunk)
+    legs.a.send(0, send("t-2"))
+    legs.b.send(1, chunk[:1400])
+    for at in (10.0, QUIET):
+        legs.b.raw(0, at=at, window=0 if shut else 5000)
+    return legs
+
+
+class TestUnderWay:
+    def test_m01_not_while_the_relay_passes_it_on(self) -> None:
+        legs = passing_on()
+        legs.b.send(1, b"x" * 100)
+        assert errors(legs.wire) == set()
+
+    def test_m01_names_the_receiver_who_does_not_read(self) -> None:
+        verdicts = [f.verdict for f in findings(passing_on(shut=True).wire) if f.rule == "M01"]
+        assert len(verdicts) == 2
+        for verdict in verdicts:
+            assert "did not pass it on" not in verdict
+            assert "passing on t-1, 1,2" in verdict
+            assert f"the host {RIGHT} has kept its window closed since packet" in verdict
+
+
 class TestChunks:
     def test_m06_is_told_once(self) -> None:
         legs = bound()

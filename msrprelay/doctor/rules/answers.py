@@ -8,9 +8,13 @@ from typing import NamedTuple
 from ...net.uri import Uri, same_host
 from ..cases import Case, read_uri
 from ..finding import Hit, Level, rule
+from ..legs import Leg
 from ..msrp import ANSWER_SECONDS, Response, Transaction
 from ..quote import quoted
 from ..tracker import Link
+
+SHUT_SECONDS = 5.0
+"""A window closed this long is a receiver that does not read."""
 
 SETTLE_SECONDS = 1.0
 """A request this young at the end of the capture may still have been answered."""
@@ -46,6 +50,8 @@ def _unanswered(case: Case) -> Iterator[Asked]:
                 continue
             if _deaf(link, 1 - request.side) or not _due(request, link, case):
                 continue
+            if _under_way(link, request, case):
+                continue  # the hop behind the relay cannot have answered it yet
             asked = _last_hop(link, request, case)
             known = found.get(request.tid)
             if known is not None:
@@ -70,6 +76,18 @@ def _deaf(link: Link, side: int) -> bool:
     half = link.msrp.halves[side]
     silent = link.tcp.directions[side].sent == 0
     return half.holes > 0 or half.lost is not None or silent or not link.heard_out(side)
+
+
+def _under_way(link: Link, request: Transaction, case: Case) -> bool:
+    """Whether a relay is still passing it on to somebody who reads."""
+    found = case.under_way(link, request)
+    return found is not None and not _shut(found[0], case)
+
+
+def _shut(leg: Leg, case: Case) -> bool:
+    """Whether the party of a leg has stopped reading."""
+    party = leg.party
+    return party.window_closed and case.end - party.zero_windows[-1].start > SHUT_SECONDS
 
 
 def _due(request: Transaction, link: Link, case: Case) -> bool:
@@ -108,6 +126,13 @@ def _kept_back(link: Link, request: Transaction, case: Case) -> str:
     host = link.tcp.ends[1 - request.side].host
     if case.roles.get(host) != "relay":
         return ""
+    if (found := case.under_way(link, request)) is not None:
+        ahead, chunk = found
+        return (
+            f" The relay is passing on {chunk.tid}, {chunk.body_length:,} bytes of its body so "
+            f"far, and the {case.who(ahead)} has kept its window closed since packet "
+            f"{ahead.party.zero_windows[-1].number}."
+        )
     twin = case.twin(link, request)
     if twin is None:
         return " The relay did not pass it on."
