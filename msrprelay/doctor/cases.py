@@ -289,9 +289,12 @@ def _latest(dialogs: list[Dialog], link: Link) -> Dialog | None:
 
 def _during(link: Link, dialog: Dialog) -> bool:
     """Whether the connection may be of the call; either may be older than the capture."""
-    late = dialog.ended is not None and link.tcp.start > dialog.ended + AFTER_SECONDS
-    begun = dialog.initial is not None and link.tcp.begun
-    return not late and (not begun or dialog.start - BEFORE_SECONDS <= link.tcp.start)
+    earliest = dialog.start - BEFORE_SECONDS
+    if dialog.ended is not None and link.tcp.start > dialog.ended + AFTER_SECONDS:
+        return False
+    if dialog.initial is None or not link.tcp.begun:
+        return not link.tcp.closed or link.tcp.last >= earliest
+    return link.tcp.start >= earliest
 
 
 def _sessions(link: Link) -> Iterable[str]:

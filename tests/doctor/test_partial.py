@@ -111,6 +111,15 @@ class TestCallsJoinedLate:
         diagnosis = diagnoses(refreshed(chatting=True))[0]
         assert [len(diagnosis.case.dialogs), len(diagnosis.case.links)] == [1, 1]
 
+    def test_a_connection_closed_long_before_is_of_another_call(self) -> None:
+        wire = Wire()
+        talk = midway(wire)
+        chat(wire, talk)
+        talk.close()
+        wire.frames += refreshed(chatting=False).frames
+        cases = [diagnosis.case for diagnosis in diagnoses(wire)]
+        assert not any(case.dialogs and case.links for case in cases)
+
     def test_s03_needs_the_requests(self) -> None:
         wire = Wire()
         call = Call(wire)
