@@ -5,7 +5,6 @@ What is ordinary is counted; what a rule might want is kept.
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -130,7 +129,7 @@ class _Half:
         self.adrift = False
         self.newest: Transaction | None = None
         self.unanswered: dict[str, Transaction] = {}
-        self.answered: deque[Transaction] = deque(maxlen=RECENT)
+        self.answered: list[Transaction] = []
         self.messages: dict[str, tuple[int, At]] = {}
         self.stray: list[Response] = []
 
@@ -231,7 +230,7 @@ class Conversation:
         first = not transaction.responses
         transaction.responses.append(answer)
         if first:
-            half.answered.append(transaction)
+            half.answered = [*half.answered[1 - RECENT :], transaction]
             self._keep(transaction)
         elif not any(kept is transaction for kept in self.kept):
             self._store(transaction)

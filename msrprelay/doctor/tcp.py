@@ -7,6 +7,7 @@ is ISN+1 on the wire; they never wrap.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .packets import ACK, CHECKSUM_BAD, FIN, RST, SYN, TcpPacket, address
@@ -24,8 +25,7 @@ FULL_SIZE_SLACK = 40
 """Bytes of options by which a full segment's payload may fall short of the MSS."""
 
 ECHO_SLACK = TICKS = 1_000
-"""Ticks by which an echo may be newer than anything captured, and so many more per second of its
-sender's silence: the capture may lack a segment."""
+"""Ticks by which an echo may be newer than anything captured, and more per second of silence."""
 
 SYN_SLACK = 63 * TICKS
 """Ticks by which a SYN-ACK may echo a SYN older than any captured: Linux gives up after 63 s."""
@@ -99,37 +99,40 @@ class Idle(NamedTuple):
     seconds: float
 
 
+@dataclass(slots=True, eq=False)
 class Direction:
     """What one side sent, and what came back; ``claimed`` is the highest ACK, seen bytes or not."""
 
-    def __init__(self) -> None:
-        self.isn: int | None = None
-        self.syns: list[Syn] = []
-        self.next = 0
-        self.acked = 0
-        self.claimed = 0
-        self.sent = self.data_segments = self.pure_acks = 0
-        self.last = self.last_data = 0.0
-        self.first: tuple[int, int] | None = None
-        self.first_data: tuple[int, float] | None = None
-        self.handshake_ack: int | None = None
-        self.repeats: list[int] = []
-        self.repeat_count = self.repeats_since_ack = 0
-        self.dup_acks: list[int] = []
-        self.dup_ack_count = 0
-        self.stuck: dict[int, list[int]] = {}
-        self.tsvals: tuple[int, int] | None = None
-        self.strange_tsecr: list[tuple[int, int]] = []
-        self.sack_outside: list[SackOutside] = []
-        self.zero_windows: list[ZeroWindow] = []
-        self.bad_checksums: list[int] = []
-        self.fins: list[tuple[int, float]] = []
-        self.rsts: list[tuple[int, float, int]] = []
-        self.ttl: int | None = None
-        self.scale = 0
-        self.paws = Paws()
-        self.stream = Reassembler()
-        self.last_ack: tuple[int, int | None] | None = None
+    isn: int | None = None
+    syns: list[Syn] = field(default_factory=list)
+    next: int = 0
+    acked: int = 0
+    claimed: int = 0
+    sent: int = 0
+    data_segments: int = 0
+    last: float = 0.0
+    last_data: float = 0.0
+    first: tuple[int, int] | None = None
+    first_data: tuple[int, float] | None = None
+    handshake_ack: int | None = None
+    repeats: list[int] = field(default_factory=list)
+    repeat_count: int = 0
+    repeats_since_ack: int = 0
+    dup_acks: list[int] = field(default_factory=list)
+    dup_ack_count: int = 0
+    stuck: dict[int, list[int]] = field(default_factory=dict)
+    tsvals: tuple[int, int] | None = None
+    strange_tsecr: list[tuple[int, int]] = field(default_factory=list)
+    sack_outside: list[SackOutside] = field(default_factory=list)
+    zero_windows: list[ZeroWindow] = field(default_factory=list)
+    bad_checksums: list[int] = field(default_factory=list)
+    fins: list[tuple[int, float]] = field(default_factory=list)
+    rsts: list[tuple[int, float, int]] = field(default_factory=list)
+    ttl: int | None = None
+    scale: int = 0
+    paws: Paws = field(default_factory=Paws)
+    stream: Reassembler = field(default_factory=Reassembler)
+    last_ack: tuple[int, int | None] | None = None
 
     @property
     def options(self) -> Options:
@@ -271,8 +274,8 @@ class Connection:
         self._acks.append((segment.time, segment.number, segment.side))
         if self.storm is None and len(self._acks) > STORM_ACKS:
             first_time, first, _ = self._acks[0]
-            both = len({side for _, _, side in self._acks}) == 2
-            if both and segment.time - first_time <= STORM_SECONDS:
+            sides = {side for _, _, side in self._acks}
+            if len(sides) == 2 and segment.time - first_time <= STORM_SECONDS:
                 self.storm = (first, segment.number)
 
 
@@ -334,7 +337,6 @@ def _note_data(ours: Direction, theirs: Direction, segment: Segment) -> None:
 
 
 def _note_pure_ack(ours: Direction, theirs: Direction, packet: TcpPacket, segment: Segment) -> None:
-    ours.pure_acks += 1
     at_start = segment.seq == 0 and segment.ack == 0 and ours.data_segments == 0
     if at_start and ours.syns and ours.handshake_ack is None and not _provoked(ours, theirs):
         ours.handshake_ack = packet.number
