@@ -28,16 +28,16 @@ class Media:
         """The packet it came in."""
         return self.message.number
 
-    @property
+    @cached_property
     def sections(self) -> list[MsrpSection]:
         """Its live MSRP sections."""
-        live = (section for section in self.description.sections if section.port)
+        live = [section for section in self.description.sections if section.port]
         return [section for section in live if self.only in (None, section.index)]
 
     @property
     def section(self) -> MsrpSection | None:
         """The first live MSRP section; None if there is none."""
-        return next(iter(self.sections), None)
+        return self.sections[0] if self.sections else None
 
     def part(self, index: int) -> Media:
         """What it says in one of its m= lines."""
@@ -52,7 +52,7 @@ class Media:
         user, session, version = (part.decode("utf-8", "replace") for part in found.groups()[:3])
         return f"{user} {session}", version
 
-    @property
+    @cached_property
     def address(self) -> Endpoint | None:
         """Host and port of c= and m=, in its first section."""
         return None if self.section is None else _address(self.section)
