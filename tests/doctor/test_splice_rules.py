@@ -160,6 +160,17 @@ def test_two_sockets_are_no_packet_splice(lost: bool) -> None:
     assert "T03" not in notes(wire)
 
 
+def test_legs_are_paired_while_the_first_message_is_under_way() -> None:
+    legs = Legs()
+    legs.a.open()
+    legs.b.open()
+    chunk = send("tid-a", b"x" * 3000)
+    legs.a.send(0, chunk)
+    legs.b.send(1, chunk[:1400])
+    (diagnosis,) = diagnoses(legs.wire)
+    assert len(diagnosis.case.pairs) == 1
+
+
 def test_t03_not_for_the_answer_to_a_repeated_syn() -> None:
     legs = Legs()
     legs.a.raw(0, SYN)
@@ -259,14 +270,3 @@ def test_silent_legs_of_one_call_are_paired_before_any_data() -> None:
     (diagnosis,) = diagnoses(legs.wire)
     (pair,) = diagnosis.case.pairs
     assert (pair.a.party_end.host, pair.b.party_end.host) == (LEFT, RIGHT)
-
-
-def test_legs_are_paired_while_the_first_message_is_under_way() -> None:
-    legs = Legs()
-    legs.a.open()
-    legs.b.open()
-    chunk = send("tid-a", b"x" * 3000)
-    legs.a.send(0, chunk)
-    legs.b.send(1, chunk[:1400])
-    (diagnosis,) = diagnoses(legs.wire)
-    assert len(diagnosis.case.pairs) == 1
