@@ -269,4 +269,5 @@ def test_silent_legs_of_one_call_are_paired_before_any_data() -> None:
     legs.open(mss(1460), mss(1460))
     (diagnosis,) = diagnoses(legs.wire)
     (pair,) = diagnosis.case.pairs
-    assert (pair.a.party_end.host, pair.b.party_end.host) == (LEFT, RIGHT)
+    parties = tuple(leg.link.tcp.ends[leg.outer].host for leg in (pair.a, pair.b))
+    assert parties == (LEFT, RIGHT)
