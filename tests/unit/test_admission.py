@@ -9,7 +9,7 @@ from msrprelay.sessions import Admission, Room
 from msrprelay.strain import Strained, Taken
 
 from .session_fakes import Lab, answer, delete, drain, offer, send
-from .test_sessions import refusal
+from .session_replies import refusal
 
 
 def admission(room: Room) -> tuple[Admission, list[float]]:

@@ -25,7 +25,7 @@ from .session_fakes import (
     sdp,
     send,
 )
-from .test_sessions import PASSIVE_BOB, refusal, section
+from .session_replies import PASSIVE_BOB, refusal, section
 
 MOVED_ALICE = sdp("198.51.100.8", 7000, session_id="moved")
 

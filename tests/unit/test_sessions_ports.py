@@ -13,8 +13,8 @@ from msrprelay.log import Log
 from msrprelay.net.interfaces import Interface
 
 from .session_fakes import RELAY, Lab, answer, delete, offer, sdp, send
+from .session_replies import refusal
 from .test_restore import MOVED_ALICE, ports
-from .test_sessions import refusal
 
 pytestmark = pytest.mark.usefixtures("lives")
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from .session_fakes import FakeSession, Lab, answer, delete, listing, offer, rollback, sdp, send
-from .test_sessions import refusal, section
+from .session_replies import refusal, section
 
 pytestmark = pytest.mark.usefixtures("lives")
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from .session_fakes import BOB, FakeSession, Lab, answer, delete, offer, rollback, sdp, send
-from .test_sessions import refusal
+from .session_replies import refusal
 
 pytestmark = pytest.mark.usefixtures("lives")
 
