@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Self
 
 import msgspec
@@ -25,12 +26,35 @@ class Refused(Exception):
         self.code = code
 
 
+class Error(msgspec.Struct):
+    """An error object."""
+
+    code: int
+    message: str
+
+
+class Answer(msgspec.Struct):
+    """A response object: it has a result or an error."""
+
+    id: int | None = None
+    result: dict[str, Any] | None = None
+    error: Error | None = None
+
+    def __post_init__(self) -> None:
+        if (self.result is None) == (self.error is None):
+            raise ValueError("a result or an error expected")
+
+
 class Client:
     """Calls methods; raises NotReached and Refused."""
 
-    def __init__(self, path: str) -> None:
-        """``path`` is the daemon's socket; the first call connects."""
+    def __init__(self, path: str, patience: float = TIMEOUT_SECONDS) -> None:
+        """``path`` is the daemon's socket; the first call connects.
+
+        ``patience``: seconds that the daemon may be silent when it is asked.
+        """
         self._path = path
+        self._patience = patience
         self._socket: socket.socket | None = None
         self._rest = b""
 
@@ -48,7 +72,7 @@ class Client:
 
     def call(self, method: str, params: Mapping[str, object] | None = None) -> dict[str, Any]:
         """The result of one call."""
-        return result_of(self._exchange(request(method, params or {}, 1)))
+        return result_of(self._exchange(request(method, params or {}, 1), Answer))
 
     def calls(
         self, method: str, each: Iterable[Mapping[str, object]]
@@ -60,11 +84,12 @@ class Client:
         batch = [request(method, params, number) for number, params in enumerate(each)]
         if not batch:
             return []
-        found = self._exchange(batch)
-        if isinstance(found, dict):
+        found = self._exchange(batch, Answer | list[Answer])
+        if isinstance(found, Answer):
             # One error object for all of them: the batch as a whole was refused.
-            raise Refused(found["error"]["code"], found["error"]["message"])
-        answers = {answer["id"]: answer for answer in found}
+            assert found.error is not None
+            raise Refused(found.error.code, found.error.message)
+        answers = {answer.id: answer for answer in found}
         return [outcome(answers[number]) for number in range(len(batch))]
 
     def events(self, params: Mapping[str, object]) -> Iterator[dict[str, Any]]:
@@ -77,24 +102,28 @@ class Client:
         # Nothing may happen for as long as it likes.
         self._socket.settimeout(None)
         while True:
-            try:
-                line = self._line(self._socket)
-            except OSError as error:
-                raise self._lost(error) from None
-            yield msgspec.json.decode(line)
+            with self._losses_told():
+                told = msgspec.json.decode(self._line(self._socket), type=dict[str, Any])
+            yield told
 
-    def _exchange(self, document: object) -> Any:
-        try:
+    def _exchange(self, document: object, expected: Any) -> Any:
+        with self._losses_told():
             if self._socket is None:
-                self._socket = connected(self._path)
+                self._socket = connected(self._path, self._patience)
             self._socket.sendall(msgspec.json.encode(document) + b"\n")
-            return msgspec.json.decode(self._line(self._socket))
-        except OSError as error:
-            raise self._lost(error) from None
+            return msgspec.json.decode(self._line(self._socket), type=expected)
 
-    def _lost(self, error: OSError) -> NotReached:
-        self.close()
-        return NotReached(f"{self._path}: {error.strerror or error}")
+    @contextmanager
+    def _losses_told(self) -> Iterator[None]:
+        """Raise NotReached where the connection fails, or somebody else is at its other end."""
+        try:
+            yield
+        except OSError as error:
+            self.close()
+            raise NotReached(f"{self._path}: {error.strerror or error}") from None
+        except msgspec.DecodeError as error:
+            self.close()
+            raise NotReached(f"{self._path}: no answer in JSON-RPC: {error}") from None
 
     def _line(self, sock: socket.socket) -> bytes:
         pieces, self._rest = [self._rest], b""
@@ -107,10 +136,10 @@ class Client:
         return line
 
 
-def connected(path: str) -> socket.socket:
-    """A socket connected to ``path``; raises OSError."""
+def connected(path: str, patience: float) -> socket.socket:
+    """A socket connected to ``path``, whose calls take ``patience`` seconds; raises OSError."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    sock.settimeout(TIMEOUT_SECONDS)
+    sock.settimeout(patience)
     try:
         sock.connect(path)
     except OSError:
@@ -132,16 +161,15 @@ def writable(value: object) -> object:
     return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def result_of(answer: Mapping[str, Any]) -> dict[str, Any]:
+def result_of(answer: Answer) -> dict[str, Any]:
     """The result in a response object; raises Refused."""
-    if "error" in answer:
-        raise Refused(answer["error"]["code"], answer["error"]["message"])
-    result = answer["result"]
-    assert isinstance(result, dict)
-    return result
+    if answer.error is not None:
+        raise Refused(answer.error.code, answer.error.message)
+    assert answer.result is not None
+    return answer.result
 
 
-def outcome(answer: Mapping[str, Any]) -> dict[str, Any] | Refused:
+def outcome(answer: Answer) -> dict[str, Any] | Refused:
     """The result in a response object, or the refusal."""
     try:
         return result_of(answer)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import functools
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +17,10 @@ from .client import Client, NotReached, Refused
 from .table import whole
 
 DEFAULT_CONTROL = "/run/msrprelayd/ctl.sock"
+# Somebody waits for it with a finger on the tab key.
+COMPLETION_SECONDS = 1.0
+# What every shell takes as it is, and click for no option.
+HARMLESS = re.compile(r"[A-Za-z0-9_.+@:/%][A-Za-z0-9_.+@:/%-]*")
 FAILED = 1
 NOT_REACHED = 3
 
@@ -46,6 +52,7 @@ def talks_to_the_daemon(function: Callable[..., None]) -> Callable[..., None]:
         envvar="MSRPRELAY_CONTROL",
         default=DEFAULT_CONTROL,
         show_default=True,
+        show_envvar=True,
         metavar="PATH",
         help="The daemon's unix socket.",
     )
@@ -61,23 +68,30 @@ def talks_to_the_daemon(function: Callable[..., None]) -> Callable[..., None]:
 
 @contextmanager
 def failures_told(terminal: Terminal) -> Iterator[None]:
-    """Exit 1 for a refusal, 3 where no daemon answers."""
+    """Exit 1 for a refusal or an output that takes no more, 3 where no daemon answers."""
     try:
         yield
     except Refused as refused:
         terminal.fail(refused.code, str(refused), FAILED)
     except NotReached as error:
         terminal.fail(0, f"the daemon is not reached: {error}", NOT_REACHED)
+    except OSError as error:
+        # A reader that has read enough is none of our business: click ends without a word.
+        if error.errno == errno.EPIPE:
+            raise
+        click.echo(f"msrprelay-ctl: output: {error.strerror}", err=True)
+        sys.exit(FAILED)
 
 
 def calls_at_hand(context: click.Context, _option: click.Parameter, begun: str) -> list[str]:
     """The call-ids that begin so, for completion in a shell; none if no daemon answers.
 
-    One that a shell could misread is not offered: it is a stranger's text.
+    One that a shell or click could misread is not offered: it is a stranger's text.
     """
+    control = context.params.get("control") or DEFAULT_CONTROL
     try:
-        with Client(context.params.get("control") or DEFAULT_CONTROL) as client:
+        with Client(control, COMPLETION_SECONDS) as client:
             calls: list[str] = client.call("list", {"limit": 1000})["calls"]
     except (NotReached, Refused):
         return []
-    return [call for call in calls if call.startswith(begun) and call.isprintable()]
+    return [call for call in calls if call.startswith(begun) and HARMLESS.fullmatch(call)]

@@ -10,9 +10,9 @@ from ..printable import printable
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Columns under their heads; numbers to the right, strangers' text made printable.
 
-    The first column is what one may ask for: it is never cut.
+    Neither the first column is cut, which is what one may ask for, nor the last, which has room.
     """
-    lines = [[whole(row[0]), *(cell(item) for item in row[1:])] for row in rows]
+    lines = [[whole(row[0]), *map(cell, row[1:-1]), whole(row[-1])] for row in rows]
     widths = [max(map(len, column)) for column in zip(head, *lines, strict=True)]
     numeric = [
         bool(lines) and all(line[index][:1].isdigit() for line in lines)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import socket as socketlib
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -249,8 +250,62 @@ def notified(method: str, **params: object) -> dict[str, object]:
     return {"jsonrpc": "2.0", "method": method, "params": params}
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"HTTP/1.1 400 Bad Request\r\n",
+        b"[]\n",
+        b"3\n",
+        b'{"id": 1}\n',
+        b'{"error": "x"}\n',
+        b"\xff\n",
+    ],
+    ids=["http", "list", "number", "neither", "error", "noise"],
+)
+def test_a_socket_of_another_program_is_told_in_a_line(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "other.sock"
+    with scripted(path, [line]):
+        result = operate("ping", "--control", str(path))
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert result.stderr.startswith(f"msrprelay-ctl: the daemon is not reached: {path}: no answer")
+
+
+def test_an_output_that_is_full_is_told_in_a_line(socket: str) -> None:
+    for more in ([], ["--json"]):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(
+                [
+                    sys.executable,
+                    "-m",
+                    "msrprelay.cli.ctl",
+                    "statistics",
+                    "--control",
+                    socket,
+                    *more,
+                ],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                timeout=60,
+            )
+        told = b"msrprelay-ctl: output: No space left on device\n"
+        assert (done.returncode, done.stderr) == (1, told)
+
+
+def test_a_reader_that_has_read_enough_is_no_error(socket: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "msrprelay.cli.ctl", "statistics", "--control", socket],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        timeout=60,
+    )
+    os.close(writing)
+    assert done.stderr == b""
+
+
 @contextmanager
-def scripted(path: Path, lines: list[dict[str, object]]) -> Iterator[list[bytes]]:
+def scripted(path: Path, lines: Sequence[dict[str, object] | bytes]) -> Iterator[list[bytes]]:
     """A daemon that says these lines, whatever it is asked, and ends."""
     heard: list[bytes] = []
     with socketlib.socket(socketlib.AF_UNIX) as listener:
@@ -261,7 +316,8 @@ def scripted(path: Path, lines: list[dict[str, object]]) -> Iterator[list[bytes]
             with listener.accept()[0] as connection:
                 heard.append(connection.recv(65536))
                 for line in lines:
-                    connection.sendall(json.dumps(line).encode() + b"\n")
+                    said = line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n"
+                    connection.sendall(said)
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -287,6 +343,11 @@ def test_limits_have_value_unit_and_refusals(socket: str) -> None:
     assert rows["timers.join"][:4] == ["timers.join", "30", "s", "0"]
     assert rows["limits.sessions"][:3] == ["limits.sessions", "500", "3"]
     assert rows["limits.sdp"][:4] == ["limits.sdp", "64", "KiB", "0"]
+
+
+def test_what_a_limit_is_about_is_told_whole(socket: str) -> None:
+    lines = operate("limits", "--control", socket).output.splitlines()
+    assert [line for line in lines if line.endswith("…")] == []
 
 
 @pytest.mark.parametrize(
@@ -342,16 +403,57 @@ def test_completion_for_a_shell(shell: str) -> None:
     assert "_MSRPRELAY_CTL_COMPLETE" in result.output
 
 
-def test_call_ids_are_completed(socket: str) -> None:
+def completed(words: str) -> list[bytes]:
+    """What bash is offered for the word behind these."""
     env = {
         "_MSRPRELAY_CTL_COMPLETE": "bash_complete",
-        "COMP_WORDS": f"msrprelay-ctl show --control {socket} call-",
-        "COMP_CWORD": "4",
+        "COMP_WORDS": f"msrprelay-ctl {words}",
+        "COMP_CWORD": str(len(words.split(" "))),
     }
-    completed = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "msrprelay.cli.ctl"], env=env, capture_output=True, timeout=60
     )
-    assert [line.split(b",")[1] for line in completed.stdout.splitlines()] == [b"call-1"]
+    assert done.stderr == b""
+    return [line.partition(b",")[2] for line in done.stdout.splitlines()]
+
+
+def test_call_ids_are_completed(socket: str) -> None:
+    assert completed(f"show --control {socket} call-") == [b"call-1"]
+
+
+def test_no_call_id_is_offered_that_a_shell_could_carry_out(
+    socket: str, commands: FakeCommands
+) -> None:
+    commands.calls = [
+        "a;reboot",
+        "$(reboot)",
+        "`reboot`",
+        "a b",
+        "*",
+        "~",
+        "a'b",
+        "--all",
+        "a&b",
+        "é",
+    ]
+    commands.calls += ["843d2a@192.0.2.1:5060", "a-b_c.d"]
+    assert completed(f"terminate --control {socket} ") == [b"843d2a@192.0.2.1:5060", b"a-b_c.d"]
+
+
+def test_completion_does_not_wait_long_for_a_daemon_that_hangs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits: list[float] = []
+
+    def connected(_path: str, patience: float) -> socketlib.socket:
+        waits.append(patience)
+        raise TimeoutError
+
+    monkeypatch.setattr("msrprelay.cli.client.connected", connected)
+    show = ctl.main.get_command(click.Context(ctl.main), "show")
+    assert show is not None
+    assert show.params[0].shell_complete(click.Context(show), "") == []
+    assert waits == [1.0]
 
 
 def test_help_lists_what_is_installed() -> None:
