@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from ..config import units
+from ..endpoint.address import Address
 from ..ladder import draw
 from .call import Plan, run
 from .daemon import own_relay
@@ -41,17 +42,6 @@ class _Size(click.ParamType[int]):
             return units.size(value)
         except ValueError as error:
             self.fail(f"{value!r}: {error}", param, ctx)
-
-
-def _relay(
-    _context: click.Context, _option: click.Parameter, value: str | None
-) -> tuple[str, int] | None:
-    if value is None:
-        return None
-    host, _, port = value.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise click.BadParameter(f"{value!r}: HOST:PORT expected")
-    return host.strip("[]"), int(port)
 
 
 @click.command()
@@ -87,7 +77,7 @@ def _relay(
 @click.option(
     "--ng",
     "relay",
-    callback=_relay,
+    type=Address(lowest=1),
     metavar="HOST:PORT",
     help="Use the relay on this machine that answers ng here; without it one is started.",
 )

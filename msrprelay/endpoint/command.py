@@ -12,6 +12,7 @@ import click
 from ..errors import UriError
 from ..net.uri import Uri, host_port
 from ..printable import printable
+from .address import Address
 from .connection import Connection, Listener, dial
 from .faults import ConnectionLost, EndpointFault
 from .protocol import Endpoint, Manner
@@ -36,24 +37,30 @@ class _UriType(click.ParamType[Uri]):
         return uri
 
 
-class _Address(click.ParamType[tuple[str, int]]):
-    name = "host:port"
+class _OnPath(click.ParamType[str]):
+    name = "uri"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, int]:
-        host, _, port = str(value).rpartition(":")
-        if not host or not port.isdigit() or int(port) > 65535:
-            self.fail(f"{value}: HOST:PORT is needed", param, ctx)
-        return host.strip("[]"), int(port)
+    ) -> str:
+        try:
+            Uri.parse(str(value))
+        except UriError as error:
+            self.fail(f"{value}: {error}", param, ctx)
+        return str(value)
 
 
 @click.command()
-@click.option("--listen", type=_Address(), help="Wait for one connection here; port 0: any.")
+@click.option("--listen", type=Address(), help="Wait for one connection here; port 0: any.")
 @click.option("--dial", "target", type=_UriType(), help="Connect to the peer with this URI.")
-@click.option("--connect", type=_Address(), help="Dial here, whatever the URI says (CEMA).")
-@click.option("--own", help="This end's own URI; made up if not given.")
-@click.option("--peer", multiple=True, help="The peer's path; learnt from its bind if not given.")
+@click.option("--connect", type=Address(), help="Dial here, whatever the URI says (CEMA).")
+@click.option("--own", type=_OnPath(), help="This end's own URI; made up if not given.")
+@click.option(
+    "--peer",
+    type=_OnPath(),
+    multiple=True,
+    help="The peer's path, a URI each; learnt from its bind if not given.",
+)
 @click.option("--blink", is_flag=True, help="Behave as Blink does: match session-ids only.")
 @click.option(
     "--send",

@@ -121,7 +121,11 @@ async def test_no_relay_is_told_apart() -> None:
     assert "no relay answers" in told["reason"]
 
 
-@pytest.mark.parametrize("options", [["--roles", "active"], ["--file-size", "3x"], ["--ng", "x"]])
+@pytest.mark.parametrize(
+    "options",
+    [["--roles", "active"], ["--file-size", "3x"], ["--ng", "x"], ["--ng", "127.0.0.1:²"]],
+    ids=" ".join,
+)
 async def test_wrong_usage_is_told_apart(options: list[str]) -> None:
     process = await asyncio.create_subprocess_exec(
         *DEMO, *options, stderr=asyncio.subprocess.DEVNULL

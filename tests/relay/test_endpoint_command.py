@@ -61,11 +61,14 @@ async def test_nobody_there_is_a_failure() -> None:
         pytest.param(["--dial", "msrp://x/y;tcp"], id="no-port"),
         pytest.param(["--dial", "msrps://x:1/y;tcp"], id="tls"),
         pytest.param(["--listen", "5000"], id="no-host"),
+        pytest.param(["--listen", "127.0.0.1:²"], id="no-digit"),
+        pytest.param(["--listen", "127.0.0.1:0", "--own", "me"], id="own-no-uri"),
+        pytest.param(["--listen", "127.0.0.1:0", "--peer", "you"], id="peer-no-uri"),
     ],
 )
 async def test_wrong_usage_is_told_apart(options: list[str]) -> None:
     process = await start(*options)
     _, err = await process.communicate()
     assert process.returncode == 2
-    if len(options) != 2:
+    if not options or "--dial" in options[1:]:
         assert b"exactly one of --listen and --dial" in err
