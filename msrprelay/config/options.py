@@ -100,10 +100,12 @@ class Limits:
     half_open: int = count(10_000, "connections of all ports that no frame has bound yet")
     sessions: int = count(0, "sessions; 0: what the file descriptor limit allows", live=True)
     sessions_per_call: int = count(16, "sessions of one call-id", live=True)
-    offers_per_second: int = count(0, "offers; 0: no limit", unit="per second", live=True)
+    offers_per_second: int = count(
+        0, "offers of new calls; 0: no limit", unit="per second", live=True
+    )
     load: int = count(80, _LOAD, unit="%", live=True)
     load_emergency: int = count(95, "the same for emergency calls", unit="%", live=True)
-    cpu: int = count(0, "processors' time that may be busy; 0: no limit", unit="%", live=True)
+    cpu: int = count(0, "of the processors' time may be busy; 0: no limit", unit="%", live=True)
     free_memory: int = octets(64 << 20, "memory that must be free for a new call", live=True)
     session_bytes: int = octets(0, "bytes of one session; 0: no limit")
     session_rate: int = octets(0, "speed of one session; 0: no limit", unit="bytes/s")
@@ -119,7 +121,9 @@ class EventPosts:
 
     webhook: str = option("", "HTTP URL that gets every event as JSON; empty: none", values.url)
     kamailio: str = option(
-        "", "Kamailio's jsonrpcs URL, for dlg.terminate_dlg; empty: none", values.url
+        "",
+        "Kamailio's jsonrpcs URL, for dlg.terminate_dlg when a call ends by itself; empty: none",
+        values.url,
     )
     timeout: float = timer(5.0, "a web server may take to answer")
     retry: float = timer(1.0, "until a failed post is tried again; doubled each time")

@@ -45,7 +45,9 @@ def show(value: float, unit: str) -> str:
     """``value`` for a person: ``show(65536, "bytes")`` is ``64 KiB``."""
     if unit.startswith("bytes"):
         return show_bytes(int(value)) + unit.removeprefix("bytes")
-    return f"{value:g} {unit}".rstrip()
+    # Six digits are enough of a duration, not of a number of things.
+    number = f"{int(value)}" if value == int(value) else f"{value:g}"
+    return f"{number} {unit}".rstrip()
 
 
 def show_bytes(value: int) -> str:

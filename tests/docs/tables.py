@@ -11,7 +11,10 @@ from pathlib import Path
 
 import msrprelay
 from msrprelay import commands, config, events
-from msrprelay.config.options import known
+from msrprelay.config import values
+from msrprelay.config.options import Known, known
+from msrprelay.config.rules import HEADER_BLOCK, KERNEL_TAKES, MAY_BE_ZERO, UNBOUND_PER_PORT
+from msrprelay.config.units import show
 from msrprelay.errors import LOAD_LIMITS, RAN_OUT
 from msrprelay.metrics.catalogue import CATALOGUE
 from msrprelay.rpc import flags, requests
@@ -184,13 +187,36 @@ SELF_EVIDENT = {
 
 
 def option_table(*, limits: bool) -> str:
-    """Options, or the limits and timers among them, with their defaults."""
+    """Options, or the limits and timers among them, with their defaults and what they may be."""
     rows = []
     for each in known():
         if (each.table in ("timers", "limits")) is limits:
             value = shown(each.value(config.Config()), each.option.unit)
-            rows.append((f"`{each.key}`", value, each.option.what, each.changed_by))
-    return table(("key", "default", "what", "changed by"), rows)
+            what, by = each.option.what, each.changed_by
+            rows.append((f"`{each.key}`", value, range_of(each), what, by))
+    return table(("key", "default", "range", "what", "changed by"), rows)
+
+
+def range_of(each: Known) -> str:
+    """What a number may be; the page has the bounds of those that have none of their own."""
+    unit = each.option.unit
+    if each.option.read in OF_A_KIND:
+        return OF_A_KIND[each.option.read]
+    if not unit:
+        return ""
+    least, most = KERNEL_TAKES.get(each.key, (0 if each.key in MAY_BE_ZERO else 1, None))
+    most = 100 if unit == "%" else BOUNDS.get(each.key, most)
+    if most is None:
+        return "0 or more" if least == 0 else "above 0"
+    return f"{least} to {shown(most, unit)}"
+
+
+OF_A_KIND = {values.port: "1 to 65535", values.threads: f"0 to {values.MOST_THREADS}"}
+BOUNDS = {
+    "limits.header-line": HEADER_BLOCK,
+    "limits.header-block": HEADER_BLOCK,
+    "limits.unbound-per-port": UNBOUND_PER_PORT,
+}
 
 
 def metric_table() -> str:
@@ -227,13 +253,8 @@ def shown(value: object, unit: str) -> str:
         return "true" if value else "false"
     if isinstance(value, Mapping | tuple):
         return ", ".join(map(str, value)) or "–"
-    if isinstance(value, int) and unit == "bytes" and value:
-        scale, name = next(
-            s for s in ((1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B")) if not value % s[0]
-        )
-        return f"{value // scale} {name}"
-    if isinstance(value, float):
-        return f"{value:g} {unit}".strip()
+    if isinstance(value, int | float):
+        return show(value, "" if unit == "count" else unit)
     return str(value) or "–"
 
 

@@ -66,6 +66,17 @@ def test_the_shipped_example_names_every_option_with_its_default() -> None:
     assert missing == {"msrp-path"}
 
 
+def test_the_shipped_example_says_what_each_is_in_the_words_of_the_manual() -> None:
+    said: dict[str, str] = {}
+    table = ""
+    for line in EXAMPLE.read_text().splitlines():
+        if header := re.fullmatch(r"\[([a-z]+)\]", line):
+            table = header[1]
+        elif remark := re.fullmatch(r"# ([a-z-]+) = \S.*?  +# (?:per cent )?(.*)", line):
+            said[f"{table}.{remark[1]}"] = remark[2]
+    assert said == {option.key: option.option.what for option in known() if option.table}
+
+
 def test_every_option_can_be_written() -> None:
     config = load(
         """
@@ -493,7 +504,14 @@ def test_sizes(value: object, expected: int) -> None:
 
 @pytest.mark.parametrize(
     ("value", "unit", "shown"),
-    [(30.0, "s", "30 s"), (65536, "bytes", "64 KiB"), (7, "bytes/s", "7 B/s"), (3, "", "3")],
+    [
+        (30.0, "s", "30 s"),
+        (65536, "bytes", "64 KiB"),
+        (7, "bytes/s", "7 B/s"),
+        (3, "", "3"),
+        (1234567.0, "", "1234567"),
+        (0.25, "s", "0.25 s"),
+    ],
 )
 def test_values_are_shown_with_their_unit(value: float, unit: str, shown: str) -> None:
     assert show(value, unit) == shown
