@@ -18,13 +18,14 @@ import msgspec
 from .costs import WHERE, keep, short
 from .measure import Sample
 from .report import RESULTS
+from .rows import spread
 from .works import catalogue
 
 PLAIN, KEPT = "msrprelay", "msrprelay-kept"
 
 
 def compared(samples: Iterable[Sample]) -> Iterator[dict[str, Any]]:
-    """Medians of the rounds of both, and of the ratios round by round."""
+    """Medians of the rounds of both, and of the ratios round by round with their quartiles."""
     works = {work.name: work for work in catalogue().work}
     found: dict[tuple[str, str], dict[str, dict[int, Sample]]] = {}
     for each in samples:
@@ -34,13 +35,15 @@ def compared(samples: Iterable[Sample]) -> Iterator[dict[str, Any]]:
         plain, kept = by_system.get(PLAIN, {}), by_system.get(KEPT, {})
         rounds = sorted(plain.keys() & kept.keys())
         if rounds:
+            ratios = [kept[n].cost / plain[n].cost for n in rounds]
             yield {
                 "title": works[work].title,
                 "policy": policy,
                 "unit": works[work].unit,
                 "plain": short(median(plain[n].cost for n in rounds)),
                 "kept": short(median(kept[n].cost for n in rounds)),
-                "ratio": short(median(kept[n].cost / plain[n].cost for n in rounds)),
+                "ratio": short(median(ratios)),
+                "spread": [short(each) for each in spread(ratios) or ()],
                 "keeper": short(median(keeper_cost(kept[n]) for n in rounds)),
                 "rounds": len(rounds),
             }

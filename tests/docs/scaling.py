@@ -73,10 +73,19 @@ def bar_table() -> str:
 
 def protection_table() -> str:
     """The engine without a keeper and with one."""
-    head = ("work", "policy", "unit", "without", "with", "ratio", "keeper besides", "rounds")
+    head = (
+        *("work", "policy", "unit", "without, median", "with, median"),
+        *("ratio, median of the rounds", "keeper besides", "rounds"),
+    )
     names = ("title", "policy", "unit", "plain", "kept", "ratio", "keeper", "rounds")
     works = kept("protection.json")["works"]
-    return table(head, [tuple(str(work[name]) for name in names) for work in works])
+    told = [{**work, "ratio": with_quartiles(work["ratio"], work.get("spread"))} for work in works]
+    return table(head, [tuple(str(work[name]) for name in names) for work in told])
+
+
+def with_quartiles(ratio: float, spread: list[float] | None) -> str:
+    """A ratio, and its quartiles where the run has kept them."""
+    return f"{ratio} ({spread[0]}..{spread[1]})" if spread else f"{ratio}"
 
 
 def missed() -> set[str]:
