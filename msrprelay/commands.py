@@ -41,10 +41,14 @@ class SdpRequest:
 
     origin: Origin
     call_id: str
+    # Of the party that made the offer, also in its answer.
     from_tag: str
     sdp: bytes
+    # Of the other party: an answer needs it, an offer with it is a re-offer.
     to_tag: str | None = None
+    # Tells the forks of an INVITE apart: each gets ports of its own. Without it they share.
     via_branch: str | None = None
+    # Those that ``rpc.flags`` knows.
     flags: frozenset[str] = frozenset()
     # Parts of the session level to rewrite: ``origin``, ``session-connection``, ``sdp-version``,
     # ``force-increment-sdp-ver``; others are for audio.
@@ -55,23 +59,31 @@ class SdpRequest:
     # Told to the recipient instead of the interface's own address: an address or a host name, read
     # by ``advertisable``, because it goes into the SDP as it is.
     media_address: str | None = None
+    # Of the relay's address in the SDP that the recipient gets.
     address_family: Family | None = None
+    # What the recipient's section is to be; TLS is not served, which a ``warning`` says.
     transport_protocol: Transport | None = None
     # The SIP source as (family word, address).
     received_from: tuple[str, str] | None = None
     # 0-255; None leaves the sockets as they are.
     tos: int | None = None
+    # A name of the sending party, and any text about the call: told by ``query`` and in events, and
+    # never looked at.
     label: str | None = None
     metadata: str | None = None
+    # From the answer on, neither peer is read (start), or both are again (stop).
     drop_traffic: Literal["start", "stop"] | None = None
     # False: the message's MSRP sections pass untouched, without state.
     relay: bool = True
+    # What becomes of the paths; only the first offer of a section decides it.
     policy: Policy | None = None
     # The a=setup written into the SDP that this message returns.
     setup: SetupWord | None = None
+    # Whose connections are taken: anybody's, of the address in the SDP, or of ``received_from``.
     source: SourceRule | None = None
-    # Seconds; 0 is never.
+    # Seconds that a session may be silent; 0 is for ever.
     idle: int | None = None
+    # Taken up to limits.load-emergency.
     emergency: bool = False
 
     def sender(self) -> str:
@@ -99,11 +111,14 @@ class Delete:
 
     origin: Origin
     call_id: str
+    # Without tags the whole call is meant; with one, the call has to know it.
     from_tag: str | None = None
     to_tag: str | None = None
+    # Of a branch: this one only, and none if it has left. A BYE has one of its own: it names none.
     via_branch: str | None = None
+    # Of these, ``fatal`` and ``fast`` count.
     flags: frozenset[str] = frozenset()
-    # Seconds; None is the configured delay.
+    # Seconds for bytes in flight; None is the configured delay.
     delay: int | None = None
     # What a delete means while a re-offer of the same tag is pending; None is as configured.
     pending: PendingRule | None = None
@@ -116,6 +131,7 @@ class Rollback:
     origin: Origin
     call_id: str
     from_tag: str
+    # As in a Delete.
     via_branch: str | None = None
 
 

@@ -56,7 +56,8 @@ class Feed:
     """Hands every event to all who listen, at once: a listener must not wait."""
 
     def __init__(self) -> None:
-        """``heard``: whether anybody listens. Every event of every call asks first."""
+        """Nobody listens yet."""
+        # Whether anybody does: who makes events asks first, as each costs something.
         self.heard = False
         self._listeners: list[Hear] = []
 

@@ -14,9 +14,11 @@ from collections.abc import Sequence
 VERSION = 1
 HEAD = struct.Struct("<BBH")
 LABEL = 16
-# Descriptors of one message, and the room for as many as the kernel takes.
+# How many descriptors a message of ours carries at most.
 MOST = 250
+# Bytes to receive descriptors in: the kernel lets a message carry 253 (SCM_MAX_FD).
 SPACE = socket.CMSG_SPACE(253 * array.array("i").itemsize)
+# Bytes of a message at most.
 LONGEST = 1 << 16
 # As numbers: members of an enumeration cost as much to combine as a system call does.
 DONTWAIT = int(socket.MSG_DONTWAIT)

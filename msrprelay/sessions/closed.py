@@ -37,26 +37,26 @@ class Relayed:
 
 
 class Closed:
-    """Stands for a session that the engine does not have any more."""
+    """Stands for a session that the engine does not have any more: orders change nothing in it."""
 
     def __init__(self, number: int, report: Report) -> None:
         self.id = number
         self._report = report
 
     def answer(self, a: object, b: object) -> None:
-        """Nobody is there to hear it."""
+        """Neither leg takes a role any more."""
 
     def dial(self, side: str, addresses: object) -> None:
-        """Nobody is there to hear it."""
+        """No leg is left that could be connected."""
 
     def reoffer(self, side: str) -> None:
-        """Nobody is there to hear it."""
+        """Its ports are not opened again."""
 
     def settle(self, side: str) -> None:
-        """Nobody is there to hear it."""
+        """No port of it is open that could be closed."""
 
     def pause(self, paused: bool) -> None:
-        """Nothing moves in it."""
+        """No bytes move in it that could be held up."""
 
     def close(self, reason: str, linger_seconds: float) -> None:
         """It has ended already."""

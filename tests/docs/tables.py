@@ -63,7 +63,8 @@ OTHER_KEYS = {
     "call-id": "Which call.",
     "from-tag": "The party whose offer it is about. A `delete` without tags means the whole call.",
     "to-tag": "The other party's tag, as a further check.",
-    "via-branch": "This branch only, also where it has left already.",
+    "via-branch": "Of a branch: this one only, and none if it has left. Any other, such as a BYE's "
+    "own, names none.",
     "flags": "`fatal`: a `delete` that finds nothing is an error.",
     "delete-delay": "Seconds for bytes in flight; 0: at once; -1: as `timers.delete-delay` has it.",
     "delete-pending": "`rollback` or `delete`: what it means while `from-tag` has a re-offer.",
