@@ -89,4 +89,4 @@ valgrind: ## the engine's tests under valgrind: no invalid access, no leak
 	./scripts/valgrind
 
 clean: ## remove what was built
-	rm -rf $(VENV) build dist native/target bench/target msrprelay/*.so msrprelay/*/*.so *.egg-info
+	rm -rf $(VENV) build dist native/target native/fuzz/target bench/target msrprelay/*.so msrprelay/*/*.so *.egg-info .stages
