@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -33,15 +34,24 @@ class Terminal:
 
     def give(self, result: object, people: Callable[[], str]) -> None:
         """Print ``result`` as JSON, or what ``people`` makes of it."""
-        click.echo(msgspec.json.encode(result) if self.as_json else people())
+        click.echo(document(result) if self.as_json else people())
 
     def fail(self, code: int, message: str, status: int) -> None:
         """Say why it did not work, and exit."""
         if self.as_json:
-            click.echo(msgspec.json.encode({"error": {"code": code, "message": message}}))
+            click.echo(document({"error": {"code": code, "message": message}}))
         else:
             click.echo(f"msrprelay-ctl: {whole(message)}", err=True)
         sys.exit(status)
+
+
+def document(value: object) -> str:
+    """The value in JSON, on one line; what could act on a terminal is escaped in it."""
+    text = msgspec.json.encode(value).decode()
+    if text.isprintable():
+        return text
+    # Only in strings can there be anything that is not, and there JSON's escapes mean the same.
+    return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in text)
 
 
 def talks_to_the_daemon(function: Callable[..., None]) -> Callable[..., None]:

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from ..printable import printable
 from .client import Client, NotReached, Refused
-from .connection import FAILED, Terminal, calls_at_hand, talks_to_the_daemon
+from .connection import FAILED, Terminal, calls_at_hand, document, talks_to_the_daemon
 from .table import whole
 
 # A daemon that does not answer any more for so long will not.
@@ -126,7 +125,7 @@ def events(client: Client, terminal: Terminal, names: tuple[str, ...], call_id: 
     if call_id is not None:
         params["call-id"] = call_id
     for told in client.events(params):
-        click.echo(msgspec.json.encode(told) if terminal.as_json else event_text(told))
+        click.echo(document(told) if terminal.as_json else event_text(told))
 
 
 def event_text(told: Mapping[str, Any]) -> str:

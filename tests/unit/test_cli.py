@@ -368,6 +368,16 @@ def test_every_subcommand_can_print_json(socket: str, arguments: list[str], key:
     assert key in json.loads(result.stdout)
 
 
+def test_json_has_nothing_in_it_that_acts_on_a_terminal(
+    socket: str, commands: FakeCommands
+) -> None:
+    commands.calls = ["a\x9b31m", "b\u202ec", "d\U000e0001e", "caf\xe9"]
+    result = operate("list", "--json", "--control", socket)
+    assert result.stdout.removesuffix("\n").isprintable()
+    assert "caf\xe9" in result.stdout
+    assert [call["call-id"] for call in json.loads(result.stdout)["calls"]] == commands.calls
+
+
 def test_a_refusal_in_json_is_an_error_object(socket: str) -> None:
     result = operate("show", "nothing", "--json", "--control", socket)
     assert result.exit_code == 1
