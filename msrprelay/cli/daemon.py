@@ -119,8 +119,7 @@ def main(
 
     Options win over the configuration file. Not an RFC 4976 AUTH relay.
     """
-    if path is None and DEFAULT_CONFIG.exists():
-        path = DEFAULT_CONFIG
+    path = path or usual_config()
     overrides = {**given(options), **dict(by_name), **dict(settings)}
 
     def reread() -> configuration.Config:
@@ -145,6 +144,20 @@ def main(
     from ..process.server import run
 
     sys.exit(run(config, reread))
+
+
+def usual_config() -> Path | None:
+    """The configuration where nothing else is said; None if there is none.
+
+    One that cannot be looked at is there: a relay without its file would be another one.
+    """
+    try:
+        DEFAULT_CONFIG.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        pass  # whoever reads it says why it cannot be read
+    return DEFAULT_CONFIG
 
 
 def elsewhere(interfaces: Iterable[Interface]) -> Iterator[str]:

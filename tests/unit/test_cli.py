@@ -551,6 +551,15 @@ def test_check_tells_every_mistake_and_fails(tmp_path: Path) -> None:
     ]
 
 
+def test_a_usual_configuration_that_cannot_be_looked_at_is_not_passed_over(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    there = tmp_path / ("x" * 300)
+    monkeypatch.setattr(daemon, "DEFAULT_CONFIG", there)
+    result = start("--interface=127.0.0.1", "--check")
+    assert (result.exit_code, result.stderr) == (1, f"{there}: File name too long\n")
+
+
 def test_a_bad_configuration_starts_nothing(run: list[object]) -> None:
     assert start("--port-min=3").exit_code == 1
     assert run == []
