@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import functools
 import json
 import re
@@ -78,19 +77,13 @@ def talks_to_the_daemon(function: Callable[..., None]) -> Callable[..., None]:
 
 @contextmanager
 def failures_told(terminal: Terminal) -> Iterator[None]:
-    """Exit 1 for a refusal or an output that takes no more, 3 where no daemon answers."""
+    """Exit 1 for a refusal, 3 where no daemon answers."""
     try:
         yield
     except Refused as refused:
         terminal.fail(refused.code, str(refused), FAILED)
     except NotReached as error:
         terminal.fail(0, f"the daemon is not reached: {error}", NOT_REACHED)
-    except OSError as error:
-        # A reader that has read enough is none of our business: click ends without a word.
-        if error.errno == errno.EPIPE:
-            raise
-        click.echo(f"msrprelay-ctl: output: {error.strerror}", err=True)
-        sys.exit(FAILED)
 
 
 def calls_at_hand(context: click.Context, _option: click.Parameter, begun: str) -> list[str]:

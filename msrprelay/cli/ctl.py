@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
+from typing import Any
+
 import click
 
 from .lazy import LazyGroup, Place
@@ -11,7 +16,7 @@ SHOW = "msrprelay.cli.show"
 
 
 class Ctl(LazyGroup):
-    """The subcommands."""
+    """The subcommands, and what is the same for all of them."""
 
     places = {  # noqa: RUF012 (click reads it as it is)
         "ping": Place(OPERATE, "ping", "Ask whether the daemon answers."),
@@ -38,6 +43,19 @@ class Ctl(LazyGroup):
             "msrprelay.cli.completion", "completion", "Print a shell's completion."
         ),
     }
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a subcommand; a disk that is full is told in a line."""
+        if os.environ.get("NO_COLOR"):
+            ctx.color = False
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            # A reader that has read enough is none of our business: click ends without a word.
+            if error.errno == errno.EPIPE:
+                raise
+            click.echo(f"msrprelay-ctl: {error.strerror or error}", err=True)
+            sys.exit(1)
 
 
 @click.command(cls=Ctl, context_settings={"help_option_names": ["-h", "--help"]})

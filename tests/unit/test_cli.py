@@ -287,8 +287,15 @@ def test_an_output_that_is_full_is_told_in_a_line(socket: str) -> None:
                 stderr=subprocess.PIPE,
                 timeout=60,
             )
-        told = b"msrprelay-ctl: output: No space left on device\n"
+        told = b"msrprelay-ctl: No space left on device\n"
         assert (done.returncode, done.stderr) == (1, told)
+
+
+def test_colours_are_left_out_where_nobody_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[" not in CliRunner().invoke(ctl.main, ["check-host"], color=True).output
+    monkeypatch.delenv("NO_COLOR")
+    assert "\x1b[" in CliRunner().invoke(ctl.main, ["check-host"], color=True).output
 
 
 def test_a_reader_that_has_read_enough_is_no_error(socket: str) -> None:
