@@ -96,7 +96,7 @@ class Log:
 def configure(level: str = "info", stream: TextIO = sys.stderr) -> None:
     """Send the log to ``stream`` from ``level`` up. May be called again with another level."""
     renderer = (
-        structlog.dev.ConsoleRenderer(colors=True, pad_event_to=0)
+        structlog.dev.ConsoleRenderer(colors=not os.environ.get("NO_COLOR"), pad_event_to=0)
         if stream.isatty()
         else structlog.processors.JSONRenderer(sort_keys=False, ensure_ascii=False)
     )

@@ -75,6 +75,14 @@ def test_a_call_id_is_escaped(stream: io.StringIO) -> None:
     assert "\x07" not in text
 
 
+def test_colours_are_left_out_where_nobody_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for unwanted, coloured in (("", True), ("1", False)):
+        monkeypatch.setenv("NO_COLOR", unwanted)
+        stream = Terminal()
+        logged(stream).info("offer", call_id="c")
+        assert ("\x1b[" in stream.getvalue()) is coloured
+
+
 @pytest.mark.parametrize("stream", [io.StringIO(), Terminal()], ids=["json", "terminal"])
 def test_a_traceback_is_escaped_and_keeps_its_lines(stream: io.StringIO) -> None:
     log = logged(stream)
