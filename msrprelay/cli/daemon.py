@@ -67,8 +67,8 @@ def many(name: str, metavar: str, text: str) -> Callable[[F], F]:
 @many("--listen-http", "ADDR:PORT", "Serve HTTP here.")
 @click.option("--control", metavar="PATH", help="Serve JSON-RPC on this unix socket.")
 @click.option("--threads", type=int, metavar="N", help="Threads that move bytes; 0: one per core.")
-@many("--dial-allow", "CIDR", "May be dialled against the built-in denials.")
-@many("--dial-deny", "CIDR", "Is never dialled.")
+@many("--dial-allow", "CIDR", "May be dialled although loopback, link-local or our own.")
+@many("--dial-deny", "CIDR", "Is never dialled, whatever is allowed.")
 @click.option(
     "--msrp-path",
     "by_name",
@@ -83,11 +83,15 @@ def many(name: str, metavar: str, text: str) -> Callable[[F], F]:
     help="What a delete means while a re-offer is pending.",
 )
 @click.option("--state-dir", metavar="PATH", help="Keep state for a cold start here.")
-@click.option("--keeper/--no-keeper", default=None, help="Let a small process keep the sockets.")
+@click.option(
+    "--keeper/--no-keeper",
+    default=None,
+    help="Let a second process hold the sockets, so that calls outlive a crash.",
+)
 @click.option(
     "--splice-bodies/--no-splice-bodies",
     default=None,
-    help="Pass on large bodies whose range has an end unread.",
+    help="Aware: pass large bodies whose Byte-Range has an end unread.",
 )
 @click.option(
     "--event-ring/--no-event-ring", default=None, help="Keep the last events of each session."

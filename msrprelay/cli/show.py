@@ -26,7 +26,11 @@ MOST = 999_999_999
 
 @click.command("list")
 @click.option(
-    "--limit", type=click.IntRange(1, MOST), default=1000, show_default=True, help="At most."
+    "--limit",
+    type=click.IntRange(1, MOST),
+    default=1000,
+    show_default=True,
+    help="So many at most.",
 )
 @talks_to_the_daemon
 def list_calls(client: Client, terminal: Terminal, limit: int) -> None:

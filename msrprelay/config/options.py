@@ -107,11 +107,13 @@ class Limits:
     load_emergency: int = count(95, "the same for emergency calls", unit="%", live=True)
     cpu: int = count(0, "of the processors' time may be busy; 0: no limit", unit="%", live=True)
     free_memory: int = octets(64 << 20, "memory that must be free for a new call", live=True)
-    session_bytes: int = octets(0, "bytes of one session; 0: no limit")
-    session_rate: int = octets(0, "speed of one session; 0: no limit", unit="bytes/s")
+    session_bytes: int = octets(0, "bytes of one session, both ways together; 0: no limit")
+    session_rate: int = octets(
+        0, "speed of one session, both ways together; 0: no limit", unit="bytes/s"
+    )
     leg_buffer: int = octets(512 << 10, "socket buffer of a leg and direction, effective")
     buffer_budget: int = octets(
-        0, "held by stalled legs together; 0: half of tcp_mem's pressure mark"
+        0, "bytes that stalled legs hold together; 0: half of tcp_mem's pressure mark"
     )
 
 
@@ -127,7 +129,7 @@ class EventPosts:
     )
     timeout: float = timer(5.0, "a web server may take to answer")
     retry: float = timer(1.0, "until a failed post is tried again; doubled each time")
-    attempts: int = count(5, "of a post until its event is dropped")
+    attempts: int = count(5, "times that a post may fail until its event is dropped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +155,13 @@ class Config:
     )
     threads: int = option(0, "threads that move bytes; 0: one per core", values.threads)
     dial_allow: tuple[values.Network, ...] = option(
-        (), "CIDRs that may be dialled against the built-in denials", values.networks, live=True
+        (),
+        "CIDRs that may be dialled although loopback, link-local or the relay's own",
+        values.networks,
+        live=True,
     )
     dial_deny: tuple[values.Network, ...] = option(
-        (), "CIDRs that are never dialled", values.networks, live=True
+        (), "CIDRs that are never dialled, whatever is allowed", values.networks, live=True
     )
     msrp_path: Mapping[str, Policy] = field(
         default_factory=dict,
@@ -166,18 +171,24 @@ class Config:
     )
     delete_pending: Literal["rollback", "delete"] = option(
         "rollback",
-        "a delete while a re-offer is pending: rollback or delete",
+        "what a delete means while a re-offer is pending: rollback or delete",
         values.pending,
         live=True,
     )
-    state_dir: str = option("", "where state is kept for a cold start; empty: memory", values.path)
+    state_dir: str = option(
+        "", "directory where state is kept for a cold start; empty: in memory only", values.path
+    )
     keeper: bool = option(
-        True, "a small process keeps the sockets: calls outlive ours", values.flag
+        True,
+        "a small second process holds the sockets, so that calls outlive the relay process",
+        values.flag,
     )
     splice_bodies: bool = option(
-        False, "large bodies whose range has an end pass unread (aware)", values.flag
+        False, "aware: large bodies whose Byte-Range has an end pass unread", values.flag
     )
-    event_ring: bool = option(True, "keep the last events of each session", values.flag)
+    event_ring: bool = option(
+        True, "keep the last events of each session, for its ladder", values.flag
+    )
     log_level: str = option("info", "debug, info, warning or error", values.level, live=True)
     timers: Timers = field(default_factory=Timers)
     limits: Limits = field(default_factory=Limits)

@@ -208,9 +208,27 @@ def _content(path: Path) -> bytes:
 
 
 @click.command("check-host")
-@click.option("--port-min", type=click.IntRange(1, 65535), default=20000, show_default=True)
-@click.option("--port-max", type=click.IntRange(1, 65535), default=29999, show_default=True)
-@click.option("--sessions", type=click.IntRange(1), default=10000, show_default=True)
+@click.option(
+    "--port-min",
+    type=click.IntRange(1, 65535),
+    default=20000,
+    show_default=True,
+    help="The relay's lowest port for legs.",
+)
+@click.option(
+    "--port-max",
+    type=click.IntRange(1, 65535),
+    default=29999,
+    show_default=True,
+    help="The highest.",
+)
+@click.option(
+    "--sessions",
+    type=click.IntRange(1),
+    default=10000,
+    show_default=True,
+    help="How many there are to be at a time.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def check_host(port_min: int, port_max: int, sessions: int, as_json: bool) -> None:
     """Look for limits of this host that a relay with so many sessions would meet.
