@@ -109,6 +109,11 @@ class Webhook:
             self.counts["dropped"] += left
 
     async def _post_all(self) -> None:
+        # What comes while the client closes its connection waits for another one.
+        while self._waiting:
+            await self._post_waiting()
+
+    async def _post_waiting(self) -> None:
         timeout = aiohttp.ClientTimeout(total=self._posts.timeout)
         async with aiohttp.ClientSession(timeout=timeout, headers=JSON) as http:
             while self._waiting:
@@ -127,7 +132,8 @@ class Webhook:
                 await asyncio.sleep(self._posts.retry * 2 ** (attempt - 1))
             try:
                 await self._post(http, body)
-            except (Refused, aiohttp.ClientError, TimeoutError, OSError) as error:
+            except (Refused, aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as error:
+                # UnicodeError: a host name that no resolver could ask for.
                 self.counts["failed"] += 1
                 log.debug("event post failed", url=self._url, error=error)
                 if isinstance(error, Refused):
@@ -190,7 +196,7 @@ def jsonrpc_error(posted: bytes, answer: bytes) -> str | None:
     """Kamailio's error to that very request, whatever its status: the dialog is gone, say."""
     try:
         said = msgspec.json.decode(answer)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(said, dict) or said.get("id") != msgspec.json.decode(posted)["id"]:
         return None

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
@@ -82,6 +83,23 @@ async def test_every_event_is_posted_in_order(site: Site) -> None:
     assert hook.counts == {"posted": 3, "failed": 0, "dropped": 0}
 
 
+async def test_an_event_that_comes_while_the_client_closes_is_posted(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = Webhook(site.url, everything, posts(), most=10)
+    close = aiohttp.ClientSession.close
+
+    async def tell_and_close(client: aiohttp.ClientSession) -> None:
+        if len(site.told) == 1:
+            hook.hear(event(section=1))
+        await close(client)
+
+    monkeypatch.setattr(aiohttp.ClientSession, "close", tell_and_close)
+    hook.hear(event(section=0))
+    await hook.close()
+    assert [told["section"] for told in site.told] == [0, 1]
+
+
 async def test_a_failed_post_is_tried_again_before_the_next(site: Site) -> None:
     site.failures = 2
     hook = Webhook(site.url, everything, posts(), most=10)
@@ -138,14 +156,15 @@ async def test_a_status_decides_whether_it_is_posted_and_whether_again(
         pytest.param({"id": 1, "error": "gone"}, 3, False, id="no-error-object"),
         pytest.param({"id": 1}, 3, False, id="neither"),
         pytest.param([], 3, False, id="no-object"),
-        pytest.param(None, 3, False, id="no-json"),
+        pytest.param("<html>", 3, False, id="no-json"),
+        pytest.param("[" * 60_000, 3, False, id="nests-deeply"),
     ],
 )
 async def test_an_error_of_kamailio_to_the_request_is_an_answer(
     site: Site, answer: object, attempts: int, posted: bool
 ) -> None:
     """A dialog that is gone is answered 500, and will not come back."""
-    text = "<html>" if answer is None else json.dumps(answer)
+    text = answer if isinstance(answer, str) else json.dumps(answer)
     site.answer = lambda told: web.Response(status=500, text=text)
     feed = Feed()
     hook = webhooks(posts(kamailio=site.url), feed, most=10)["kamailio"]
@@ -208,8 +227,15 @@ async def test_what_a_stop_leaves_is_counted_and_logged(
     assert [line["kinds"] for line in lines] == [{"joined": 1, "call-ended": 2}]
 
 
-async def test_nobody_at_the_url_costs_only_the_events() -> None:
-    hook = Webhook("http://127.0.0.1:9/", everything, posts(attempts=1), most=10)
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("http://127.0.0.1:9/", id="nobody-listens"),
+        pytest.param("http://relay..invalid/", id="no-host-name"),
+    ],
+)
+async def test_nobody_at_the_url_costs_only_the_events(url: str) -> None:
+    hook = Webhook(url, everything, posts(attempts=1), most=10)
     hook.hear(event())
     await hook.close()
     assert hook.counts == {"posted": 0, "failed": 1, "dropped": 1}
