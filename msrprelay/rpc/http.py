@@ -19,6 +19,8 @@ NG_TYPE = "application/x-rtpengine-ng"
 JSON_TYPE = "application/json"
 # Seconds an idle client may keep its connection.
 KEEPALIVE = 75.0
+# Seconds for a request that has begun when the relay stops, and again for its end.
+LAST_WORDS = 0.5
 # From the header Accept to a text and its media type.
 Metrics = Callable[[str], tuple[bytes, str]]
 
@@ -50,7 +52,12 @@ class HttpServer:
             ]
         )
         self._runner = web.AppRunner(
-            application, access_log=None, keepalive_timeout=KEEPALIVE, handle_signals=False
+            application,
+            access_log=None,
+            keepalive_timeout=KEEPALIVE,
+            handle_signals=False,
+            # Commands take no time: only half a request is ever waited for.
+            shutdown_timeout=LAST_WORDS,
         )
         self._servers: list[asyncio.Server] = []
         self.refused_connections = 0

@@ -256,3 +256,13 @@ async def test_an_http_connection_beyond_the_limit_is_refused(http: HttpServer, 
     assert http.refused_connections >= 1
     for _, writer in open_:
         writer.close()
+
+
+async def test_half_a_request_does_not_hold_up_the_end(http: HttpServer, url: str) -> None:
+    reader, writer = await asyncio.open_connection(*http.bound[0])
+    writer.write(b"POST /ng HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n")
+    writer.write(b"Content-Length: 100\r\n\r\n1 d7:comm")
+    await reader.readuntil(b"100 Continue\r\n\r\n")
+    async with asyncio.timeout(10):
+        await http.close()
+    writer.close()
