@@ -83,7 +83,8 @@ class NgStreamServer:
             while data := await reader.read(READ_SIZE):
                 for cookie, body in stream.feed(data):
                     writer.write(self._reply(cookie, body, origin))
-                await writer.drain()
+                    # After each: replies may be a thousand times as long as their requests.
+                    await writer.drain()
             stream.end()
         except StreamFault as fault:
             # There is no telling where the next message begins.
