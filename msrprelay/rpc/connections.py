@@ -31,7 +31,8 @@ class Connections:
         self._open.add(writer)
         try:
             await self._serve(reader, writer)
-        except ConnectionError as error:
+        except OSError as error:
+            # Reset, or no answer to TCP's probes any more.
             log.debug("control connection lost", error=error)
         finally:
             self._open.discard(writer)

@@ -16,6 +16,8 @@ from typing import Protocol
 from . import unix
 
 Address = tuple[str, int]
+# Until a silent client is probed, between two probes, both in seconds; and how many it may miss.
+PROBES = {socket.TCP_KEEPIDLE: 60, socket.TCP_KEEPINTVL: 10, socket.TCP_KEEPCNT: 3}
 # The names of the sockets here, among all that is held.
 OURS = re.compile(r"ctl|ng-unix|(ng-udp|ng-tcp|http)/[0-9]+")
 
@@ -88,7 +90,10 @@ class Sockets:
                 left = self._left_at(kind, address)
             else:
                 left = self._any_left(name, address[0], addresses)
-            yield self._open(f"{name}/{number}", left, partial(bound, kind, address))
+            sock = self._open(f"{name}/{number}", left, partial(bound, kind, address))
+            if kind == socket.SOCK_STREAM:
+                probe_clients(sock)
+            yield sock
 
     def _left_at(self, kind: socket.SocketKind, where: Address | str) -> str | None:
         """The name of what is left there."""
@@ -117,6 +122,16 @@ def place_of(sock: socket.socket) -> Address | str:
     """Where a socket is bound: address and port, or a path."""
     name = sock.getsockname()
     return (name[0], name[1]) if isinstance(name, tuple) else str(name)
+
+
+def probe_clients(sock: socket.socket) -> None:
+    """Have connections of a listening socket end whose clients have gone without a word.
+
+    They take it over from the socket. For ever open, they would count as connections that may be.
+    """
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in PROBES.items():
+        sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def bound(kind: socket.SocketKind, address: Address) -> socket.socket:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -11,11 +12,13 @@ import aiohttp
 import pytest
 
 from msrprelay.rpc import bencode
+from msrprelay.rpc.connections import Connections
 from msrprelay.rpc.dispatcher import Dispatcher
 from msrprelay.rpc.http import HttpServer
 from msrprelay.rpc.ng import NgResponder
 from msrprelay.rpc.ng_stream_server import NgStreamServer
 from msrprelay.rpc.reply_cache import ReplyCache
+from msrprelay.rpc.sockets import PROBES
 
 from .rpc_fakes import FakeCommands
 from .rpc_recordings import REQUESTS
@@ -98,6 +101,45 @@ async def test_a_reply_longer_than_a_datagram_is_sent(
     fields, _ = bencode.decode(reply, 2)
     assert isinstance(fields, dict)
     assert fields["calls"] == [call.encode() for call in commands.calls]
+
+
+async def test_a_client_that_does_not_read_is_not_answered_ahead(
+    tcp: NgStreamServer, commands: FakeCommands
+) -> None:
+    commands.calls = [f"{number:020}" for number in range(5000)]
+    async with connected(tcp) as (_, lazy), connected(tcp) as (reader, writer):
+        lazy.write(b"".join(b"%d d7:command4:list5:limiti9999ee" % n for n in range(1000)))
+        while not commands.asked:
+            await asyncio.sleep(0)
+        writer.write(b"1 " + PING)
+        assert await reader.readexactly(18) == b"1 " + PONG
+        assert len(commands.asked) < 500
+
+
+@pytest.mark.parametrize("failure", [ConnectionResetError, TimeoutError], ids=["reset", "silent"])
+async def test_a_connection_that_is_lost_is_no_error(failure: type[OSError]) -> None:
+    faults: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, fault: faults.append(fault))
+
+    async def lost(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        raise failure
+
+    server = await asyncio.start_server(Connections(lost, 1).accept, "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    assert await reader.read() == b""
+    writer.close()
+    server.close()
+    assert not faults
+
+
+async def test_a_client_that_is_gone_without_a_word_is_looked_for(tcp: NgStreamServer) -> None:
+    async with connected(tcp) as (reader, writer):
+        writer.write(b"1 " + PING)
+        await reader.readexactly(18)
+        (served,) = tcp._connections._open
+        sock = served.get_extra_info("socket")
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert {each: sock.getsockopt(socket.IPPROTO_TCP, each) for each in PROBES} == PROBES
 
 
 async def test_a_fault_is_told_with_its_cookie_and_ends_the_connection(
