@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -38,6 +39,8 @@ class JsonRpcChannel:
     def __init__(self, path: str, patience: float) -> None:
         self._path = path
         self._patience = patience
+        # Another channel of this process must not have had the same cookies.
+        self._prefix = secrets.token_hex(4)
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Reply]] = {}
         self._connecting = asyncio.Lock()
@@ -47,10 +50,11 @@ class JsonRpcChannel:
     async def ask(self, command: str, fields: Mapping[str, object]) -> Reply:
         """See :class:`Channel`; on a connection that is lost it is asked again on the next one.
 
-        The next relay process listens at once after an upgrade or a crash, and acts once on a
-        command that it, or the one before, has carried out already.
+        The next relay process listens at once after an upgrade or a crash. By the cookie it knows
+        what the one before has carried out already, and gives the same reply.
         """
-        params = msgspec.Raw(for_json(fields))
+        cookie = f"{self._prefix}_{next(self._numbers)}"
+        params = msgspec.Raw(for_json({**fields, "cookie": cookie}))
         lost: OSError | None = None
         try:
             async with asyncio.timeout(self._patience):

@@ -165,7 +165,9 @@ class RelayProcess:
             clock=clock,
             sockets=self.sockets,
         )
-        self.jsonrpc = JsonRpcResponder(self.dispatcher, flush=self.state.flush)
+        self.jsonrpc = JsonRpcResponder(
+            self.dispatcher, self.cache, clock=clock, flush=self.state.flush
+        )
         self.control = control_server(self.jsonrpc, self.feed, config, self.sockets)
         self.http = http_server(self.responder, config, self.snapshot, self.sockets)
         self.webhooks = webhooks(self.feed, config, self.state.journal)

@@ -2,10 +2,12 @@
 
 Methods are the ng commands and the operator's; ``params`` are the ng keys by name, the result is
 the ng reply dictionary, an ng refusal is error -32000 with the error-reason as its message.
+A ``cookie`` among the ``params`` is what it is in ng: it tells a repeated request from another one.
 """
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
@@ -17,6 +19,7 @@ from ..events import NAMES
 from .dispatcher import INTERNAL_ERROR, JSON_RPC, Dispatcher
 from .encoding import fields_from_json, to_json
 from .flags import word, words
+from .reply_cache import Key, ReplyCache, key_of
 from .requests import Fields, normal
 
 PARSE_ERROR = -32700
@@ -28,6 +31,8 @@ REFUSED = -32000
 
 # One text may ask this much; replies are longer than requests, and must be held until all are made.
 LARGEST_BATCH = 1000
+# What only asks, of a moment: a repeated request may as well be answered anew.
+ASKING = frozenset({"limits", "list", "ping", "query", "statistics"})
 
 Id: TypeAlias = "str | int | float | None"
 Response: TypeAlias = dict[str, object]
@@ -52,9 +57,21 @@ class Subscriber(Protocol):
 class JsonRpcResponder:
     """Answers texts; ``counts`` has the number of error objects by code."""
 
-    def __init__(self, dispatcher: Dispatcher, *, flush: Callable[[], None] = lambda: None) -> None:
-        """``flush`` is called before a text is given away."""
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        cache: ReplyCache | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        flush: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``clock``: seconds, for the reply cache.
+
+        ``flush`` is called before a text is given away.
+        """
         self._dispatcher = dispatcher
+        self._cache = ReplyCache() if cache is None else cache
+        self._clock = clock
         self._flush = flush
         self.counts: Counter[int] = Counter()
 
@@ -111,11 +128,27 @@ class JsonRpcResponder:
     def _call(self, method: str, params: Fields, origin: Origin) -> object:
         if method not in JSON_RPC:
             raise Fault(METHOD_NOT_FOUND, "Method not found")
-        reply = self._dispatcher.perform(method, params, origin, JSON_RPC).reply
+        key = repeatable(method, params, origin)
+        kept = None if key is None else self._cache.find(key, self._clock())
+        if kept is not None:
+            return msgspec.Raw(kept)
+        outcome = self._dispatcher.perform(method, params, origin, JSON_RPC)
+        reply = outcome.reply
         if reply["result"] == "error":
             reason = str(reply["error-reason"])
             raise Fault(INTERNAL if reason == INTERNAL_ERROR else REFUSED, reason)
-        return to_json(reply)
+        result = to_json(reply)
+        if key is not None and outcome.lasting:
+            self._cache.store(key, msgspec.json.encode(result), self._clock())
+        return result
+
+
+def repeatable(method: str, params: Fields, origin: Origin) -> Key | None:
+    """What a request is known by when the process that asks it asks again; None: it need not be."""
+    cookie = params.get("cookie")
+    if method in ASKING or not isinstance(cookie, bytes) or not cookie:
+        return None
+    return key_of(origin, cookie, msgspec.json.encode((method, params)))
 
 
 def subscribe(params: Fields, subscriber: Subscriber) -> object:

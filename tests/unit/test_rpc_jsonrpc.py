@@ -24,6 +24,7 @@ from msrprelay.rpc.dispatcher import Dispatcher
 from msrprelay.rpc.encoding import fields_from_json, to_json
 from msrprelay.rpc.jsonrpc import JsonRpcResponder
 from msrprelay.rpc.jsonrpc_server import JsonRpcServer
+from msrprelay.rpc.reply_cache import ReplyCache
 
 from .rpc_fakes import FakeCommands
 
@@ -115,6 +116,47 @@ def test_errors_have_the_codes_of_the_standard(
     reply = answer(responder, document)
     assert (reply["error"]["code"], reply["id"], reply["jsonrpc"]) == (code, number, "2.0")
     assert responder.counts == {code: 1}
+
+
+AGAIN = call("terminate", call_id="c", cookie="1_1")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "origin", "times"),
+    [
+        pytest.param(AGAIN, {**AGAIN, "id": 2}, ORIGIN, 1, id="the-same"),
+        pytest.param(AGAIN, [AGAIN, AGAIN], ORIGIN, 1, id="in-a-batch"),
+        pytest.param(AGAIN, call("delete", call_id="c", cookie="1_1"), ORIGIN, 2, id="method"),
+        pytest.param(AGAIN, call("terminate", all=1, cookie="1_1"), ORIGIN, 2, id="params"),
+        pytest.param(AGAIN, call("terminate", call_id="c", cookie="1_2"), ORIGIN, 2, id="cookie"),
+        pytest.param(AGAIN, AGAIN, Origin("unix", "pid 2 uid 0 gid 0", 0), 2, id="process"),
+        pytest.param(*[call("delete", call_id="c")] * 2, ORIGIN, 2, id="no-cookie"),
+        pytest.param(*[call("delete", call_id="c", cookie="")] * 2, ORIGIN, 2, id="empty"),
+        pytest.param(*[call("delete", call_id="c", cookie=["1"])] * 2, ORIGIN, 2, id="no-word"),
+        pytest.param(*[call("list", cookie="1_1")] * 2, ORIGIN, 2, id="only-asks"),
+    ],
+)
+def test_a_request_is_known_again_by_its_cookie(
+    commands: FakeCommands, first: object, second: object, origin: Origin, times: int
+) -> None:
+    """Also by the next process, which has the same cache."""
+    commands.calls = ["c"]
+    cache = ReplyCache()
+    said = answer(JsonRpcResponder(Dispatcher(commands), cache), first)
+    text = JsonRpcResponder(Dispatcher(commands), cache).answer(json.dumps(second).encode(), origin)
+    assert len(commands.asked) == times
+    if times == 1:
+        replies = json.loads(text or b"")
+        for reply in replies if isinstance(replies, list) else [replies]:
+            assert reply["result"] == said["result"]
+
+
+def test_what_was_refused_is_tried_when_it_is_asked_again(
+    responder: JsonRpcResponder, commands: FakeCommands
+) -> None:
+    assert "error" in answer(responder, AGAIN)
+    commands.calls = ["c"]
+    assert answer(responder, AGAIN)["result"] == {"terminated": 1, "result": "ok"}
 
 
 def test_a_refusal_carries_the_error_reason(responder: JsonRpcResponder) -> None:
