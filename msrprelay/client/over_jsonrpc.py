@@ -46,6 +46,7 @@ class JsonRpcChannel:
         self._connecting = asyncio.Lock()
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
+        self._closed = False
 
     async def ask(self, command: str, fields: Mapping[str, object]) -> Reply:
         """See :class:`Channel`; on a connection that is lost it is asked again on the next one.
@@ -71,7 +72,8 @@ class JsonRpcChannel:
             raise NotReached(f"{self._path}: {said(error)}") from None
 
     async def close(self) -> None:
-        """Close the connection, if there is one, also where the relay hangs."""
+        """Close the connection, if there is one, also where the relay hangs; open no other."""
+        self._closed = True
         if self._reading is not None:
             if self._writer is not None:
                 self._writer.transport.abort()
@@ -92,6 +94,8 @@ class JsonRpcChannel:
 
     async def _connected(self) -> asyncio.StreamWriter:
         async with self._connecting:
+            if self._closed:
+                raise NotReached("the channel is closed")
             if self._writer is None:
                 reader, self._writer = await asyncio.open_unix_connection(
                     self._path, limit=LONGEST_LINE

@@ -295,6 +295,20 @@ async def test_what_a_relay_leaves_unanswered_the_next_one_is_asked(
     assert first == second == third != other
 
 
+async def test_what_is_under_way_at_the_end_opens_no_other_connection(tmp_path: Path) -> None:
+    asked = asyncio.Event()
+
+    async def hang(request: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        asked.set()
+
+    async with unix_relay(tmp_path / "s", hang):
+        async with client.jsonrpc(str(tmp_path / "s"), patience=0.5) as relay:
+            asking = asyncio.create_task(relay.ping())
+            await asked.wait()
+        with pytest.raises(client.NotReached, match="the channel is closed"):
+            await asking
+
+
 async def test_a_relay_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
     async with client.jsonrpc(str(tmp_path / "s")) as relay:
         asking = asyncio.create_task(relay.ping())
