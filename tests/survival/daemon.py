@@ -63,18 +63,18 @@ class KeptDaemon(Daemon):
         """The keeper."""
         return int(self.processes()["keeper"])
 
-    def call(self, method: str) -> Any:
+    def call(self, method: str, **params: object) -> Any:
         """One JSON-RPC call, asked again if the process that was to answer dies."""
         line = b""
         while not line:
-            line = self._line(method)
+            line = self._line({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
         return json.loads(line)
 
-    def _line(self, method: str) -> bytes:
+    def _line(self, request: object) -> bytes:
         with contextlib.suppress(ConnectionError), socket.socket(socket.AF_UNIX) as client:
             client.settimeout(30.0)
             client.connect(str(self.control))
-            client.sendall(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method}).encode())
+            client.sendall(json.dumps(request).encode())
             client.shutdown(socket.SHUT_WR)
             return client.makefile("rb").readline()
         return b""

@@ -51,6 +51,21 @@ def test_another_relay_process_answers_what_was_asked_meanwhile(daemon: KeptDaem
     assert (after["restarts"], after["last-end"]) == (1, "killed by signal 9")
 
 
+def test_what_the_last_relay_process_has_done_the_next_one_does_not_repeat(
+    daemon: KeptDaemon,
+) -> None:
+    with (
+        NgRelay(daemon.ng_address).call("aware") as ended,
+        NgRelay(daemon.ng_address).call("aware") as begun_since,
+    ):
+        ended.offer()
+        assert daemon.call("terminate", all=1, cookie="1_1")["result"]["terminated"] == 1
+        end(daemon.relay)
+        begun_since.offer()
+        assert daemon.call("terminate", all=1, cookie="1_1")["result"]["terminated"] == 1
+        assert daemon.call("list")["result"]["calls"] == [begun_since.call_id]
+
+
 def test_every_listening_socket_stays(tmp_path: Path) -> None:
     tcp, http = free_range(2), free_range(2)
     stream = tmp_path / "ng.sock"
