@@ -47,6 +47,7 @@ class JsonRpcServer:
         self._longest = longest_line
         self._event_queue = event_queue
         self._server: asyncio.Server | None = None
+        self._own = (0, 0)
         self._connections = Connections(self._serve, most_connections)
         self._subscriptions: set[Subscription] = set()
         # Refused for their length, for ``limits``.
@@ -60,6 +61,7 @@ class JsonRpcServer:
     async def start(self) -> None:
         """Listen; raises OSError, also if another process listens at the path."""
         sock = self._sockets.unix("ctl", self._path)
+        self._own = unix.identity(self._path)
         accept = self._connections.accept
         self._server = await asyncio.start_unix_server(accept, sock=sock, limit=self._longest)
 
@@ -72,7 +74,7 @@ class JsonRpcServer:
             return
         server, self._server = self._server, None
         server.close()
-        self._path.unlink(missing_ok=True)
+        unix.remove(self._path, self._own)
         for subscription in self._subscriptions:
             subscription.finish()
         await self._connections.close(LAST_WORDS)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..commands import Origin
+from . import unix
 from .connections import Connections
 from .ng import NgResponder
 from .ng_framing import NgStream, StreamFault
@@ -37,7 +38,8 @@ class NgStreamServer:
         self._longest = longest
         self._connections = Connections(self._serve, most_connections)
         self._servers: list[asyncio.Server] = []
-        self._path: Path | None = None
+        # The unix socket's path, with what is there.
+        self._place: tuple[Path, tuple[int, int]] | None = None
 
     @property
     def bound(self) -> list[tuple[str, int]]:
@@ -59,17 +61,17 @@ class NgStreamServer:
     async def listen_unix(self, path: Path) -> None:
         """Listen on this socket too; raises OSError, also if another process listens there."""
         sock = self._sockets.unix("ng-unix", path)
+        self._place = path, unix.identity(path)
         self._servers.append(await asyncio.start_unix_server(self._connections.accept, sock=sock))
-        self._path = path
 
     async def close(self) -> None:
         """Stop listening and end all connections. Safe to repeat."""
         servers, self._servers = self._servers, []
         for server in servers:
             server.close()
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
-            self._path = None
+        if self._place is not None:
+            unix.remove(*self._place)
+            self._place = None
         self._connections.abort()
         for server in servers:
             await server.wait_closed()

@@ -84,6 +84,19 @@ def remove_stale(path: Path) -> None:
     raise FileExistsError(f"{path} is in use by another process")
 
 
+def identity(path: Path) -> tuple[int, int]:
+    """What tells the socket at ``path`` from one that somebody else puts there later."""
+    found = path.lstat()
+    return found.st_dev, found.st_ino
+
+
+def remove(path: Path, own: tuple[int, int]) -> None:
+    """Unlink ``path`` if what is there has still the identity ``own``, and that is allowed."""
+    with contextlib.suppress(OSError):
+        if identity(path) == own:
+            path.unlink()
+
+
 def close(sock: socket.socket) -> None:
     """Close a listening socket of which others may hold duplicates, and unlink its path.
 

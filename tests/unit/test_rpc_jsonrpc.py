@@ -326,6 +326,21 @@ def test_answers_each_line_in_order(run: Run, tmp_path: Path, sent: bytes, expec
     run(scenario())
 
 
+def test_a_socket_that_another_process_has_put_in_its_place_stays(run: Run, tmp_path: Path) -> None:
+    """As an operator does who does not wait for the end of a drain."""
+    path = tmp_path / "ctl.sock"
+
+    async def scenario() -> None:
+        async with serving(path) as draining:
+            path.unlink()
+            async with serving(path):
+                await draining.close()
+                assert await exchange(path, PING % 1) == PONG % 1
+            assert not path.exists()
+
+    run(scenario())
+
+
 def test_a_line_without_end_is_refused_and_the_connection_closed(run: Run, tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(tmp_path / "s", longest_line=1000) as server:

@@ -194,6 +194,20 @@ async def test_a_socket_in_use_is_not_taken(unix: str, responder: NgResponder) -
     assert await whole(unix, PING) == PONG
 
 
+async def test_a_socket_that_another_process_has_put_in_its_place_stays(
+    tmp_path: Path, responder: NgResponder
+) -> None:
+    path = tmp_path / "ng.sock"
+    draining, other = (NgStreamServer(responder, longest=99, most_connections=2) for _ in range(2))
+    await draining.listen_unix(path)
+    path.unlink()
+    await other.listen_unix(path)
+    await draining.close()
+    assert await whole(str(path), PING) == PONG
+    await other.close()
+    assert not path.exists()
+
+
 # HTTP.
 
 
