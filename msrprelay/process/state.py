@@ -85,20 +85,17 @@ class State:
     ) -> None:
         """Go on where the process before this one has stopped; then keep the disk up to date."""
         entries = {} if self._found is None else self._found.entries
+        shift = 0.0 if self._adopted else self._shift()
+        # Before anything is dropped.
+        self._carry_over(shift, entries)
         # Before what the calls have to tell of their own.
         posts.restore(entries, hooks, self.journal)
         with uncollected():
             if self._adopted:
-                if self._from_disk:
-                    self._carry_over(0.0, entries)
                 sessions.go_on(entries, dataplane, dataplane.notices)
-                cache.restore(entries, 0.0)
             elif entries:
-                shift = self._shift()
-                # Calls are written as they are made.
-                self._carry_over(shift, {key: each for key, each in entries.items() if each.until})
                 sessions.begin_again(entries, shift)
-                cache.restore(entries, shift)
+            cache.restore(entries, shift)
         if self._found is not None:
             log.info("state restored", calls=sessions.live, replies=len(cache), cold=self._cold)
         self._found = None
@@ -184,13 +181,17 @@ class State:
         return msgspec.msgpack.decode(entry.value, type=Moment).shift(self._moment())
 
     def _carry_over(self, shift: float, entries: Mapping[bytes, Entry]) -> None:
-        """Take what still counts into the new journal, its time moved by so many seconds."""
+        """Take what still counts into a new journal, its time moved by so many seconds.
+
+        Without an engine that goes on, calls and what else has no time are written as they are
+        made again.
+        """
         now = self._moment().monotonic
-        if self.journal is None:
+        if self.journal is None or (self._adopted and not self._from_disk):
             return
         for key, (value, until) in entries.items():
             then = until + shift if until else 0.0
-            if value is not None and (then > now or not until):
+            if value is not None and (then > now if until else self._adopted):
                 self.journal.put(key, value, then)
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -14,9 +17,11 @@ from structlog.testing import capture_logs
 
 from msrprelay.config import EventPosts
 from msrprelay.events import Event, Feed
-from msrprelay.journal import Journal, read
+from msrprelay.journal import Entry, Journal, read
+from msrprelay.process.state import State
 from msrprelay.rpc import webhook
-from msrprelay.rpc.posts import POST, restore
+from msrprelay.rpc.posts import POST, KeptPosts, Post, restore
+from msrprelay.rpc.reply_cache import ReplyCache
 from msrprelay.rpc.webhook import Webhook, everything, terminate_dialog, webhooks
 
 from .test_rpc_events import ENDED, event
@@ -210,6 +215,25 @@ async def test_what_waits_for_a_hook_that_is_gone_is_logged(site: Site) -> None:
     ]
     journal.flush()
     assert not [key for key in read(journal.fd).entries if key.startswith(POST)]
+
+
+def test_what_was_given_up_is_not_found_on_disk_again(tmp_path: Path) -> None:
+    """Also where the engine goes on, but not the journal in memory."""
+    calls: Any = SimpleNamespace(live=0, go_on=lambda *left: None, begin_again=lambda *left: None)
+    engine: Any = SimpleNamespace(notices=list)
+
+    def live_once(state: State) -> dict[bytes, Entry]:
+        state.restore(calls, ReplyCache(), engine, {})
+        assert state.journal is not None
+        left = read(state.journal.fd).entries
+        KeptPosts("webhook", state.journal).put(Post(1, "joined", b"{}"))
+        state.close()
+        return {key: value for key, value in left.items() if key.startswith(POST)}
+
+    assert not live_once(State(tmp_path / "before"))
+    # The first one has its directory as long as this process lives.
+    shutil.copytree(tmp_path / "before", tmp_path / "after")
+    assert not live_once(State(tmp_path / "after", adopted=True))
 
 
 async def test_what_a_stop_leaves_is_counted_and_logged(
