@@ -6,14 +6,20 @@ And ``GET /metrics``, for Prometheus.
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import Callable, Iterable
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from ..commands import Origin
 from ..errors import NOT_NG
+from ..log import Log, Throttle
 from .ng import NgResponder
 from .sockets import Address, Sockets
+
+log = Log()
 
 NG_TYPE = "application/x-rtpengine-ng"
 JSON_TYPE = "application/json"
@@ -21,6 +27,8 @@ JSON_TYPE = "application/json"
 KEEPALIVE = 75.0
 # Seconds for a request that has begun when the relay stops, and again for its end.
 LAST_WORDS = 0.5
+# What is logged of a fault: it quotes what came.
+LONGEST_REASON = 200
 # From the header Accept to a text and its media type.
 Metrics = Callable[[str], tuple[bytes, str]]
 
@@ -58,6 +66,9 @@ class HttpServer:
             handle_signals=False,
             # Commands take no time: only half a request is ever waited for.
             shutdown_timeout=LAST_WORDS,
+            # A small body may become a very large one, and no client needs it.
+            auto_decompress=False,
+            logger=faults(),
         )
         self._servers: list[asyncio.Server] = []
         self.refused_connections = 0
@@ -90,7 +101,7 @@ class HttpServer:
         return server()
 
     async def _ng(self, request: web.Request) -> web.Response:
-        cookie, space, body = (await request.read()).partition(b" ")
+        cookie, space, body = (await whole(request)).partition(b" ")
         if not cookie or not space:
             # rtpengine is silent here; over HTTP somebody waits for an answer.
             refused = self._responder.refuse(NOT_NG, origin_of(request))
@@ -99,7 +110,7 @@ class HttpServer:
         return web.Response(body=b"%s %s" % (cookie, reply), content_type=NG_TYPE)
 
     async def _ng_plain(self, request: web.Request) -> web.Response:
-        reply = self._responder.plain(await request.read(), origin_of(request))
+        reply = self._responder.plain(await whole(request), origin_of(request))
         kind = JSON_TYPE if reply.startswith(b"{") else NG_TYPE
         return web.Response(body=reply, content_type=kind)
 
@@ -117,6 +128,39 @@ class _Refused(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports do not inherit from asyncio's.
         transport.abort()  # type: ignore[attr-defined]
+
+
+class _Faults(logging.Handler):
+    """What aiohttp has to say: strangers' bytes cost a line once in a while, and no traceback."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._throttle = Throttle(time.monotonic)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        fault = record.exc_info[1] if record.exc_info else None
+        if not isinstance(fault, (HttpProcessingError, web.RequestPayloadError)):
+            log.error("http request failed", reason=record.getMessage(), exc_info=record.exc_info)
+            return
+        held = self._throttle.admit(type(fault).__name__)
+        if held is not None:
+            reason = " ".join(str(fault).split())[:LONGEST_REASON]
+            log.warning("odd http message", reason=reason, held_back=held)
+
+
+def faults() -> logging.Logger:
+    """aiohttp's log as lines of ours."""
+    logger = logging.Logger("http", logging.WARNING)
+    logger.addHandler(_Faults())
+    return logger
+
+
+async def whole(request: web.Request) -> bytes:
+    """The body; one that cannot be read, of odd chunks say, is answered 400."""
+    try:
+        return await request.read()
+    except web.RequestPayloadError:
+        raise web.HTTPBadRequest from None
 
 
 def origin_of(request: web.Request) -> Origin:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from msrprelay.rpc import bencode
 from msrprelay.rpc.connections import Connections
@@ -312,6 +314,56 @@ async def test_an_http_connection_beyond_the_limit_is_refused(http: HttpServer, 
     assert http.refused_connections >= 1
     for _, writer in open_:
         writer.close()
+
+
+CHUNKED = b"POST /ng HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param(CHUNKED + b"zz\r\n", id="no-chunk"),
+        pytest.param(CHUNKED + b"3\r\nabc\r\nzz\r\n", id="no-second-chunk"),
+        pytest.param(b"GET /ping HTTP/1.1\r\nodd header\r\n\r\n", id="no-header"),
+        pytest.param(b"POST /ng HTTP/1.1\r\nContent-Length: x\r\n\r\n", id="no-length"),
+        pytest.param(b"GET /ping HTTP/1.1\r\nX: " + bytes(9000), id="long-header"),
+    ],
+)
+async def test_what_is_no_http_costs_a_line_in_a_while(http: HttpServer, odd: bytes) -> None:
+    with capture_logs() as lines:
+        for _ in range(3):
+            reader, writer = await asyncio.open_connection(*http.bound[0])
+            writer.write(odd)
+            assert (await reader.readline()).split()[1] == b"400"
+            writer.close()
+    assert [line["event"] for line in lines] == ["odd http message"]
+
+
+async def test_a_compressed_body_is_not_made_longer(url: str) -> None:
+    bomb = gzip.compress(PING + bytes(100_000))
+    headers = {"Content-Encoding": "gzip"}
+    async with (
+        aiohttp.ClientSession(headers=headers) as client,
+        client.post(f"{url}/ng-plain", data=bomb) as response,
+    ):
+        assert b"Invalid NG data" in await response.read()
+
+
+async def test_a_mistake_of_ours_is_logged_with_its_place(responder: NgResponder) -> None:
+    def mistaken(accept: str) -> tuple[bytes, str]:
+        raise ZeroDivisionError
+
+    server = HttpServer(responder, longest=1000, most_connections=2, metrics=mistaken)
+    await server.start([("127.0.0.1", 0)])
+    with capture_logs() as lines:
+        async with (
+            aiohttp.ClientSession() as client,
+            client.get(f"http://127.0.0.1:{server.bound[0][1]}/metrics") as response,
+        ):
+            assert response.status == 500
+    await server.close()
+    ((event, fault),) = ((line["event"], line["exc_info"][0]) for line in lines)
+    assert (event, fault) == ("http request failed", ZeroDivisionError)
 
 
 async def test_half_a_request_does_not_hold_up_the_end(http: HttpServer, url: str) -> None:
