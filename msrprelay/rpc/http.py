@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -23,7 +23,7 @@ log = Log()
 
 NG_TYPE = "application/x-rtpengine-ng"
 JSON_TYPE = "application/json"
-# Seconds an idle client may keep its connection.
+# Seconds an idle client may keep its connection, and half a request may take to be whole.
 KEEPALIVE = 75.0
 # Seconds for a request that has begun when the relay stops, and again for its end.
 LAST_WORDS = 0.5
@@ -31,6 +31,7 @@ LAST_WORDS = 0.5
 LONGEST_REASON = 200
 # From the header Accept to a text and its media type.
 Metrics = Callable[[str], tuple[bytes, str]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class HttpServer:
@@ -50,7 +51,7 @@ class HttpServer:
         self._metrics = metrics
         self._sockets = sockets or Sockets()
         self._most = most_connections
-        application = web.Application(client_max_size=longest)
+        application = web.Application(client_max_size=longest, middlewares=[self._note])
         application.add_routes(
             [
                 web.post("/ng", self._ng),
@@ -71,6 +72,10 @@ class HttpServer:
             logger=faults(),
         )
         self._servers: list[asyncio.Server] = []
+        # Connections that have asked something, and those that were there at the last look.
+        self._asked: set[web.RequestHandler] = set()
+        self._seen: set[web.RequestHandler] = set()
+        self._next_look: asyncio.TimerHandle | None = None
         self.refused_connections = 0
 
     @property
@@ -85,12 +90,15 @@ class HttpServer:
         loop = asyncio.get_running_loop()
         for sock in self._sockets.tcp("http", addresses):
             self._servers.append(await loop.create_server(self._protocol, sock=sock))
+        self._next_look = loop.call_later(KEEPALIVE, self._look)
 
     async def close(self) -> None:
         """Stop listening and end all connections. Safe to repeat."""
         servers, self._servers = self._servers, []
         for server in servers:
             server.close()
+        if self._next_look is not None:
+            self._next_look.cancel()
         await self._runner.cleanup()
 
     def _protocol(self) -> asyncio.BaseProtocol:
@@ -99,6 +107,27 @@ class HttpServer:
             self.refused_connections += 1
             return _Refused()
         return server()
+
+    @web.middleware
+    async def _note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self._asked.add(request.protocol)
+        if len(self._asked) > 2 * self._most:
+            # Else those that came and went would be kept until the next look.
+            self._asked &= self._connections()
+        return await handler(request)
+
+    def _look(self) -> None:
+        """End connections that have asked nothing: aiohttp's own limit begins with a response."""
+        there = self._connections()
+        self._asked &= there
+        for silent in self._seen & there - self._asked:
+            silent.force_close()
+        self._seen = there
+        self._next_look = asyncio.get_running_loop().call_later(KEEPALIVE, self._look)
+
+    def _connections(self) -> set[web.RequestHandler]:
+        server = self._runner.server
+        return set() if server is None else set(server.connections)
 
     async def _ng(self, request: web.Request) -> web.Response:
         cookie, space, body = (await whole(request)).partition(b" ")
@@ -156,9 +185,12 @@ def faults() -> logging.Logger:
 
 
 async def whole(request: web.Request) -> bytes:
-    """The body; one that cannot be read, of odd chunks say, is answered 400."""
+    """The body; one that cannot be read, of odd chunks say, is answered 400, half of one 408."""
     try:
-        return await request.read()
+        async with asyncio.timeout(KEEPALIVE):
+            return await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
     except web.RequestPayloadError:
         raise web.HTTPBadRequest from None
 

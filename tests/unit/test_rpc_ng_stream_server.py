@@ -366,6 +366,36 @@ async def test_a_mistake_of_ours_is_logged_with_its_place(responder: NgResponder
     assert (event, fault) == ("http request failed", ZeroDivisionError)
 
 
+@pytest.mark.parametrize(
+    ("sent", "last"),
+    [
+        pytest.param(b"", b"", id="nothing"),
+        pytest.param(b"GET /ping HTTP/1.1\r\nHost:", b"", id="half-a-head"),
+        pytest.param(CHUNKED + b"3\r\n", b"HTTP/1.1 408 Request Timeout\r\n", id="half-a-body"),
+    ],
+)
+async def test_who_asks_nothing_keeps_no_connection(
+    monkeypatch: pytest.MonkeyPatch, responder: NgResponder, sent: bytes, last: bytes
+) -> None:
+    monkeypatch.setattr("msrprelay.rpc.http.KEEPALIVE", 0.02)
+    server = HttpServer(responder, longest=1000, most_connections=2, metrics=metrics)
+    await server.start([("127.0.0.1", 0)])
+    reader, writer = await asyncio.open_connection(*server.bound[0])
+    writer.write(sent)
+    async with asyncio.timeout(10):
+        assert await reader.readline() == last
+    writer.close()
+    await server.close()
+
+
+async def test_connections_that_came_and_went_are_not_remembered(
+    http: HttpServer, url: str
+) -> None:
+    for _ in range(10):
+        assert await posted(f"{url}/ng-plain", PING) == (200, NG, PONG)
+    assert len(http._asked) <= 4
+
+
 async def test_half_a_request_does_not_hold_up_the_end(http: HttpServer, url: str) -> None:
     reader, writer = await asyncio.open_connection(*http.bound[0])
     writer.write(b"POST /ng HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n")
