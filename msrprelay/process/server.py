@@ -125,6 +125,7 @@ class RelayProcess:
         self.ended = asyncio.Event()
         self._scheduler = LoopScheduler()
         clock = self._scheduler.time
+        self._began = clock()
         self.systemd = Notifier()
         self.feed = Feed()
         kept = None if link is None else Kept(link.fileno(), engine)
@@ -297,7 +298,8 @@ class RelayProcess:
 
     def statistics(self) -> Reply:
         """Counters of every part; the engine's are totals of all threads."""
-        uptime = int(time.time() - self._started)
+        # By a clock that nobody sets.
+        uptime = int(self._scheduler.time() - self._began)
         engine = self.dataplane.counters()
         commands = self.dispatcher.counts
         sessions = self.sessions

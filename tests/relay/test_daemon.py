@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from msrprelay import config
+from msrprelay.process import server
 from msrprelay.rpc import bencode
 
 from ..chaos.relay import wait_until
@@ -350,6 +352,18 @@ def chunk(to: str, sender: str, body: bytes) -> bytes:
     )
     content = b"Content-Type: application/octet-stream\r\n\r\n" + body + b"\r\n" if body else b""
     return head.encode() + content + b"-------chunkchunk$\r\n"
+
+
+async def test_a_clock_that_is_set_does_not_change_the_uptime(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = config.load('interface = "127.0.0.1"\nlisten-ng = []\ncontrol = ""')
+    process = server.RelayProcess(settings, lambda: settings)
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    uptime = process.statistics()["uptime"]
+    await process.stop()
+    assert isinstance(uptime, int)
+    assert 0 <= uptime < 3600
 
 
 def test_it_imports_nothing_after_it_has_started(tmp_path: Path) -> None:
