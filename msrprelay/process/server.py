@@ -38,6 +38,7 @@ from ..rpc.reply_cache import ReplyCache
 from ..rpc.sockets import Sockets
 from ..sessions import Admission, Ledger, Ports, Sessions
 from ..strain import Strain
+from .faults import log_faults
 from .figures import rtpengine_statistics, session_refusals
 from .notify import Notifier
 from .optional import http_server, webhooks
@@ -79,6 +80,7 @@ async def serve(
     config: Config, reread: Reread, link: Link | None = None, engine: Engine | None = None
 ) -> int:
     """Start, wait for the end, stop."""
+    log_faults(asyncio.get_running_loop())
     try_interfaces(config.interface, refuse=link is None or link.cold)
     relay = RelayProcess(config, reread, link, engine)
     await relay.start()

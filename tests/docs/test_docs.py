@@ -15,6 +15,7 @@ LOG_LINES = {
     "cannot listen": "No port of that address can be bound: offers are refused; see `reason`.",
     "no such interface": "An upgrade names an address that is not here: its offers are refused.",
     "warned": "What a reply has warned of: a section passed untouched, a peer not dialled.",
+    "callback failed": "A mistake in the relay, with its place. Please report it.",
     "cannot start": "See `reason`: an address that cannot be bound, say, or a `state-dir` in use.",
     "command failed": "A mistake in the relay; the reply was `Internal error`. Please report it.",
     "command refused": "A warning for an `answer`: the SIP server has passed the raw SDP on.",
