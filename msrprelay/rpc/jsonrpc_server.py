@@ -87,7 +87,8 @@ class JsonRpcServer:
         subscription = Subscription(self._feed, writer, self._event_queue)
         self._subscriptions.add(subscription)
         try:
-            while line := await self._line(reader, writer):
+            # When the relay stops, what is left of a line is no request, and nobody hears a reply.
+            while (line := await self._line(reader, writer)) and not writer.is_closing():
                 reply = self._responder.answer(line, origin, subscription)
                 if reply is not None:
                     writer.write(reply + b"\n")

@@ -82,13 +82,15 @@ class NgStreamServer:
         origin = Origin("tcp", *peer[:2]) if with_cookies else UNIX
         stream = NgStream(longest=self._longest, cookies=with_cookies)
         try:
-            while data := await reader.read(READ_SIZE):
+            while (data := await reader.read(READ_SIZE)) and not writer.is_closing():
                 for cookie, body in stream.feed(data):
                     writer.write(self._reply(cookie, body, origin))
                     # After each: replies may be a thousand times as long as their requests.
                     await writer.drain()
             stream.end()
         except StreamFault as fault:
+            if writer.is_closing():
+                return
             # There is no telling where the next message begins.
             prefix = fault.cookie + b" " if with_cookies else b""
             writer.write(prefix + self._responder.refuse(fault.reason, origin))

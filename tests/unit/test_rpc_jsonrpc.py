@@ -326,6 +326,22 @@ def test_answers_each_line_in_order(run: Run, tmp_path: Path, sent: bytes, expec
     run(scenario())
 
 
+def test_a_line_that_the_end_cuts_off_is_no_request(run: Run, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        faults: list[dict[str, object]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, fault: faults.append(fault))
+        async with serving(tmp_path / "s") as server:
+            reader, writer = await asyncio.open_unix_connection(tmp_path / "s")
+            writer.write(PING % 1 + b"\n" + PING % 2)
+            assert await reader.readline() == PONG % 1
+            await server.close()
+            assert await reader.read() == b""
+            writer.close()
+        assert not faults
+
+    run(scenario())
+
+
 def test_a_socket_that_another_process_has_put_in_its_place_stays(run: Run, tmp_path: Path) -> None:
     """As an operator does who does not wait for the end of a drain."""
     path = tmp_path / "ctl.sock"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from msrprelay.rpc import bencode
 from msrprelay.rpc.connections import Connections
@@ -112,6 +113,28 @@ async def test_a_client_that_does_not_read_is_not_answered_ahead(
         writer.write(b"1 " + PING)
         assert await reader.readexactly(18) == b"1 " + PONG
         assert len(commands.asked) < 500
+
+
+@pytest.mark.parametrize("make", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_the_end_in_the_middle_of_a_message_is_no_error(
+    responder: NgResponder, make: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    faults: list[dict[str, object]] = []
+
+    async def scenario() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, fault: faults.append(fault))
+        server = NgStreamServer(responder, longest=99, most_connections=2)
+        await server.listen_tcp([("127.0.0.1", 0)])
+        async with connected(server) as (reader, writer):
+            writer.write(b"1 " + PING + b"2 " + PING[:5])
+            await reader.readexactly(18)
+            await server.close()
+            with suppress(ConnectionError):
+                assert await reader.read() == b""
+
+    with asyncio.Runner(loop_factory=make) as runner:
+        runner.run(scenario())
+    assert not faults
 
 
 @pytest.mark.parametrize("failure", [ConnectionResetError, TimeoutError], ids=["reset", "silent"])
