@@ -374,6 +374,8 @@ def test_who_is_to_stop_stops_though_both_processes_were_replaced(
             goes_on(a, b)
         end(old := daemon.keeper)
         new = daemon.new_keeper(old)
+        # It holds everything.
+        goes_on(a, b)
         if upgraded:
             os.kill(new, signal.SIGUSR2)
         else:
