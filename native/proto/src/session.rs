@@ -114,6 +114,12 @@ impl Session {
         }
     }
 
+    /// One side has ended, and the other has some time to say the rest: as long as that is not
+    /// relayed, the time does not go on.
+    pub fn is_half_closed(&self) -> bool {
+        matches!(self.state, State::HalfClosed { .. })
+    }
+
     /// Nothing is relayed any more, connections are being ended.
     pub fn is_parting(&self) -> bool {
         matches!(self.state, State::Parting { .. })
@@ -270,6 +276,11 @@ impl Session {
             Input::Idle => self.end(self.reason_or(CloseReason::Idle), now),
             Input::Spent => self.end(self.reason_or(CloseReason::ByteLimit), now),
             Input::Answered(plans) => self.ignore_answer(plans),
+            Input::Unpaused => {
+                if let State::HalfClosed { until, .. } = &mut self.state {
+                    *until = now + self.timers.grace;
+                }
+            }
             Input::Close { reason, linger } => {
                 self.returns = false;
                 self.linger(reason, now + linger, now);

@@ -210,6 +210,7 @@ impl Pair {
             let directions =
                 self.directions.iter_mut().flat_map(|directions| directions.iter_mut());
             directions.for_each(|direction| direction.begin_to_wait(thread.now));
+            self.feed(Input::Unpaused, thread);
             self.go_on(thread);
         }
     }
@@ -277,7 +278,14 @@ impl Pair {
         if self.idle_until().is_some_and(|at| at <= thread.now) {
             self.feed(Input::Idle, thread);
         }
-        self.feed(Input::Timeout, thread);
+        if !self.stands_still() {
+            self.feed(Input::Timeout, thread);
+        }
+    }
+
+    /// What the life of the session waits for cannot come.
+    fn stands_still(&self) -> bool {
+        self.paused && self.life.is_half_closed()
     }
 
     fn stalled(&self, thread: &Thread) -> Option<Side> {
@@ -309,7 +317,8 @@ impl Pair {
         let approaches = self.ends.iter().filter_map(|end| end.approach.as_ref()?.deadline());
         let stalls = Side::BOTH.into_iter().filter_map(|side| self.stalls(side, thread));
         let pauses = self.pauses(thread.now).filter(|_| !self.parting);
-        let others = [self.idle_until(), pauses, self.life.deadline()].into_iter().flatten();
+        let life = self.life.deadline().filter(|_| !self.stands_still());
+        let others = [self.idle_until(), pauses, life].into_iter().flatten();
         let spares = self.spares.iter().flatten().filter_map(|spare| spare.until);
         approaches.chain(stalls).chain(others).chain(spares).min()
     }

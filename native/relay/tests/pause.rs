@@ -5,7 +5,7 @@ mod support;
 use std::net::Shutdown;
 use std::time::Duration;
 
-use msrp_relay::{CloseReason, Config, Policy, RingWhat, Side};
+use msrp_relay::{CloseReason, Config, LegReason, NoticeKind, Policy, RingWhat, Side};
 use support::{Call, Engine, config, wait_until};
 
 const SHORT: Duration = Duration::from_millis(50);
@@ -76,6 +76,27 @@ fn what_answers_a_fin_is_not_held_back_by_the_rate() {
         let answer = call.response(Side::B, "tidlarge", "200 OK");
         b.send(&answer);
         a.expect(&call.arrives(Side::B, policy, &answer));
+    }
+}
+
+/// The time that half a connection may take does not go on either.
+#[test]
+fn what_answers_a_fin_in_a_pause_arrives_after_it() {
+    for policy in [Policy::Aware, Policy::Cema] {
+        let mut engine = Engine::new(Config { grace: SHORT * 4, ..config() });
+        let (call, mut a, mut b) = engine.joined(policy);
+        a.fin();
+        b.expect_fin();
+        pause(&call, true);
+        engine.until(&call, NoticeKind::LegLost(Side::A, LegReason::Fin));
+        let last = call.message(Side::B, "tidlast", b"goodbye");
+        b.send(&last);
+        assert_eq!(engine.quiet_for(SHORT * 8), None);
+        pause(&call, false);
+        a.expect(&call.arrives(Side::B, policy, &last));
+        a.expect_fin();
+        drop((a, b));
+        assert_eq!(engine.closed(&call), CloseReason::Hangup(Side::A));
     }
 }
 

@@ -61,6 +61,8 @@ pub enum Input {
     Resumed,
     /// The session has carried as many bytes as one may.
     Spent,
+    /// Bytes are relayed again, after a time in which they were not at the control plane's wish.
+    Unpaused,
     /// After [`Output::Replace`]: the new connection carries this side.
     Replaced(Side),
     /// [`Session::deadline`](super::Session::deadline) has passed. Early or repeated ones do no harm.

@@ -41,6 +41,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         1 => (0u64..9).prop_map(|seconds| close(CloseReason::Deleted, seconds)),
         1 => Just(Input::Parted),
         1 => Just(Input::Spent),
+        1 => Just(Input::Unpaused),
         1 => any_side().prop_map(Input::Replaced),
         2 => any_side().prop_map(Input::Reoffered),
         2 => any_side().prop_map(Input::Settled),
