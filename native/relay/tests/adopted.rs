@@ -11,35 +11,13 @@ use std::time::Instant;
 
 use kill::command::{self, Obedient};
 use kill::talk::Talk;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use support::Peer;
+use support::traffic::fill;
 
 /// Not a test: what the child runs.
 #[test]
 fn worker_process() {
     command::run();
-}
-
-/// Says as much as is taken while nobody listens; gives how much that was.
-fn fill(peer: &mut Peer, said: &[u8]) -> usize {
-    peer.stream.set_nonblocking(true).unwrap();
-    let mut at = 0;
-    // What was taken goes on through the relay, which makes room again for a while.
-    while is_writable(peer) {
-        match peer.stream.write(&said[at..]) {
-            Ok(n) => at += n,
-            Err(why) => assert_eq!(why.kind(), ErrorKind::WouldBlock),
-        }
-    }
-    peer.stream.set_nonblocking(false).unwrap();
-    assert!(at < said.len(), "all of it was taken");
-    at
-}
-
-fn is_writable(peer: &Peer) -> bool {
-    let mut fds = [PollFd::new(&peer.stream, PollFlags::OUT)];
-    let patience = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
-    poll(&mut fds, Some(&patience)).unwrap() > 0
 }
 
 /// Says the rest meanwhile.
@@ -61,7 +39,7 @@ fn lost_and_stalled(lose: impl Fn(&Obedient, &Talk, [Peer; 2])) {
     }
     let body: Vec<u8> = (0..8_000_000_u32).map(|n| b' ' + (n % 89) as u8).collect();
     let said = [talk.said(0, "large", &body), talk.said(1, "large", &body)];
-    let at = [fill(&mut peers[0], &said[0]), fill(&mut peers[1], &said[1])];
+    let at = [fill(&peers[0].stream, &said[0]), fill(&peers[1].stream, &said[1])];
     relay.kill();
     let rest = [0, 1].map(|side| say(&peers[side], said[side][at[side]..].to_vec()));
     let [a, b] = &mut peers;
@@ -83,9 +61,9 @@ fn a_session_lost_to_nonsense_claims_nothing_of_others() {
 
 #[test]
 fn a_session_lost_while_a_peer_stalls_claims_nothing_of_others() {
-    lost_and_stalled(|_, lost, [mut a, _b]| {
+    lost_and_stalled(|_, lost, [a, _b]| {
         let large = vec![b'x'; 8_000_000];
-        fill(&mut a, &lost.said(0, "large", &large));
+        fill(&a.stream, &lost.said(0, "large", &large));
         a.reset();
     });
 }
@@ -100,7 +78,7 @@ fn what_was_for_a_peer_that_has_moved_is_over() {
     let chunks: Vec<Vec<u8>> =
         (0..8000).map(|n| talk.said(1, &format!("chunk{n:04}"), &[b'x'; 1000])).collect();
     let chunks = chunks.concat();
-    let at = fill(&mut b, &chunks);
+    let at = fill(&b.stream, &chunks);
     talk.paths[0] = "msrp://10.0.0.6:9/movedA;tcp";
     relay.answer(talk.id, talk.paths);
     a.reset();

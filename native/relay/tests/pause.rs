@@ -6,6 +6,7 @@ use std::net::Shutdown;
 use std::time::Duration;
 
 use msrp_relay::{CloseReason, Config, LegReason, NoticeKind, Policy, RingWhat, Side};
+use support::traffic::misdirected;
 use support::{Call, Engine, config, wait_until};
 
 const SHORT: Duration = Duration::from_millis(50);
@@ -98,17 +99,6 @@ fn what_answers_a_fin_in_a_pause_arrives_after_it() {
         drop((a, b));
         assert_eq!(engine.closed(&call), CloseReason::Hangup(Side::A));
     }
-}
-
-fn misdirected(number: usize) -> Vec<u8> {
-    let tid = format!("bad{number:06}");
-    let body = "x".repeat(100);
-    format!(
-        "MSRP {tid} SEND\r\nTo-Path: msrp://192.0.2.77:1/old;tcp\r\n\
-         From-Path: msrp://172.16.4.4:9/p;tcp\r\nMessage-ID: m\r\nByte-Range: 1-100/100\r\n\
-         Content-Type: text/plain\r\n\r\n{body}\r\n-------{tid}$\r\n"
-    )
-    .into_bytes()
 }
 
 #[test]

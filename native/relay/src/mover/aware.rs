@@ -165,6 +165,16 @@ impl Aware {
         true
     }
 
+    /// Nobody is there to hear what is owed.
+    pub(super) fn drop_owed(&mut self) {
+        if self.owing() > 0 {
+            self.frames.edit(|frames| {
+                frames.owed.clear();
+                frames.replies.clear();
+            });
+        }
+    }
+
     /// Sends frames of the relay's own.
     pub(super) fn flush_own(&mut self, lane: &mut Lane, turn: &mut Turn<'_>) -> Option<Moved> {
         if self.frames.kinds().own.is_empty() || self.cuts_chunk() {
@@ -189,6 +199,7 @@ impl Aware {
         }
         self.rewriter.end_stream();
         self.drop_undecided();
+        self.drop_owed();
     }
 
     /// What is for the receiver goes nowhere any more, down to the end of the chunk in the reading.
@@ -204,6 +215,7 @@ impl Aware {
             self.frames.edit(|frames| frames.own.splice(0..0, rest).for_each(drop));
         }
         self.drop_undecided();
+        self.drop_owed();
     }
 
     /// Another receiver follows.

@@ -180,8 +180,11 @@ impl Direction {
         else {
             return;
         };
-        if self.lane.flow != Flow::Ended
-            && aware.take_owed(behind)
+        if self.lane.flow == Flow::Ended {
+            // It cannot be said any more, and must not keep the opposite direction from reading on.
+            return behind.drop_owed();
+        }
+        if aware.take_owed(behind)
             && let Some(record) = turn.record.as_deref_mut()
         {
             let mut draft = record.draft();

@@ -1,10 +1,11 @@
 //! Bytes in quantity: chunks of every size, written in random pieces, read and compared.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::thread;
 
 use msrp_relay::{Policy, Side};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{Call, Numbers, Peer};
 
@@ -74,4 +75,38 @@ pub fn read_exactly(mut from: &TcpStream, wanted: &[u8]) {
         assert!(wanted[at..].starts_with(&buf[..n]), "different within {at}..{}", at + n);
         at += n;
     }
+}
+
+/// A request that the relay refuses with 481.
+pub fn misdirected(number: usize) -> Vec<u8> {
+    let tid = format!("bad{number:06}");
+    let body = "x".repeat(100);
+    format!(
+        "MSRP {tid} SEND\r\nTo-Path: msrp://192.0.2.77:1/old;tcp\r\n\
+         From-Path: msrp://172.16.4.4:9/p;tcp\r\nMessage-ID: m\r\nByte-Range: 1-100/100\r\n\
+         Content-Type: text/plain\r\n\r\n{body}\r\n-------{tid}$\r\n"
+    )
+    .into_bytes()
+}
+
+/// Writes as much of `bytes` as is taken while nobody reads it; gives how much that was.
+pub fn fill(mut to: &TcpStream, bytes: &[u8]) -> usize {
+    to.set_nonblocking(true).unwrap();
+    let mut at = 0;
+    // What was taken goes on through the relay, which makes room again for a while.
+    while is_writable(to) {
+        match to.write(&bytes[at..]) {
+            Ok(n) => at += n,
+            Err(why) => assert_eq!(why.kind(), ErrorKind::WouldBlock),
+        }
+    }
+    to.set_nonblocking(false).unwrap();
+    assert!(at < bytes.len(), "all of it was taken");
+    at
+}
+
+fn is_writable(stream: &TcpStream) -> bool {
+    let mut fds = [PollFd::new(stream, PollFlags::OUT)];
+    let patience = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+    poll(&mut fds, Some(&patience)).unwrap() > 0
 }
