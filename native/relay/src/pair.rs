@@ -297,15 +297,19 @@ impl Pair {
     /// When the chunk of this side has stood still too long, unless it goes on: only while the
     /// relay would read on.
     fn stalls(&self, side: Side, thread: &Thread) -> Option<Moment> {
-        let is_read = !self.paused && !self.parting && self.vacant().is_none();
-        let directions = self.directions.as_ref().filter(|_| is_read)?;
+        let directions = self.directions.as_ref().filter(|_| self.is_read())?;
         let since = directions[side.index()].stalled_since()?;
         let since = self.meter.as_ref().map_or(since, |meter| since.max(meter.resumed()));
         Some(since + thread.config.stall)
     }
 
+    /// Bytes would be relayed if there were some.
+    fn is_read(&self) -> bool {
+        !self.paused && !self.parting && self.vacant().is_none()
+    }
+
     fn idle_until(&self) -> Option<Moment> {
-        let directions = self.directions.as_ref().filter(|_| !self.paused && !self.parting)?;
+        let directions = self.directions.as_ref().filter(|_| self.is_read())?;
         let moved = directions.iter().map(Direction::moved).max()?;
         // While the relay itself does not read, nobody is idle.
         let moved = self.meter.as_ref().map_or(moved, |meter| moved.max(meter.resumed()));

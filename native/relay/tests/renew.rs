@@ -192,6 +192,28 @@ fn nobody_comes_and_the_old_connection_stays() {
     call.talk(&mut a, &mut old);
 }
 
+/// Meanwhile nobody is read.
+#[test]
+fn nobody_is_idle_while_a_peer_that_has_moved_is_waited_for() {
+    let idle = Duration::from_millis(200);
+    let mut engine = Engine::new(config());
+    let (mut call, mut a, old) = engine.joined_idle(AWARE, Some(idle));
+    call.answer_with(Role::Accept, Role::Accept, Target::None, Target::None, MOVED);
+    call.path[1] = MOVED.to_owned();
+    let mut new = Peer::dial(call.local[1]);
+    old.fin();
+    engine.until(&call, NoticeKind::LegLost(Side::B, LegReason::Fin));
+    let early = call.message(Side::A, "tidearly", b"while you were away");
+    a.send(&early);
+    assert_eq!(engine.quiet_for(idle * 3), None);
+    new.send(&call.bind(Side::B, "tidmoved"));
+    new.expect(&call.arrives(Side::A, AWARE, &early));
+    a.expect(&call.arrives(Side::B, AWARE, &call.bind(Side::B, "tidmoved")));
+    a.expect_fin();
+    drop((a, new));
+    assert_eq!(engine.closed(&call), CloseReason::Idle);
+}
+
 #[test]
 fn nobody_comes_and_nobody_is_there() {
     let mut engine = Engine::new(Config { join: Duration::from_millis(50), ..config() });
