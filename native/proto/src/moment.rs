@@ -1,4 +1,4 @@
-use std::ops::{Add, AddAssign};
+use std::ops::{Add, AddAssign, Sub};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,15 @@ impl Add<Duration> for Moment {
     }
 }
 
+impl Sub<Duration> for Moment {
+    type Output = Self;
+
+    /// Saturates at the clock's zero.
+    fn sub(self, time: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)))
+    }
+}
+
 impl AddAssign<Duration> for Moment {
     fn add_assign(&mut self, wait: Duration) {
         *self = *self + wait;
@@ -49,5 +58,7 @@ mod tests {
         assert_eq!(now + Duration::MAX, Moment::from_nanos(u64::MAX));
         assert_eq!((now + Duration::MAX).saturating_duration_since(now).as_secs(), 18_446_744_073);
         assert_eq!(now.saturating_duration_since(now + Duration::from_nanos(1)), Duration::ZERO);
+        assert_eq!(now - Duration::from_nanos(5), Moment::from_nanos(2));
+        assert_eq!(now - Duration::MAX, Moment::default());
     }
 }

@@ -119,6 +119,11 @@ impl Buffer {
         self.sent = sent;
     }
 
+    /// Nothing is unsent.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.sent >= self.output.total()
+    }
+
     /// What is unsent.
     pub(crate) fn rest(&self) -> Vec<u8> {
         let slices: Vec<_> = self.output.slices(&self.input).collect();

@@ -3,6 +3,7 @@
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
 
+use msrp_proto::Moment;
 use msrp_proto::session::{LegReason, Role};
 use rustix::io::Errno;
 
@@ -113,6 +114,12 @@ impl Leg {
         // The SYN counts on the side that sent it.
         let syn = u64::from(self.origin == Role::Dial);
         Ok([taken, tcp_info::given(&self.socket)?.saturating_sub(syn)])
+    }
+
+    /// When the last data came from it, and when the last was sent to it, as the kernel knows: over
+    /// the death of a process, too. `None` where it does not tell.
+    pub(crate) fn moved(&self, now: Moment) -> Option<[Moment; 2]> {
+        Some(tcp_info::quiet(&self.socket).ok()?.map(|quiet| now - quiet))
     }
 
     /// Reset or ended both ways. The kernel does not tell which, and one byte less than it has

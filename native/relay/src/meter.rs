@@ -27,7 +27,8 @@ impl Meter {
 
     /// So many bytes were carried and paid for in a dead process.
     pub(crate) fn inherit(&mut self, total: u64) {
-        self.counted = total;
+        // Long ago, as far as this process knows.
+        (self.counted, self.paid) = (total, Moment::default());
     }
 
     /// The session has carried `total` bytes; false when that is too much.

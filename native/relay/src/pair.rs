@@ -309,11 +309,12 @@ impl Pair {
     }
 
     fn idle_until(&self) -> Option<Moment> {
+        let idle = self.idle?;
         let directions = self.directions.as_ref().filter(|_| self.is_read())?;
         let moved = directions.iter().map(Direction::moved).max()?;
         // While the relay itself does not read, nobody is idle.
         let moved = self.meter.as_ref().map_or(moved, |meter| moved.max(meter.resumed()));
-        Some(moved + self.idle?)
+        Some(moved + idle)
     }
 
     /// The earliest deadline.

@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use kill::command::{self, Obedient};
 use kill::talk::Talk;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use support::Peer;
 use support::traffic::fill;
 
@@ -121,6 +122,32 @@ fn what_passed_before_is_paid_for() {
         a.send(&talk.said(0, tid, b""));
         b.expect(&talk.heard(0, tid, b""));
     }
+}
+
+/// Processes die sooner than the session may be idle.
+#[test]
+fn who_is_idle_is_so_however_many_processes_die_meanwhile() {
+    for stalls in [false, true] {
+        let relay = Obedient::new();
+        let talk = Talk::open_idle(&relay, "1000");
+        let [a, b] = talk.join(&relay);
+        if stalls {
+            fill(&a.stream, &talk.said(0, "large", &vec![b'x'; 8_000_000]));
+        }
+        let begun = Instant::now();
+        while !is_readable(&a) {
+            assert!(begun.elapsed() < support::PATIENCE, "it has not ended");
+            relay.kill();
+        }
+        drop(b);
+    }
+}
+
+/// Within a moment.
+fn is_readable(peer: &Peer) -> bool {
+    let mut fds = [PollFd::new(&peer.stream, PollFlags::IN)];
+    let moment = Timespec { tv_sec: 0, tv_nsec: 300_000_000 };
+    poll(&mut fds, Some(&moment)).unwrap() > 0
 }
 
 #[test]

@@ -140,6 +140,7 @@ mod tests {
             life,
             joined: false,
             paused: false,
+            moved: [Moment::default(); 2],
             ends,
         }
     }

@@ -21,6 +21,8 @@ pub(crate) struct State<L> {
     /// Bytes move both ways.
     pub(crate) joined: bool,
     pub(crate) paused: bool,
+    /// From A, from B: when bytes had moved, or could again, when this was written.
+    pub(crate) moved: [Moment; 2],
     pub(crate) ends: [EndState; 2],
 }
 

@@ -149,9 +149,14 @@ impl Lane {
         if !turn.to.is_writable() {
             return Some(Moved::Waits);
         }
-        self.moved = turn.thread.now;
-        let unsent = self.unsent.take()?;
-        self.send(unsent, turn)
+        let (unsent, given) = (self.unsent.take()?, self.given);
+        let waited = !unsent.is_empty();
+        let stop = self.send(unsent, turn);
+        // Whoever has just taken the session over only believes that there is something, and room.
+        if self.given > given || waited && !self.is_stalled() {
+            self.moved = turn.thread.now;
+        }
+        stop
     }
 
     /// Sends; keeps what the socket does not take.
@@ -237,6 +242,13 @@ impl Unsent {
         match self {
             Self::Buffer(buffer) => buffer.send(to),
             Self::Pipe(pipe) => (pipe.held() > 0).then(|| to.pour(pipe)),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Buffer(buffer) => buffer.is_spent(),
+            Self::Pipe(pipe) => pipe.held() == 0,
         }
     }
 

@@ -11,6 +11,7 @@
 //! after the record says that nothing is joined, or is gone. Claims of a record that is not joined
 //! are void.
 
+use msrp_proto::Moment;
 use msrp_proto::session::Side;
 use msrp_proto::{PathPair, Piece, Rewriter};
 
@@ -70,6 +71,8 @@ pub(crate) struct Left<'a> {
     pub(crate) claim: Claim,
     /// The pipe of the claim, if there is one.
     pub(crate) pipe: Option<Box<Pipe>>,
+    /// When bytes had moved, or could again, as far as the state knows.
+    pub(crate) moved: Moment,
     /// The connections, as far as they are there.
     pub(crate) from: Option<&'a Leg>,
     pub(crate) to: Option<&'a Leg>,
@@ -204,6 +207,7 @@ impl Direction {
     ) -> Option<Self> {
         let progress = left.record.progress(from);
         let mut lane = Lane::new(from, thread.now);
+        lane.moved = last_moved(&left, thread.now);
         let (same_from, same_to) = begin(&mut lane, progress.mark, &left);
         let position = progress.mark.position.as_ref().filter(|_| same_from);
         let rewriter = paths.map(|paths| thread.config.rewriter(paths, position));
@@ -303,6 +307,13 @@ fn counts(leg: Option<&Leg>, known: [u64; 2]) -> Option<[u64; 2]> {
     let [taken, given] = leg.counts().ok()?;
     let is_gone = leg.is_gone();
     Some(if is_gone { [taken.max(known[0]), given.max(known[1])] } else { [taken, given] })
+}
+
+/// When bytes have moved last: who stood still before another process went on has stood still since.
+fn last_moved(left: &Left<'_>, now: Moment) -> Moment {
+    let came = left.from.and_then(|leg| leg.moved(now)).map(|[came, _]| came);
+    let went = left.to.and_then(|leg| leg.moved(now)).map(|[_, went]| went);
+    came.into_iter().chain(went).fold(left.moved, Moment::max)
 }
 
 /// Where a direction begins: where the record says, or at the beginning of a connection that the

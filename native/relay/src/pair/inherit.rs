@@ -175,6 +175,7 @@ impl Pair {
         let left = Left {
             claim: std::mem::take(&mut left.claims[side.index()]),
             pipe: pipe.and_then(|ends| thread.pipes.inherit(ends).ok()),
+            moved: left.state.moved[side.index()],
             record: &left.record,
             from: leg(side),
             to: leg(side.other()),

@@ -1,5 +1,6 @@
 //! What a successor of this process must know, written down whenever it has changed.
 
+use msrp_proto::Moment;
 use msrp_proto::session::{LegReason, Session, Side, Timers};
 
 use super::approach::{Approach, text};
@@ -40,8 +41,15 @@ impl Pair {
             life: &self.life,
             joined: self.directions.is_some(),
             paused: self.paused,
+            moved: Side::BOTH.map(|side| self.moved(side)),
             ends: Side::BOTH.map(|side| self.end_state(side)),
         }
+    }
+
+    /// Beside what the kernel tells: that there was a pause, or that a peer has moved.
+    fn moved(&self, from: Side) -> Moment {
+        let directions = self.directions.as_ref();
+        directions.map(|directions| directions[from.index()].moved()).unwrap_or_default()
     }
 
     fn end_state(&self, side: Side) -> EndState {
@@ -125,6 +133,7 @@ impl Opening {
             life: &life,
             joined: false,
             paused: false,
+            moved: [Moment::default(); 2],
             ends: Side::BOTH.map(end),
         };
         let mut record = Record::new(&keep.arena).ok()?;

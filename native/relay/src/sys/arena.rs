@@ -37,7 +37,7 @@ struct Free {
 }
 
 /// Changes with every change of what is written: another version's memory is not understood.
-const VERSION: u64 = 0x6d73_7270_0000_0003;
+const VERSION: u64 = 0x6d73_7270_0000_0004;
 /// A blob's name is its place in these.
 const UNIT: usize = 64;
 const SLAB: usize = 1 << 20;

@@ -3,6 +3,7 @@
 use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::time::Duration;
 
 /// The beginning of the kernel's `struct tcp_info`, up to the last field used here.
 #[derive(Clone, Copy, Debug, Default)]
@@ -12,7 +13,11 @@ struct Raw {
     bytes: [u8; 7],
     rto_to_rcv_mss: [u32; 4],
     unacked: u32,
-    sacked_to_total_retrans: [u32; 19],
+    sacked_to_fackets: [u32; 4],
+    last_data_sent: u32,
+    last_ack_sent: u32,
+    last_data_recv: u32,
+    last_ack_recv_to_total_retrans: [u32; 12],
     pacing: [u64; 2],
     bytes_acked: u64,
     bytes_received: u64,
@@ -132,6 +137,12 @@ pub(crate) fn given(socket: impl AsFd) -> io::Result<u64> {
     }
 }
 
+/// For how long no data has come, and for how long none was sent.
+pub(crate) fn quiet(socket: impl AsFd) -> io::Result<[Duration; 2]> {
+    let raw = raw(socket.as_fd())?;
+    Ok([raw.last_data_recv, raw.last_data_sent].map(|millis| Duration::from_millis(millis.into())))
+}
+
 /// Whether shutdown(2) was called for a connection, or it is gone.
 pub(crate) fn has_sent_fin(socket: impl AsFd) -> bool {
     raw(socket.as_fd()).is_ok_and(|raw| is_behind_fin(raw.state))
@@ -172,7 +183,7 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::{Shutdown, TcpListener, TcpStream};
 
-    use rustix::event::{PollFd, PollFlags, poll};
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
     fn pair() -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -212,6 +223,23 @@ mod tests {
         far.shutdown(Shutdown::Write).unwrap();
         assert_eq!((&near).read(&mut back).unwrap(), 0);
         assert_eq!((counts(&near), counts(&far)), ((10, 1001), (300, 10)));
+    }
+
+    #[test]
+    fn tells_for_how_long_nothing_has_moved() {
+        let (near, far) = pair();
+        let begun = std::time::Instant::now();
+        let rest = Duration::from_millis(30);
+        assert_eq!(poll(&mut [], Some(&Timespec { tv_sec: 0, tv_nsec: 30_000_000 })), Ok(0));
+        (&near).write_all(b"hello").unwrap();
+        (&far).read_exact(&mut [0; 5]).unwrap();
+        let ([near_in, near_out], [far_in, far_out]) =
+            (quiet(&near).unwrap(), quiet(&far).unwrap());
+        // The kernel's clock may tick in steps of 10 ms.
+        let least = rest - Duration::from_millis(10);
+        assert!(near_in >= least && far_out >= least, "{near_in:?} {far_out:?}");
+        let most = begun.elapsed() - least;
+        assert!(near_out <= most && far_in <= most, "{near_out:?} {far_in:?}");
     }
 
     #[test]

@@ -88,7 +88,12 @@ impl Obedient {
 
     /// A session, both peers of which dial in: its number and where it listens.
     pub fn open(&self, policy: &str) -> (u64, [SocketAddr; 2]) {
-        let told = self.inner().tell(&format!("open {policy}"));
+        self.open_idle(policy, "never")
+    }
+
+    /// The same, of one that may be idle for so many milliseconds.
+    pub fn open_idle(&self, policy: &str, idle: &str) -> (u64, [SocketAddr; 2]) {
+        let told = self.inner().tell(&format!("open {policy} {idle}"));
         let words: Vec<_> = told.split(' ').collect();
         let id = words[0].parse().unwrap();
         self.answer(id, PATH);
@@ -217,9 +222,9 @@ pub fn run() {
 
 fn obey(relay: &Relay, sessions: &mut BTreeMap<u64, Session>, line: &str) -> String {
     let words: Vec<_> = line.split(' ').collect();
-    if let ["open", policy] = words[..] {
+    if let ["open", policy, idle] = words[..] {
         let policy = if policy == "aware" { Policy::Aware } else { Policy::Sessmatch };
-        let session = open(relay, policy);
+        let session = open(relay, policy, idle.parse().ok().map(Duration::from_millis));
         let [a, b] = session.report().legs.map(|leg| leg.local);
         let id = session.id();
         sessions.insert(id, session);
@@ -246,7 +251,7 @@ fn obey(relay: &Relay, sessions: &mut BTreeMap<u64, Session>, line: &str) -> Str
     String::new()
 }
 
-fn open(relay: &Relay, policy: Policy) -> Session {
+fn open(relay: &Relay, policy: Policy, idle: Option<Duration>) -> Session {
     let leg = |side: Side| LegOpen {
         listen: "127.0.0.1:0".parse().unwrap(),
         own_uri: OWN[side.index()].as_bytes().to_vec(),
@@ -254,7 +259,7 @@ fn open(relay: &Relay, policy: Policy) -> Session {
         sources: Sources::Any,
     };
     let legs = Side::BOTH.map(leg);
-    relay.open(OpenSpec { policy, legs, tos: None, idle: None }).expect("ports")
+    relay.open(OpenSpec { policy, legs, tos: None, idle }).expect("ports")
 }
 
 fn leg(path: &str) -> LegAnswer {

@@ -17,7 +17,12 @@ pub struct Talk {
 
 impl Talk {
     pub fn open(relay: &Obedient) -> Self {
-        let (id, at) = relay.open("aware");
+        Self::open_idle(relay, "never")
+    }
+
+    /// One that may be idle for so many milliseconds.
+    pub fn open_idle(relay: &Obedient, idle: &str) -> Self {
+        let (id, at) = relay.open_idle("aware", idle);
         Self { id, at, paths: PATH, ranged: false }
     }
 
