@@ -27,6 +27,7 @@ mod pipe;
 mod poller;
 mod queue;
 mod relay;
+mod reserve;
 mod ring;
 mod spec;
 mod sys;

@@ -112,9 +112,14 @@ impl Door {
     /// Takes one of the connections that wait in the kernel.
     pub(crate) fn accept(&mut self, board: &Board, thread: &mut Thread) -> Accepted {
         let Some(listener) = &self.listener else { return Accepted::Nobody };
+        if !thread.reserve.spares(listener, thread.now) {
+            thread.counters.accept_pauses(1);
+            return Accepted::Starved;
+        }
         match tcp::accept(listener) {
             Ok((socket, from)) => {
                 thread.counters.accepted(1);
+                thread.reserve.note(&socket);
                 let keep = thread.keep.as_ref();
                 let socket = Keep::hold(keep, socket, Kind::Accepted, self.side, self.session);
                 self.admit(socket, from, board, thread);
@@ -123,6 +128,7 @@ impl Door {
             Err(Errno::AGAIN | Errno::INVAL) => Accepted::Nobody,
             Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
                 thread.counters.accept_pauses(1);
+                thread.reserve.used_up();
                 Accepted::Starved
             }
             // It was gone before it could be accepted.

@@ -14,6 +14,7 @@ use crate::keep::Keep;
 use crate::notice::{News, Notice};
 use crate::pipe::Pipes;
 use crate::poller::Poller;
+use crate::reserve::Reserve;
 use crate::why::DialFailure;
 
 /// The tools of a thread; a session borrows them for the time of one event.
@@ -22,6 +23,8 @@ pub(crate) struct Thread {
     pub(crate) config: Arc<Config>,
     /// Connections of all threads that have not shown a first frame.
     pub(crate) half_open: HalfOpen,
+    /// Descriptors that are not for those.
+    pub(crate) reserve: Reserve,
     /// What stalled directions of all threads hold.
     pub(crate) budget: Budget,
     /// Those of every session's life.

@@ -24,6 +24,7 @@ use crate::pair::{Inheritance, Opening, Pair};
 use crate::pipe::Pipes;
 use crate::poller::{Events, Group, Part, Poller, Readiness, Source};
 use crate::queue::Queue;
+use crate::reserve::Reserve;
 use crate::sys::clock;
 use crate::thread::Thread;
 
@@ -69,6 +70,7 @@ impl Worker {
             config,
             timers,
             half_open,
+            reserve: Reserve::new(),
             keep,
             budget,
             poller,

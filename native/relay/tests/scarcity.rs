@@ -3,6 +3,7 @@
 mod support;
 
 use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,9 +16,47 @@ static ONE: Mutex<()> = Mutex::new(());
 
 /// All descriptors that there are.
 fn hoard() -> Vec<File> {
-    let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: Some(64), ..limit }).unwrap();
+    limit_to(64);
     std::iter::from_fn(|| File::open("/dev/null").ok()).collect()
+}
+
+fn limit_to(descriptors: u64) {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(descriptors), ..limit }).unwrap();
+}
+
+/// An eighth of them, where there are so few.
+#[test]
+fn the_last_descriptors_are_not_for_strangers() {
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut engine = Engine::new(config());
+    let call = engine.open(Policy::Aware);
+    call.answer(Role::Accept, Role::Accept, Target::None, Target::None);
+    limit_to(128);
+    let mut hoard = hoard_below(128 - 16);
+    let pauses = || engine.relay.counters().total.accept_pauses;
+    let mut strangers = Vec::new();
+    while pauses() == 0 {
+        assert!(strangers.len() < 10, "all were accepted");
+        let accepted = engine.relay.counters().total.accepted;
+        strangers.push(Peer::dial(call.local[0]));
+        wait_until(|| pauses() > 0 || engine.relay.counters().total.accepted > accepted);
+    }
+    let accepted = engine.relay.counters().total.accepted;
+    let mut a = Peer::dial(call.local[0]);
+    a.send(&call.bind(Side::A, "tidright"));
+    let before = pauses();
+    wait_until(|| pauses() > before + 1);
+    assert_eq!(engine.relay.counters().total.accepted, accepted);
+    File::open("/dev/null").expect("there are some for others");
+    hoard.clear();
+    engine.until(&call, NoticeKind::Bound(Side::A));
+}
+
+/// All up to this one.
+fn hoard_below(end: i32) -> Vec<File> {
+    let files = std::iter::from_fn(|| File::open("/dev/null").ok());
+    files.take_while(|file| file.as_raw_fd() < end).collect()
 }
 
 #[test]
