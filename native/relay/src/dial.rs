@@ -89,10 +89,10 @@ impl Dial {
     }
 
     /// For a successor.
-    pub(crate) fn state(&self) -> Option<DialState> {
-        let attempt = self.attempt.as_ref()?;
-        let rest = std::iter::once(attempt.to).chain(self.rest.iter().copied()).collect();
-        Some(DialState { rest, until: attempt.until })
+    pub(crate) fn state(&self) -> DialState {
+        let tried = self.attempt.as_ref().map(|attempt| attempt.to);
+        let rest = tried.into_iter().chain(self.rest.iter().copied()).collect();
+        DialState { rest, until: self.deadline() }
     }
 
     /// See [`Held::register`].

@@ -85,6 +85,11 @@ impl Door {
         }
     }
 
+    /// Connections can come.
+    pub(crate) fn listens(&self) -> bool {
+        self.listener.is_some()
+    }
+
     /// What a record calls its listener.
     pub(crate) fn token(&self) -> Option<u32> {
         self.listener.as_ref().map(Held::token)

@@ -165,6 +165,22 @@ fn a_lost_session_knows_why_when_the_answer_is_told_again() {
 }
 
 #[test]
+fn ports_that_a_process_could_not_open_are_opened_by_the_next_one() {
+    let relay = Obedient::new();
+    let talk = Talk::open(&relay);
+    let [a, mut b] = talk.join(&relay);
+    relay.starve();
+    a.reset();
+    b.expect_reset();
+    relay.wait_for(talk.id, "reconnecting peer-reset");
+    relay.carry_out(talk.id);
+    TcpStream::connect(talk.at[0]).expect_err("it could not be opened");
+    relay.kill();
+    relay.wait_for(talk.id, "reconnecting peer-reset");
+    talk.join(&relay);
+}
+
+#[test]
 fn a_listener_that_is_not_asked_for_again_closes() {
     let relay = Obedient::new();
     let talk = Talk::open(&relay);

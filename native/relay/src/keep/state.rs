@@ -66,7 +66,8 @@ pub(crate) struct ConnectionState {
 pub(crate) struct DialState {
     /// The address that is tried, and those behind it.
     pub(crate) rest: Vec<SocketAddr>,
-    pub(crate) until: Moment,
+    /// What the first of them has; `None` where there was no descriptor to try it with.
+    pub(crate) until: Option<Moment>,
 }
 
 /// The relay's own bind SEND: its transaction and its message.

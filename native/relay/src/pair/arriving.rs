@@ -103,6 +103,7 @@ impl Pair {
     }
 
     pub(super) fn listen(&mut self, side: Side, thread: &mut Thread) {
+        self.changed = true;
         let (key, options) = (self.key, tcp::Options::new(&thread.config, self.tos));
         if self.end(side).leg.is_none() {
             self.board.leg(side).set_state(LegState::Listening);

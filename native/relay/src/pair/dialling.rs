@@ -30,7 +30,7 @@ impl Pair {
 
     /// Goes on with a dial of a dead process.
     pub(super) fn dial_again(&mut self, side: Side, state: &DialState, thread: &mut Thread) {
-        self.begin_dial(side, &state.rest, Some(state.until), thread);
+        self.begin_dial(side, &state.rest, state.until, thread);
     }
 
     /// `until`: how long the first of `targets` may still take, where it has been begun.
@@ -89,6 +89,7 @@ impl Pair {
     }
 
     fn dialled(&mut self, side: Side, dialled: Dialled, thread: &mut Thread) {
+        self.changed = true;
         let goes_on = matches!(dialled, Dialled::Connecting | Dialled::Starved);
         if let (Some(approach), false) = (&mut self.end(side).approach, goes_on) {
             approach.dial = None;

@@ -130,10 +130,12 @@ impl Pair {
         if let Some((leg, peer)) = found_fresh {
             self.end(side).approach().fresh = Some(Box::new(Fresh { leg, peer }));
         }
-        match listener.map(|token| left.take(token)) {
-            Some(Some(listener)) => self.door(side).open(listener, thread),
-            Some(None) => self.listen(side, thread),
-            None => {}
+        // One that does not listen any more the dead process was about to close, for the sake of
+        // somebody who may have gone since.
+        let listener =
+            listener.and_then(|token| left.take(token)).filter(|it| tcp::is_listening(it));
+        if let Some(listener) = listener {
+            self.door(side).open(listener, thread);
         }
         is_there
     }
@@ -252,6 +254,7 @@ impl Pair {
         if self.over || self.parting {
             return self.queue(thread);
         }
+        self.open_again(thread);
         for (side, state) in Side::BOTH.into_iter().zip(states) {
             if let Some(dial) = &state.dial {
                 self.dial_again(side, dial, thread);
@@ -266,6 +269,19 @@ impl Pair {
         }
         self.leave_doors();
         self.queue(thread);
+    }
+
+    /// Listeners that are to be open and are not: lost with the process, or it had no descriptors for
+    /// them.
+    fn open_again(&mut self, thread: &mut Thread) {
+        for side in Side::BOTH {
+            let is_to_be = self.life.wants(side) || self.life.is_asked(side);
+            let approach = self.ends[side.index()].approach.as_ref();
+            let is_open = approach.and_then(|it| it.door.as_ref()).is_some_and(Door::listens);
+            if is_to_be && !is_open && !self.unopened[side.index()] {
+                self.listen(side, thread);
+            }
+        }
     }
 
     /// What the dead process had lost already and what was lost with it; one loss may be the end of

@@ -71,7 +71,7 @@ impl Pair {
             listener: approach.and_then(|approach| approach.door.as_ref()).and_then(Door::token),
             targets: approach.map(|approach| approach.targets.clone()).unwrap_or_default(),
             expected: approach.map(|approach| approach.path.to_vec()).unwrap_or_default(),
-            dial: approach.and_then(|approach| approach.dial.as_deref()).and_then(Dial::state),
+            dial: approach.and_then(|approach| approach.dial.as_deref()).map(Dial::state),
             own_bind: approach.and_then(own_bind).map(|own_bind| own_bind.ids),
             fresh: fresh.map(|fresh| connection(&fresh.leg, Some(fresh.peer))),
             replacing: approach.is_some_and(|approach| approach.replacing),

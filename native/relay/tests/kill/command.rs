@@ -75,6 +75,11 @@ impl Obedient {
         self.inner().restart();
     }
 
+    /// The process gets no descriptor any more.
+    pub fn starve(&self) {
+        self.inner().keeper.starve();
+    }
+
     /// The next process has other settings: see [`Inner`].
     pub fn set(&self, gate: u64, rate: u64) {
         let mut inner = self.inner();

@@ -15,6 +15,7 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType, getsockname, recvmsg, sendmsg,
     socketpair,
 };
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 use super::worker::{KEEPER, SCENE};
 
@@ -120,6 +121,13 @@ impl Keeper {
             other => panic!("message {other}"),
         }
         true
+    }
+
+    /// The process gets no descriptor any more.
+    pub fn starve(&self) {
+        let (child, _) = self.child.as_ref().unwrap();
+        let none = Rlimit { current: Some(0), maximum: Some(0) };
+        prlimit(Some(Pid::from_child(child)), Resource::Nofile, none).unwrap();
     }
 
     /// Whether it has died by itself.
