@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use kill::keeper::Keeper;
 use kill::peers::{Peers, Traffic, progress, talk};
-use kill::worker;
+use kill::worker::{self, OWN, PATH};
+use support::{Peer, listener};
 
 /// Not a test: what the child runs.
 #[test]
@@ -57,4 +58,29 @@ fn no_byte_is_lost_doubled_or_out_of_order() {
     let bytes: u64 = peers.into_iter().map(Peers::join).sum();
     println!("{killed} kills, {bytes} bytes, {:?}", begun.elapsed());
     assert!(killed >= 50, "the traffic ended after {killed} kills");
+}
+
+#[test]
+fn a_dial_for_which_a_process_had_no_descriptor_is_made_by_the_next_one() {
+    let (waiting, _) = listener();
+    let scene = format!("aware - {}", waiting.local_addr().unwrap());
+    let mut keeper = Keeper::new();
+    keeper.start(&scene, None);
+    let (id, ports) = keeper.wait_for_sessions(1)[0];
+    let mut a = Peer::dial(ports[0]);
+    while !keeper.has_connections(id) {
+        keeper.live_for(Duration::from_millis(1));
+    }
+    keeper.starve();
+    let head = format!("MSRP binda SEND\r\nTo-Path: {}\r\nFrom-Path: {}\r\n", OWN[0], PATH[0]);
+    a.send(format!("{head}Message-ID: m\r\n-------binda$\r\n").as_bytes());
+    // Long enough for it to try; if it is not, its successor has less to know.
+    keeper.live_for(Duration::from_millis(200));
+    waiting.set_nonblocking(true).unwrap();
+    assert!(waiting.accept().is_err(), "there was a descriptor");
+    waiting.set_nonblocking(false).unwrap();
+    keeper.kill();
+    keeper.start(&scene, None);
+    keeper.wait_until_ready();
+    Peer::accept(&waiting);
 }
