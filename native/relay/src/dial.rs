@@ -173,6 +173,11 @@ impl Dial {
         let Some(attempt) = &self.attempt else { return Dialled::Connecting };
         match tcp_info(&attempt.socket).map(|info| info.state) {
             Ok(State::Opening) => Dialled::Connecting,
+            // Where nobody listens, the kernel may have chosen the very port that was dialled.
+            Ok(_) if tcp::local_address(&attempt.socket) == Some(attempt.to) => {
+                self.give_up(DialError::REFUSED, board, thread);
+                self.next(board, thread)
+            }
             Ok(State::Open | State::PeerClosed) => match self.attempt.take() {
                 Some(attempt) => Dialled::Connected(attempt.socket, attempt.to),
                 None => Dialled::Connecting,

@@ -76,6 +76,8 @@ impl DialError {
     pub(crate) const TIMED_OUT: Self = Self(Errno::TIMEDOUT);
     /// The connection was gone, and nothing says why.
     pub(crate) const GONE: Self = Self(Errno::CONNABORTED);
+    /// Nobody listens there.
+    pub(crate) const REFUSED: Self = Self(Errno::CONNREFUSED);
 
     /// The name of the errno.
     pub fn as_str(self) -> &'static str {

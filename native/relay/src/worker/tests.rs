@@ -1,9 +1,10 @@
 use super::*;
+use crate::dial::{Dial, Dialled};
 use crate::keep::{Held, Keeper, State};
 use crate::spec::{LegOpen, OpenSpec, Sources};
 use crate::sys::arena::Arena;
 use crate::sys::tcp;
-use msrp_proto::session::Policy;
+use msrp_proto::session::{Policy, Side};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
 fn worker() -> (Worker, Arc<Queue<Notice>>) {
@@ -53,6 +54,23 @@ fn a_session_that_cannot_be_begun_is_closed() {
     assert_eq!(notices.drain(), [Notice { session: 1, what: closed, failure: None }]);
     assert_eq!(board.report().stage, Stage::Closed);
     assert!(worker.pairs.is_empty() && worker.keys.is_empty());
+}
+
+/// Where nobody listens at a port that the kernel also chooses from, it may choose that very one.
+#[test]
+fn a_dial_that_has_reached_itself_has_reached_nobody() {
+    let (mut worker, _) = worker();
+    let thread = &mut worker.thread;
+    let board = opening(1, &thread.config).board;
+    let options = tcp::Options::new(&thread.config, None);
+    let any = "127.0.0.1:0".parse().unwrap();
+    let socket = tcp::dialler(any, any.ip(), &options).unwrap();
+    let itself = tcp::local_address(&socket).unwrap();
+    let mut dial = Dial::new((0, 1, Side::A), any.ip(), &[itself], options, thread);
+    let begun = dial.go_on(Held::alone(socket), None, &board, thread);
+    assert!(matches!(begun, Dialled::Connecting), "{begun:?}");
+    let dialled = dial.advance(&board, thread);
+    assert!(matches!(dialled, Dialled::Failed(Some(_))), "{dialled:?}");
 }
 
 /// In a process of its own, which is this program again.
