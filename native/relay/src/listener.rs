@@ -236,7 +236,11 @@ impl Door {
             return None;
         }
         let (Some(key), Some(admitted)) = (&rule.key, rule.sources.admit(caller.from.ip())) else {
-            self.callers[place] = Some(caller);
+            if caller.is_gone() {
+                self.leave(caller, board, thread);
+            } else {
+                self.callers[place] = Some(caller);
+            }
             return None;
         };
         if !admitted {
@@ -246,10 +250,7 @@ impl Door {
         caller.until.get_or_insert(thread.now + thread.config.gate);
         match caller.judge(key, rule.wanted, thread) {
             Judged::Longer | Judged::Waits => self.callers[place] = Some(caller),
-            Judged::Left => {
-                self.count_refusal(caller.from, RefusedFor::Left, board, thread);
-                caller.close(thread);
-            }
+            Judged::Left => self.leave(caller, board, thread),
             Judged::Valid(has_body) => {
                 let Caller { socket, from, watched, .. } = caller;
                 return Some(Guest { socket, from, has_body, watched });
@@ -259,6 +260,11 @@ impl Door {
             }
         }
         None
+    }
+
+    fn leave(&self, caller: Caller, board: &Board, thread: &Thread) {
+        self.count_refusal(caller.from, RefusedFor::Left, board, thread);
+        caller.close(thread);
     }
 
     fn refuse(

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use msrp_relay::{CloseReason, Config, NoticeKind, Policy, Role, Side, Target};
-use support::{Call, Engine, Peer, config, find};
+use support::{Call, Engine, Peer, config, find, wait_until};
 
 fn answered(engine: &Engine, policy: Policy) -> Call {
     let call = engine.open(policy);
@@ -171,6 +171,21 @@ fn before_the_answer_an_opaque_caller_waits_for_its_key() {
     engine.until(&call, NoticeKind::Joined);
     b.expect(&call.bind(Side::A, "tidearly"));
     a.expect(&call.bind(Side::B, "tidother"));
+}
+
+#[test]
+fn who_has_gone_before_it_can_be_judged_takes_no_place() {
+    let mut engine = Engine::new(Config { half_open: 1, ..config() });
+    let [call, other] = [(); 2].map(|()| engine.open(Policy::Cema));
+    let stranger = Peer::dial(call.local[0]);
+    await_accepted(&engine, 1);
+    stranger.reset();
+    wait_until(|| engine.relay.counters().refused.get("left") == Some(&1));
+    let mut a = Peer::dial(other.local[0]);
+    a.send(&other.bind(Side::A, "tidearly"));
+    await_accepted(&engine, 2);
+    other.answer(Role::Accept, Role::Accept, Target::None, Target::None);
+    engine.until(&other, NoticeKind::Bound(Side::A));
 }
 
 #[test]

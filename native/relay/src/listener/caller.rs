@@ -61,6 +61,12 @@ impl Caller {
         }
     }
 
+    /// Reset, so that what it has said is of no use. Of time alone it would not go while nobody can
+    /// judge it.
+    pub(super) fn is_gone(&self) -> bool {
+        tcp_info(&self.socket).is_ok_and(|info| info.state == State::Dead)
+    }
+
     /// Looks at what there is of the first header block.
     pub(super) fn judge(&mut self, key: &Key<'_>, wanted: bool, thread: &mut Thread) -> Judged {
         let mut buffer = thread.buffers.lease();
