@@ -114,10 +114,14 @@ impl Session {
         }
     }
 
-    /// One side has ended, and the other has some time to say the rest: as long as that is not
-    /// relayed, the time does not go on.
-    pub fn is_half_closed(&self) -> bool {
-        matches!(self.state, State::HalfClosed { .. })
+    /// A connection has some time to say the rest, as one side has ended or its peer has moved: as
+    /// long as nothing is relayed, that time does not go on.
+    pub fn waits_for_bytes(&self) -> bool {
+        match &self.state {
+            State::HalfClosed { .. } => true,
+            State::Joined { renewals } => renewals.wait_for_bytes(),
+            _ => false,
+        }
     }
 
     /// Nothing is relayed any more, connections are being ended.
@@ -247,6 +251,7 @@ impl Session {
             Input::Settled(side) => {
                 renewals.settle(side, now + self.timers.join, &mut self.outputs);
             }
+            Input::Unpaused => renewals.begin_to_wait(now + self.timers.grace),
             Input::Timeout => {
                 if let Some(reason) = renewals.expire(now, &mut self.outputs) {
                     self.part(reason, now);

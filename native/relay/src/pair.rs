@@ -278,14 +278,14 @@ impl Pair {
         if self.idle_until().is_some_and(|at| at <= thread.now) {
             self.feed(Input::Idle, thread);
         }
-        if !self.stands_still() {
+        if !self.stands_still(thread.now) {
             self.feed(Input::Timeout, thread);
         }
     }
 
     /// What the life of the session waits for cannot come.
-    fn stands_still(&self) -> bool {
-        self.paused && self.life.is_half_closed()
+    fn stands_still(&self, now: Moment) -> bool {
+        (self.paused || self.pauses(now).is_some()) && self.life.waits_for_bytes()
     }
 
     fn stalled(&self, thread: &Thread) -> Option<Side> {
@@ -322,7 +322,7 @@ impl Pair {
         let approaches = self.ends.iter().filter_map(|end| end.approach.as_ref()?.deadline());
         let stalls = Side::BOTH.into_iter().filter_map(|side| self.stalls(side, thread));
         let pauses = self.pauses(thread.now).filter(|_| !self.parting);
-        let life = self.life.deadline().filter(|_| !self.stands_still());
+        let life = self.life.deadline().filter(|_| !self.stands_still(thread.now));
         let others = [self.idle_until(), pauses, life].into_iter().flatten();
         let spares = self.spares.iter().flatten().filter_map(|spare| spare.until);
         approaches.chain(stalls).chain(others).chain(spares).min()

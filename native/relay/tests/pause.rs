@@ -5,9 +5,11 @@ mod support;
 use std::net::Shutdown;
 use std::time::Duration;
 
-use msrp_relay::{CloseReason, Config, LegReason, NoticeKind, Policy, RingWhat, Side};
+use msrp_relay::{
+    CloseReason, Config, LegReason, NoticeKind, Policy, RingWhat, Role, Side, Target,
+};
 use support::traffic::misdirected;
-use support::{Call, Engine, config, wait_until};
+use support::{Call, Engine, Peer, config, wait_until};
 
 const SHORT: Duration = Duration::from_millis(50);
 
@@ -99,6 +101,30 @@ fn what_answers_a_fin_in_a_pause_arrives_after_it() {
         drop((a, b));
         assert_eq!(engine.closed(&call), CloseReason::Hangup(Side::A));
     }
+}
+
+/// Longer than the old connection of a peer that has moved gets to end its chunk.
+#[test]
+fn what_a_connection_that_is_being_replaced_says_in_a_pause_arrives_after_it() {
+    let join = SHORT * 20;
+    let mut engine = Engine::new(Config { join, grace: SHORT, ..config() });
+    let (mut call, mut a, mut old) = engine.joined(Policy::Aware);
+    pause(&call, true);
+    let last = call.message(Side::B, "tidlast", b"goodbye");
+    let arrives = call.arrives(Side::B, Policy::Aware, &last);
+    old.send(&last);
+    let moved = "msrp://172.16.4.5:9/moved;tcp";
+    call.answer_with(Role::Accept, Role::Accept, Target::None, Target::None, moved);
+    call.path[1] = moved.to_owned();
+    let mut new = Peer::dial(call.local[1]);
+    let bind = call.bind(Side::B, "tidmoved");
+    new.send(&bind);
+    engine.until(&call, NoticeKind::Bound(Side::B));
+    assert_eq!(engine.quiet_for(join * 3 / 2), None);
+    pause(&call, false);
+    a.expect(&arrives);
+    a.expect(&call.arrives(Side::B, Policy::Aware, &bind));
+    call.talk(&mut a, &mut new);
 }
 
 #[test]

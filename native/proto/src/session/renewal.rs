@@ -128,6 +128,18 @@ impl Renewals {
         self.each().any(|renewal| renewal.vacant)
     }
 
+    /// An old connection is to end its chunk.
+    pub(super) fn wait_for_bytes(&self) -> bool {
+        self.each().any(|renewal| matches!(renewal.way, Way::Bound) && !renewal.vacant)
+    }
+
+    /// Bytes are relayed again: whoever has to end a chunk has until then at least.
+    pub(super) fn begin_to_wait(&mut self, until: Moment) {
+        for renewal in self.0.iter_mut().flatten().filter(|it| matches!(it.way, Way::Bound)) {
+            renewal.until = renewal.until.max(until);
+        }
+    }
+
     pub(super) fn deadline(&self) -> Option<Moment> {
         self.each().filter_map(Renewal::deadline).min()
     }
