@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use msrp_relay::{CloseReason, Config, LegReason, NoticeKind, Policy, Role, Side, Target};
-use support::{Call, Engine, Peer, config, listener, replace};
+use support::{Call, Engine, Peer, config, listener, replace, wait_until};
 
 const MOVED: &str = "msrp://172.16.4.5:9/moved;tcp";
 const AWARE: Policy = Policy::Aware;
@@ -76,6 +76,27 @@ fn it_waits_for_the_end_of_the_old_peers_chunk() {
     a.expect(&arrives[..part]);
     call.answer_with(Role::Accept, Role::Accept, Target::None, Target::None, MOVED);
     call.path[1] = MOVED.to_owned();
+    let mut new = new_b(&mut engine, &call);
+    old.send(rest);
+    a.expect(&arrives[part..]);
+    a.expect(&call.arrives(Side::B, AWARE, &call.bind(Side::B, "tidmoved")));
+    call.talk(&mut a, &mut new);
+}
+
+#[test]
+fn a_new_connection_that_is_reset_before_its_turn_leaves_the_old_one() {
+    let mut engine = Engine::new(config());
+    let (mut call, mut a, mut old) = engine.joined(AWARE);
+    let long = call.message(Side::B, "tidlong1", &[b'x'; 5000]);
+    let (begun, rest) = long.split_at(4000);
+    old.send(begun);
+    let arrives = call.arrives(Side::B, AWARE, &long);
+    let part = arrives.len() - rest.len();
+    a.expect(&arrives[..part]);
+    call.answer_with(Role::Accept, Role::Accept, Target::None, Target::None, MOVED);
+    call.path[1] = MOVED.to_owned();
+    new_b(&mut engine, &call).reset();
+    wait_until(|| TcpStream::connect(call.local[1]).is_ok());
     let mut new = new_b(&mut engine, &call);
     old.send(rest);
     a.expect(&arrives[part..]);

@@ -45,6 +45,8 @@ pub enum Input {
     },
     /// The connection is of no use any more: anything but a FIN.
     Broken(Side, LegReason),
+    /// The new connection of a joined side is of no use any more, and has not taken over.
+    NewBroken(Side),
     /// Nothing moved for as long as the session may be idle.
     Idle,
     /// The control plane ends the session; what is in flight may go on for `linger`.

@@ -78,6 +78,7 @@ impl Renewals {
             Input::Connected(_) => renewal.connected(own_bind, out),
             Input::OwnBindAnswered { accepted: true, .. } => renewal.accepted(grace, out),
             Input::OwnBindAnswered { .. } | Input::DialFailed(_) => renewal.dial_failed(out),
+            Input::NewBroken(_) => renewal.new_broken(out),
             Input::Fin { .. } => renewal.lost(LegReason::Fin, out),
             Input::Broken(_, how) => renewal.lost(how, out),
             Input::Replaced(_) => {
@@ -157,6 +158,7 @@ fn about(input: Input) -> Option<Side> {
         | Input::Connected(side)
         | Input::DialFailed(side)
         | Input::OwnBindAnswered { side, .. }
+        | Input::NewBroken(side)
         | Input::Replaced(side)
         | Input::Fin { side, .. }
         | Input::Broken(side, _) => Some(side),
@@ -320,6 +322,14 @@ impl Renewal {
         self.until = self.until.max(until);
         let told = Output::Notify(NoticeKind::Bound(self.side));
         out.extend([Output::CloseListener(self.side), told, Output::Replace(self.side)]);
+    }
+
+    /// The new connection has ended before its turn; its peer may come again.
+    fn new_broken(&mut self, out: &mut VecDeque<Output>) {
+        if matches!(self.way, Way::Bound) {
+            self.way = Way::Waiting { aim: Aim::Failed };
+            out.extend([Output::CancelDial(self.side), Output::Listen(self.side)]);
+        }
     }
 
     /// The old connection has ended.

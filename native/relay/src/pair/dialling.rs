@@ -74,6 +74,15 @@ impl Pair {
         }
         let Some(fresh) = &mut approach.fresh else { return };
         fresh.leg.note(readiness);
+        if approach.own_bind.is_none() {
+            // A FIN comes behind what it has said, and that is still to be read.
+            let ended = readiness.error.then(|| fresh.leg.ended()).flatten();
+            if ended.is_some_and(|how| how != LegReason::Fin) {
+                self.board.event(thread.now, Some(side), RingWhat::Lost, 0);
+                self.feed(Input::NewBroken(side), thread);
+            }
+            return;
+        }
         self.say_rest(side, thread);
         let Some(approach) = &mut self.ends[side.index()].approach else { return };
         let (Some(fresh), Some(own_bind)) = (&mut approach.fresh, &mut approach.own_bind) else {

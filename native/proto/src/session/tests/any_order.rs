@@ -43,6 +43,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         1 => Just(Input::Spent),
         1 => Just(Input::Unpaused),
         1 => any_side().prop_map(Input::Replaced),
+        1 => any_side().prop_map(Input::NewBroken),
         2 => any_side().prop_map(Input::Reoffered),
         2 => any_side().prop_map(Input::Settled),
         3 => Just(Input::Timeout),
