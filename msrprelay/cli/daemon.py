@@ -145,7 +145,7 @@ def main(
         become_keeper(path, overrides, config.timers.upgrade)
     configure(config.log_level)
     # Only now: --check and --help need no engine.
-    from ..process.server import run
+    from ..process.run import run
 
     sys.exit(run(config, reread))
 

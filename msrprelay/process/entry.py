@@ -86,7 +86,7 @@ def import_packages() -> None:
     from importlib import import_module
 
     site.main()
-    import_module("msrprelay.process.server")
+    import_module("msrprelay.process.run")
 
 
 def adopt(link: Link, config: Any) -> Relay | None:
@@ -106,7 +106,7 @@ def adopt(link: Link, config: Any) -> Relay | None:
 def serve(config: Config, reread: Callable[[], Config], link: Link, engine: Relay | None) -> int:
     """Serve, with the engine that has begun or another one."""
     from msrprelay.log import configure
-    from msrprelay.process.server import run
+    from msrprelay.process.run import run
     from msrprelay.process.settings import engine_config
 
     configure(config.log_level)

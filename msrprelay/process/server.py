@@ -6,14 +6,11 @@ import asyncio
 import gc
 import os
 import signal
-import socket
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-
-import uvloop
 
 from .. import config as configuration
 from .. import log as logging
@@ -27,7 +24,6 @@ from ..log import Log
 from ..loop.scheduler import LoopScheduler
 from ..metrics.snapshot import Snapshot
 from ..net.dial import resolve
-from ..net.interfaces import Interface
 from ..net.ports import PortPool
 from ..rpc.dispatcher import Dispatcher
 from ..rpc.jsonrpc import JsonRpcResponder
@@ -38,7 +34,6 @@ from ..rpc.reply_cache import ReplyCache
 from ..rpc.sockets import Sockets
 from ..sessions import Admission, Ledger, Ports, Sessions
 from ..strain import Strain
-from .faults import log_faults
 from .figures import rtpengine_statistics, session_refusals
 from .notify import Notifier
 from .optional import http_server, webhooks
@@ -54,58 +49,6 @@ GARBAGE = 50_000
 SAMPLING = 1.0
 
 Reread = Callable[[], Config]
-
-
-def run(
-    config: Config, reread: Reread, link: Link | None = None, engine: Engine | None = None
-) -> int:
-    """Serve until a signal ends it; gives the exit status.
-
-    SIGTERM and SIGINT drain and then stop, a second one stops at once; SIGHUP calls ``reread`` and
-    applies what can be changed while running; SIGUSR2 is an upgrade. ``link``: to the keeper, if
-    there is one; ``engine``: goes on with what it held.
-    """
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(serve(config, reread, link, engine))
-    except OSError as error:
-        log.error("cannot start", reason=str(error))
-        if link is not None:
-            # At once: what is kept is for another process, and must not be ended in order here.
-            os._exit(1)
-        return 1
-
-
-async def serve(
-    config: Config, reread: Reread, link: Link | None = None, engine: Engine | None = None
-) -> int:
-    """Start, wait for the end, stop."""
-    log_faults(asyncio.get_running_loop())
-    try_interfaces(config.interface, refuse=link is None or link.cold)
-    relay = RelayProcess(config, reread, link, engine)
-    await relay.start()
-    try:
-        await relay.ended.wait()
-    finally:
-        await relay.stop()
-    return 0
-
-
-def try_interfaces(interfaces: Iterable[Interface], *, refuse: bool) -> None:
-    """Bind once to each address on which legs are to listen, at a port that the kernel chooses.
-
-    Raises OSError naming the first one at which that fails; without ``refuse`` each is logged:
-    a process that goes on with another one's calls serves what it can.
-    """
-    for interface in interfaces:
-        family = socket.AF_INET if interface.family == "IP4" else socket.AF_INET6
-        try:
-            with named(f"interface {interface}"), socket.socket(family) as sock:
-                sock.bind((interface.host, 0))
-        except OSError as error:
-            if refuse:
-                raise
-            log.warning("no such interface", reason=str(error))
 
 
 class RelayProcess:

@@ -371,7 +371,7 @@ def test_it_imports_nothing_after_it_has_started(tmp_path: Path) -> None:
     script = """
 import asyncio, os, signal, sys
 from msrprelay import config, log
-from msrprelay.process import server
+from msrprelay.process import run, server
 log.configure("error")
 from msrprelay.commands import Answer, Delete, Offer, Origin, Query
 from msrprelay.metrics.exposition import Exposition

@@ -26,7 +26,7 @@ from msrprelay.commands import Query
 from msrprelay.config.options import known
 from msrprelay.errors import CommandError
 from msrprelay.log import configure
-from msrprelay.process import server as relay_server
+from msrprelay.process import run as relay_run
 from msrprelay.rpc.dispatcher import Dispatcher
 from msrprelay.rpc.jsonrpc import JsonRpcResponder
 from msrprelay.rpc.jsonrpc_server import JsonRpcServer
@@ -529,7 +529,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> list[tuple[configuration.Config, obj
         started.append((config, reread))
         return 0
 
-    monkeypatch.setattr(relay_server, "run", run_)
+    monkeypatch.setattr(relay_run, "run", run_)
     return started
 
 
