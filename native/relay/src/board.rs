@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use msrp_proto::Moment;
@@ -98,6 +98,8 @@ pub(crate) struct LegBoard {
     chunks: AtomicU64,
     /// Of the path that was named last, 0 where none was.
     path: AtomicU64,
+    /// An answer that moves the peer is on its way to the thread.
+    moving: AtomicBool,
     facts: Mutex<Facts>,
 }
 
@@ -217,6 +219,7 @@ impl LegBoard {
             bytes_out: AtomicU64::new(0),
             chunks: AtomicU64::new(0),
             path: AtomicU64::new(0),
+            moving: AtomicBool::new(false),
             facts: Mutex::new(Facts { role: None, local: local.into(), peer: None, reason: None }),
         }
     }
@@ -248,7 +251,21 @@ impl LegBoard {
         path.hash(&mut hasher);
         let now = if path.is_empty() { 0 } else { hasher.finish() };
         let before = self.path.swap(now, Ordering::Relaxed);
-        before != 0 && before != now
+        let moves = before != 0 && before != now;
+        if moves {
+            self.moving.store(true, Ordering::Release);
+        }
+        moves
+    }
+
+    /// Whether the owning thread will hear of such a path yet.
+    pub(crate) fn is_moving(&self) -> bool {
+        self.moving.load(Ordering::Acquire)
+    }
+
+    /// It has heard; gives whether it had to.
+    pub(crate) fn has_moved(&self) -> bool {
+        self.moving.swap(false, Ordering::Relaxed)
     }
 
     pub(crate) fn add_in(&self, bytes: usize) {

@@ -57,6 +57,23 @@ fn who_comes_early_takes_over_with_the_answer() {
 }
 
 #[test]
+fn a_peer_that_moves_right_after_a_reoffer_of_the_other_finds_its_listener_open() {
+    let mut engine = Engine::new(config());
+    for _ in 0..20 {
+        let (mut call, mut a, _old) = engine.joined(AWARE);
+        call.session.reoffer(Side::B);
+        // The thread looks for both of these together.
+        call.session.settle(Side::B);
+        answer_moved(&mut call);
+        let mut new = Peer::dial(call.local[1]);
+        new.send(&call.bind(Side::B, "tidmoved"));
+        engine.until(&call, NoticeKind::Renewed(Side::B));
+        a.expect(&call.arrives(Side::B, AWARE, &call.bind(Side::B, "tidmoved")));
+        call.talk(&mut a, &mut new);
+    }
+}
+
+#[test]
 fn a_rejected_reoffer_leaves_the_session_as_it_was() {
     let mut engine = Engine::new(config());
     let (call, mut a, mut old) = engine.joined(AWARE);

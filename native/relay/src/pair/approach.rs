@@ -169,6 +169,11 @@ impl Pair {
             self.spare(side, listener);
         }
         self.feed(Input::Answered(plans), thread);
+        for side in Side::BOTH {
+            if self.board.leg(side).has_moved() {
+                self.feed(Input::Settled(side), thread);
+            }
+        }
         for (spare, _) in self.spares.iter_mut().zip(brought).filter(|(_, brought)| *brought) {
             *spare = None;
         }
@@ -186,8 +191,12 @@ impl Pair {
         self.spares[side.index()] = None;
     }
 
-    /// It is over; an answer that has moved the peer has come before.
+    /// It is over; an answer that has moved the peer has come before. One that will, after another
+    /// re-offer, has found the listener open, and its peer may have called already: it settles this.
     pub(crate) fn settle(&mut self, side: Side, thread: &mut Thread) {
+        if self.board.leg(side).is_moving() {
+            return;
+        }
         self.spares[side.index()] = None;
         self.feed(Input::Settled(side), thread);
     }
