@@ -442,6 +442,16 @@ def test_what_fails_on_the_way_to_serving_may_work_the_next_time(
         assert daemon.processes()["restarts"] >= 2
 
 
+def memfds(pid: int, name: str) -> list[Path]:
+    """Descriptors of memory with this in its name; others may be closed meanwhile."""
+    found: list[Path] = []
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            target = os.readlink(each)
+            found += [each] if "memfd" in target and name in target else []
+    return found
+
+
 def test_a_journal_in_memory_that_cannot_be_read_is_replaced_by_the_one_on_disk(
     tmp_path: Path,
 ) -> None:
@@ -461,10 +471,7 @@ def test_a_journal_in_memory_that_cannot_be_read_is_replaced_by_the_one_on_disk(
         while copy.stat().st_size <= before:
             pass
         relay = daemon.relay
-        (memory,) = (
-            each for each in Path(f"/proc/{relay}/fd").iterdir() if "journal" in os.readlink(each)
-            and "memfd" in os.readlink(each)
-        )  # fmt: skip
+        (memory,) = memfds(relay, "journal")
         with memory.open("r+b", buffering=0) as journal:
             journal.write(b"msrprelay journal 9\n")
         for _ in range(2):
