@@ -34,6 +34,20 @@ fn taken(call: &Call) {
     stranger.expect_fin();
 }
 
+/// B has another path, and has said a part of a chunk, whose rest is given too: it passes as it is.
+fn moves_inside_a_chunk(engine: &mut Engine) -> (Call, Peer, Peer, Vec<u8>) {
+    let (mut call, mut a, mut old) = engine.joined(AWARE);
+    let long = call.message(Side::B, "tidlong1", &[b'x'; 5000]);
+    let (begun, rest) = long.split_at(4000);
+    old.send(begun);
+    let arrives = call.arrives(Side::B, AWARE, &long);
+    assert!(arrives.ends_with(rest));
+    a.expect(&arrives[..arrives.len() - rest.len()]);
+    call.answer_with(Role::Accept, Role::Accept, Target::None, Target::None, MOVED);
+    call.path[1] = MOVED.to_owned();
+    (call, a, old, rest.to_vec())
+}
+
 #[test]
 fn the_new_connection_takes_over_and_the_other_leg_keeps_its_own() {
     let mut engine = Engine::new(config());
@@ -66,19 +80,10 @@ fn the_old_connection_goes_on_until_then() {
 #[test]
 fn it_waits_for_the_end_of_the_old_peers_chunk() {
     let mut engine = Engine::new(config());
-    let (mut call, mut a, mut old) = engine.joined(AWARE);
-    let long = call.message(Side::B, "tidlong1", &[b'x'; 5000]);
-    let (begun, rest) = long.split_at(4000);
-    old.send(begun);
-    let arrives = call.arrives(Side::B, AWARE, &long);
-    // All but the part of the body that is still to come.
-    let part = arrives.len() - rest.len();
-    a.expect(&arrives[..part]);
-    call.answer_with(Role::Accept, Role::Accept, Target::None, Target::None, MOVED);
-    call.path[1] = MOVED.to_owned();
+    let (call, mut a, mut old, rest) = moves_inside_a_chunk(&mut engine);
     let mut new = new_b(&mut engine, &call);
-    old.send(rest);
-    a.expect(&arrives[part..]);
+    old.send(&rest);
+    a.expect(&rest);
     a.expect(&call.arrives(Side::B, AWARE, &call.bind(Side::B, "tidmoved")));
     call.talk(&mut a, &mut new);
 }
@@ -86,20 +91,12 @@ fn it_waits_for_the_end_of_the_old_peers_chunk() {
 #[test]
 fn a_new_connection_that_is_reset_before_its_turn_leaves_the_old_one() {
     let mut engine = Engine::new(config());
-    let (mut call, mut a, mut old) = engine.joined(AWARE);
-    let long = call.message(Side::B, "tidlong1", &[b'x'; 5000]);
-    let (begun, rest) = long.split_at(4000);
-    old.send(begun);
-    let arrives = call.arrives(Side::B, AWARE, &long);
-    let part = arrives.len() - rest.len();
-    a.expect(&arrives[..part]);
-    call.answer_with(Role::Accept, Role::Accept, Target::None, Target::None, MOVED);
-    call.path[1] = MOVED.to_owned();
+    let (call, mut a, mut old, rest) = moves_inside_a_chunk(&mut engine);
     new_b(&mut engine, &call).reset();
     wait_until(|| TcpStream::connect(call.local[1]).is_ok());
     let mut new = new_b(&mut engine, &call);
-    old.send(rest);
-    a.expect(&arrives[part..]);
+    old.send(&rest);
+    a.expect(&rest);
     a.expect(&call.arrives(Side::B, AWARE, &call.bind(Side::B, "tidmoved")));
     call.talk(&mut a, &mut new);
 }
