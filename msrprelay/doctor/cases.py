@@ -11,11 +11,11 @@ from typing import NamedTuple
 from ..errors import UriError
 from ..framing import Chunk
 from ..net.uri import Uri
+from .hosts import Endpoint
 from .legs import Leg, Pair, pair_legs, pair_silent
 from .media import Media
 from .msrp import At, Transaction
 from .sip import Dialog
-from .tcp import Endpoint
 from .tracker import AFTER_SECONDS, BEFORE_SECONDS, MSRP_PORTS, Link, Protocol, Tracker
 
 CALLING = frozenset({"INVITE", "BYE"})

@@ -1,16 +1,27 @@
-"""Which addresses can be reached from where."""
+"""Hosts, their addresses and ports, and which of them can be reached from where."""
 
 from __future__ import annotations
 
 from ipaddress import ip_network
+from typing import NamedTuple
 
-from ..net.uri import address
+from ..net.uri import address, host_port
 
 PRIVATE = tuple(
     ip_network(net)
     for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 )
 """RFC 1918, RFC 6598, RFC 4193."""
+
+
+class Endpoint(NamedTuple):
+    """A host's address and port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return host_port(self.host, self.port)
 
 
 def private(host: str) -> bool:

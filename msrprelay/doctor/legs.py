@@ -8,8 +8,9 @@ from functools import cached_property
 from itertools import combinations
 from typing import NamedTuple
 
+from .hosts import Endpoint
 from .packets import RST, SYN
-from .tcp import Direction, Endpoint, Segment
+from .tcp import Direction, Segment
 from .tracker import Link
 
 COMPARED = 200

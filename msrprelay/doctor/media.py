@@ -9,8 +9,8 @@ from functools import cached_property
 from ..errors import SdpError
 from ..net.uri import Uri
 from ..sdp import Description, MsrpSection, parse
+from .hosts import Endpoint
 from .sip_message import SipMessage
-from .tcp import Endpoint
 
 ORIGIN = re.compile(rb"^o=(\S+) (\S+) (\S+) \S+ \S+ (\S+)", re.MULTILINE)
 

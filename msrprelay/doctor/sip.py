@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from .hosts import Endpoint
 from .media import Exchange, Media, read_media
 from .sip_message import SipMessage
-from .tcp import Endpoint
 
 KEPT_REINVITES = 8
 """Ordinary re-INVITEs kept per dialog; later ones are only counted."""

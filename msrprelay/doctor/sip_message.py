@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .tcp import Endpoint
+from .hosts import Endpoint
 
 MAX_HEAD = 65_536
 MAX_BODY = 262_144

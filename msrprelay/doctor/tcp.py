@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from .hosts import Endpoint
 from .packets import ACK, CHECKSUM_BAD, FIN, RST, SYN, TcpPacket, address
 from .paws import Paws
 from .sequence import distance, unwrap
@@ -35,16 +36,6 @@ STUCK = 16
 
 DIGEST_BYTES = 21
 """Enough of a payload to tell MSRP chunks apart: ``MSRP `` and the transaction id."""
-
-
-class Endpoint(NamedTuple):
-    """A host's address and port."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 class Segment(NamedTuple):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import Enum
 
+from .hosts import Endpoint
 from .msrp import MAGIC, At, Conversation
 from .packets import SYN, Datagram, Packet, TcpPacket, Unreachable, address
 from .sip import Dialog
 from .sip_message import looks_like_sip, parse_message, split_stream
 from .streams import Piece
-from .tcp import Connection, Endpoint
+from .tcp import Connection
 
 MAX_LINKS, MAX_DIALOGS, MAX_SEGMENTS = 2_000, 1_000, 60_000
 """What may be in memory before finished calls are judged and dropped."""

@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from msrprelay.doctor.analysis import analyse
+from msrprelay.doctor.hosts import Endpoint
 from msrprelay.doctor.ladder import build_ladder, draw_svg, draw_text
 from msrprelay.doctor.plots import time_sequence
 from msrprelay.doctor.questions import answers
 from msrprelay.doctor.sip_message import parse_message, split_stream
-from msrprelay.doctor.tcp import Endpoint
 
 from .test_captures import CAPTURES, HEALTHY, ROOTS
 from .wire import START, Talk, Wire, diagnoses

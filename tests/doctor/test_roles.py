@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from msrprelay.doctor import cases
+from msrprelay.doctor.hosts import Endpoint
 from msrprelay.doctor.sip import Dialog
-from msrprelay.doctor.tcp import Endpoint
 from msrprelay.doctor.tracker import Link
 
 from .wire import (

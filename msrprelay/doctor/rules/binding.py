@@ -8,10 +8,10 @@ from ...net.roles import dials
 from ...sdp import MsrpSection
 from ..cases import Case
 from ..finding import Hit, Level, rule
+from ..hosts import Endpoint
 from ..media import Exchange, Media
 from ..quote import quoted
 from ..sip import Dialog
-from ..tcp import Endpoint
 from ..tracker import Link, Protocol
 from .opening import refusal
 
