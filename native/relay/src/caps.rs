@@ -1,6 +1,7 @@
 //! Socket buffers of a leg: as large as the budget allows.
 
 use std::io;
+use std::os::fd::AsFd;
 
 use crate::leg::Leg;
 use crate::sys::mem_info::mem_info;
@@ -13,6 +14,15 @@ use crate::thread::Thread;
 pub(crate) struct Caps {
     send: Option<u32>,
     receive: Option<u32>,
+}
+
+impl Caps {
+    /// Those of a connection that another process has had.
+    pub(crate) fn of(socket: impl AsFd) -> Self {
+        let (send, receive) = tcp::caps(socket);
+        let grown = receive.filter(|cap| *cap > tcp::BORN_RECEIVE);
+        Self { send: send.map(narrow), receive: grown.map(narrow) }
+    }
 }
 
 impl Leg {
@@ -33,6 +43,12 @@ impl Leg {
     /// The receive buffer is the one it was born with.
     pub(crate) fn is_born(&self) -> bool {
         self.caps.receive.is_none()
+    }
+
+    /// It may get its full receive buffer before anything is known of whom its bytes are for.
+    pub(crate) fn is_trusted(&self, thread: &mut Thread) -> bool {
+        let more = thread.budget.cap().saturating_sub(self.receive_cap(thread));
+        thread.budget.trusts(more, thread.now)
     }
 
     /// Gives the receive buffer the size for so many halvings.

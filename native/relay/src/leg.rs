@@ -82,8 +82,9 @@ impl Leg {
     /// The connection of a dead process.
     pub(crate) fn inherit(socket: Held, origin: Role, prologue: [u32; 2]) -> Self {
         let (fin_sent, failed) = (tcp_info::has_sent_fin(&socket), tcp::take_error(&socket));
+        let caps = Caps::of(&socket);
         // Whether all that was sent has arrived is not known.
-        Self { prologue, fin_sent, failed, unacknowledged: true, ..Self::new(socket, origin) }
+        Self { prologue, fin_sent, failed, unacknowledged: true, caps, ..Self::new(socket, origin) }
     }
 
     /// What is left of the answer to the relay's own bind SEND, which was dealt with.

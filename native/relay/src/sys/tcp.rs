@@ -36,7 +36,7 @@ impl Options {
 const BACKLOG: i32 = 64;
 
 /// The receive buffer a socket is born with: tcp_rmem's default. A larger one would at once offer a
-/// window that cannot be taken back, and decide how far it may grow. It grows with the first bytes.
+/// window that cannot be taken back, and decide how far it may grow. It grows with bulk.
 pub(crate) const BORN_RECEIVE: usize = 128 * 1024;
 
 /// A listening socket.
@@ -124,6 +124,12 @@ pub(crate) fn set_receive_cap(socket: impl AsFd, cap: usize) -> io::Result<()> {
 /// The same for the send buffer. Gives back nothing of what is queued.
 pub(crate) fn set_send_cap(socket: impl AsFd, cap: usize) -> io::Result<()> {
     Ok(sockopt::set_socket_send_buffer_size(socket, cap / 2)?)
+}
+
+/// Both caps, the send buffer's first; `None` where the kernel does not tell.
+pub(crate) fn caps(socket: impl AsFd) -> (Option<usize>, Option<usize>) {
+    let send = sockopt::socket_send_buffer_size(&socket).ok();
+    (send, sockopt::socket_recv_buffer_size(&socket).ok())
 }
 
 /// TCP_USER_TIMEOUT; zero leaves it to the kernel's own retry limits.
