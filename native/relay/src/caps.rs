@@ -115,3 +115,23 @@ fn note(before: usize, cap: usize, thread: &mut Thread) {
     }
     thread.budget.shrunk |= cap < thread.budget.cap();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::sys::tcp::Options;
+
+    #[test]
+    fn a_process_that_goes_on_finds_the_buffers_as_they_are() {
+        let any = "127.0.0.1:0".parse().unwrap();
+        let socket = tcp::listen(any, &Options::new(&Config::default(), None)).unwrap();
+        let born = Caps::of(&socket);
+        assert_eq!(born.send, Some(narrow(Config::default().buffer_cap)));
+        assert_eq!(born.receive, None);
+        tcp::set_receive_cap(&socket, 400_000).unwrap();
+        tcp::set_send_cap(&socket, 200_000).unwrap();
+        let caps = Caps::of(&socket);
+        assert_eq!((caps.send, caps.receive), (Some(200_000), Some(400_000)));
+    }
+}
