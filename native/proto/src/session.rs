@@ -5,6 +5,7 @@
 //! not its business, only their consequences. The table of states stands in `docs/states.md`.
 
 mod event;
+mod outputs;
 mod pairing;
 mod reason;
 mod renewal;
@@ -12,12 +13,12 @@ mod shown;
 mod terms;
 
 use crate::Moment;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 pub use event::{Input, NoticeKind, Output};
+use outputs::Outputs;
 use pairing::Pairing;
 pub use pairing::{Aim, Plan};
 pub use reason::{CloseReason, LegReason};
@@ -38,7 +39,7 @@ pub struct Session {
     #[serde(skip)]
     resumed: bool,
     #[serde(skip)]
-    outputs: VecDeque<Output>,
+    outputs: Outputs,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -61,7 +62,7 @@ impl Session {
     /// A session whose offer is out: both listeners are open.
     pub fn new(policy: Policy, timers: impl Into<Arc<Timers>>) -> Self {
         let state = State::Pairing(Box::default());
-        let outputs = VecDeque::new();
+        let outputs = Outputs::default();
         Self { policy, timers: timers.into(), returns: false, state, resumed: false, outputs }
     }
 
@@ -72,12 +73,7 @@ impl Session {
 
     /// The next thing to do; `None` when all is done.
     pub fn poll(&mut self) -> Option<Output> {
-        let next = self.outputs.pop_front();
-        if next.is_none() {
-            // Most sessions are idle: an empty queue keeps no memory.
-            self.outputs = VecDeque::new();
-        }
-        next
+        self.outputs.pop()
     }
 
     /// When [`Input::Timeout`] is due.
@@ -172,7 +168,7 @@ impl Session {
         let expected = Side::BOTH.map(|side| pairing.expected(side).filter(|_| aware));
         for side in Side::BOTH {
             if pairing.wants(side) && expected[side.index()].is_none() {
-                self.outputs.push_back(Output::CloseListener(side));
+                self.outputs.push(Output::CloseListener(side));
             }
         }
         self.outputs.extend([Output::Join, Output::Notify(NoticeKind::Joined)]);
@@ -288,7 +284,7 @@ impl Session {
 
     fn pass_fin(&mut self, from: Side) {
         self.notify_lost(from, LegReason::Fin);
-        self.outputs.push_back(Output::ShutdownWrite(from.other()));
+        self.outputs.push(Output::ShutdownWrite(from.other()));
     }
 
     fn linger(&mut self, reason: CloseReason, until: Moment, now: Moment) {
@@ -321,7 +317,7 @@ impl Session {
     }
 
     fn notify_lost(&mut self, side: Side, how: LegReason) {
-        self.outputs.push_back(Output::Notify(NoticeKind::LegLost(side, how)));
+        self.outputs.push(Output::Notify(NoticeKind::LegLost(side, how)));
     }
 
     /// For good.
@@ -332,7 +328,7 @@ impl Session {
 
     fn part(&mut self, reason: CloseReason, now: Moment) {
         self.state = State::Parting { reason, until: now + self.timers.grace };
-        self.outputs.push_back(Output::Part);
+        self.outputs.push(Output::Part);
     }
 
     fn abort(&mut self, reason: CloseReason, now: Moment) {

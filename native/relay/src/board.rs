@@ -83,10 +83,16 @@ impl LegState {
 #[derive(Debug)]
 pub(crate) struct Board {
     pub(crate) opened: Moment,
-    stage: AtomicU8,
-    reason: Mutex<Option<CloseReason>>,
+    course: Mutex<Course>,
     pub(crate) legs: [LegBoard; 2],
     ring: Option<Box<Ring>>,
+}
+
+/// How far it is, and why it ends.
+#[derive(Debug)]
+struct Course {
+    stage: Stage,
+    reason: Option<CloseReason>,
 }
 
 /// The shared side of one leg.
@@ -134,8 +140,7 @@ impl Board {
     pub(crate) fn new(local: [SocketAddr; 2], opened: Moment, ring: bool) -> Self {
         Self {
             opened,
-            stage: AtomicU8::new(0),
-            reason: Mutex::new(None),
+            course: Mutex::new(Course { stage: Stage::Offered, reason: None }),
             legs: local.map(LegBoard::new),
             ring: ring.then(Box::default),
         }
@@ -150,23 +155,19 @@ impl Board {
         lock(&self.leg(side).facts).local.into()
     }
 
-    pub(crate) fn set_stage(&self, stage: Stage) {
-        self.stage.store(stage as u8, Ordering::Relaxed);
+    /// `reason`: `None` where it does not end, or no longer.
+    pub(crate) fn set_course(&self, stage: Stage, reason: Option<CloseReason>) {
+        *lock(&self.course) = Course { stage, reason };
     }
 
     /// The control plane has an answer that the owning thread will carry out soon: who asks before
     /// that is told of it already.
     pub(crate) fn announce(&self, roles: [Role; 2]) {
-        let (offered, answered) = (Stage::Offered as u8, Stage::Answered as u8);
-        let (order, other) = (Ordering::Relaxed, Ordering::Relaxed);
-        if self.stage.compare_exchange(offered, answered, order, other).is_ok() {
+        let mut course = lock(&self.course);
+        if course.stage == Stage::Offered {
+            course.stage = Stage::Answered;
             self.legs.iter().zip(roles).for_each(|(leg, role)| leg.set_role(role));
         }
-    }
-
-    /// Why it ends; `None` where it does not, or no longer.
-    pub(crate) fn set_reason(&self, reason: Option<CloseReason>) {
-        *lock(&self.reason) = reason;
     }
 
     /// Bytes read from both peers.
@@ -202,12 +203,8 @@ impl Board {
     }
 
     pub(crate) fn report(&self) -> Report {
-        let stage = usize::from(self.stage.load(Ordering::Relaxed));
-        Report {
-            stage: Stage::ALL.get(stage).copied().unwrap_or(Stage::Closed),
-            reason: *lock(&self.reason),
-            legs: [self.legs[0].report(), self.legs[1].report()],
-        }
+        let Course { stage, reason } = *lock(&self.course);
+        Report { stage, reason, legs: [self.legs[0].report(), self.legs[1].report()] }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Socket buffers of a leg: as large as the budget allows.
 
 use std::io;
+use std::num::NonZeroU32;
 use std::os::fd::AsFd;
 
 use crate::leg::Leg;
@@ -12,8 +13,8 @@ use crate::thread::Thread;
 /// The caps that were set since a leg was born, in bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Caps {
-    send: Option<u32>,
-    receive: Option<u32>,
+    send: Option<NonZeroU32>,
+    receive: Option<NonZeroU32>,
 }
 
 impl Caps {
@@ -95,18 +96,23 @@ impl Leg {
     }
 
     fn send_cap(&self, thread: &Thread) -> usize {
-        self.caps.send.map_or(thread.budget.cap(), |cap| cap as usize)
+        self.caps.send.map_or(thread.budget.cap(), wide)
     }
 
     fn receive_cap(&self, thread: &Thread) -> usize {
         let born = || thread.budget.cap().min(tcp::BORN_RECEIVE);
-        self.caps.receive.map_or_else(born, |cap| cap as usize)
+        self.caps.receive.map_or_else(born, wide)
     }
 }
 
-/// The kernel counts buffers in less.
-fn narrow(cap: usize) -> u32 {
-    u32::try_from(cap).unwrap_or(u32::MAX)
+/// The kernel counts buffers in less, and none is empty.
+fn narrow(cap: usize) -> NonZeroU32 {
+    let cap = u32::try_from(cap).unwrap_or(u32::MAX);
+    NonZeroU32::new(cap).unwrap_or(NonZeroU32::MIN)
+}
+
+fn wide(cap: NonZeroU32) -> usize {
+    cap.get() as usize
 }
 
 fn note(before: usize, cap: usize, thread: &mut Thread) {
@@ -132,6 +138,6 @@ mod tests {
         tcp::set_receive_cap(&socket, 400_000).unwrap();
         tcp::set_send_cap(&socket, 200_000).unwrap();
         let caps = Caps::of(&socket);
-        assert_eq!((caps.send, caps.receive), (Some(200_000), Some(400_000)));
+        assert_eq!((caps.send.map(wide), caps.receive.map(wide)), (Some(200_000), Some(400_000)));
     }
 }

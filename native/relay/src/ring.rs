@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use msrp_proto::session::Side;
@@ -107,32 +107,33 @@ ring_what! {
 /// Events kept for good, then events that go round: 48 of 16 bytes.
 const FIRST: usize = 24;
 const SLOTS: usize = 48;
+/// Room comes with the events, for so many at a time: most sessions are idle and have few.
+const PART: usize = 12;
 /// Hosts that events can name at a time: as many as keep the whole below a KiB.
-const HOSTS: usize = 12;
+const HOSTS: usize = 8;
 
 /// The ring. See the module.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Ring {
     /// Events ever written.
     written: AtomicU64,
-    slots: [[AtomicU64; 2]; SLOTS],
+    parts: [OnceLock<Box<Part>>; SLOTS / PART],
     /// Events name them by their place; most sessions have none. Not touched by what is relayed.
     hosts: Mutex<Vec<IpAddr>>,
 }
 
-impl Default for Ring {
-    fn default() -> Self {
-        let slots = std::array::from_fn(|_| [AtomicU64::new(0), AtomicU64::new(0)]);
-        Self { written: AtomicU64::new(0), slots, hosts: Mutex::default() }
-    }
-}
+/// An event: its time, and the rest.
+type Slot = [AtomicU64; 2];
+type Part = [Slot; PART];
 
 impl Ring {
     /// Only the owning thread writes.
     pub(crate) fn write(&self, event: RingEvent) {
         let index = self.written.load(Ordering::Relaxed);
         let host = event.host.map_or(0, |host| self.host_code(host));
-        let [time, rest] = &self.slots[slot(index)];
+        let at = position(index);
+        let part = self.parts[at / PART].get_or_init(Box::default);
+        let [time, rest] = &part[at % PART];
         time.store(event.at.as_micros() as u64, Ordering::Release);
         rest.store(pack(event, host), Ordering::Release);
         self.written.store(index + 1, Ordering::Release);
@@ -142,7 +143,7 @@ impl Ring {
     pub(crate) fn read(&self) -> Vec<RingEvent> {
         let before = self.written.load(Ordering::Acquire);
         let packed: Vec<(u64, [u64; 2])> = kept(before)
-            .map(|index| (index, self.slots[slot(index)].each_ref().map(load)))
+            .filter_map(|index| Some((index, self.slot(position(index))?.each_ref().map(load))))
             .collect();
         // Behind the events: the place of a host is given away when no event names it any more.
         let hosts = self.hosts().clone();
@@ -174,7 +175,12 @@ impl Ring {
 
     /// Whether an event names the host at this place.
     fn names(&self, place: usize) -> bool {
-        self.slots.iter().any(|[_, rest]| usize::from(octet(load(rest), HOST)) == place + 1)
+        let slots = self.parts.iter().filter_map(OnceLock::get).flat_map(|part| part.iter());
+        slots.into_iter().any(|[_, rest]| usize::from(octet(load(rest), HOST)) == place + 1)
+    }
+
+    fn slot(&self, at: usize) -> Option<&Slot> {
+        Some(&self.parts[at / PART].get()?[at % PART])
     }
 
     fn hosts(&self) -> MutexGuard<'_, Vec<IpAddr>> {
@@ -182,7 +188,8 @@ impl Ring {
     }
 }
 
-fn slot(index: u64) -> usize {
+/// Where an event stands.
+fn position(index: u64) -> usize {
     let index = index as usize;
     if index < FIRST { index } else { FIRST + (index - FIRST) % (SLOTS - FIRST) }
 }
@@ -327,7 +334,19 @@ mod tests {
     }
 
     #[test]
+    fn has_room_for_the_events_it_has_seen() {
+        let ring = Ring::default();
+        let parts = || ring.parts.iter().filter(|part| part.get().is_some()).count();
+        assert_eq!((parts(), ring.read()), (0, vec![]));
+        (0..12).for_each(|n| ring.write(event(n)));
+        assert_eq!(parts(), 1);
+        (12..1000).for_each(|n| ring.write(event(n)));
+        assert_eq!(parts(), 4);
+    }
+
+    #[test]
     fn fits_one_kibibyte() {
-        assert!(size_of::<Ring>() + HOSTS * size_of::<IpAddr>() <= 1024);
+        let parts = SLOTS / PART * size_of::<Part>();
+        assert!(size_of::<Ring>() + parts + HOSTS * size_of::<IpAddr>() <= 1024);
     }
 }

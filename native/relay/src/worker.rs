@@ -306,8 +306,7 @@ impl Worker {
     /// Panics have left nothing of it.
     fn lose(&mut self, id: u64, board: &Board) {
         let reason = CloseReason::Internal;
-        board.set_reason(Some(reason));
-        board.set_stage(Stage::Closed);
+        board.set_course(Stage::Closed, Some(reason));
         self.thread.counters.closed(reason);
         self.thread.notify(id, NoticeKind::Closed(reason), None);
     }

@@ -5,10 +5,10 @@
 //! leg is dialled when the other one is bound, so that the peer's own bind SEND follows at once.
 
 use crate::Moment;
-use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use super::outputs::Outputs;
 use super::{CloseReason, LegReason, NoticeKind, Output, Role, Side};
 
 /// What the answer says about one leg.
@@ -129,11 +129,7 @@ impl Pairing {
     }
 
     /// The reason to give up at `now`, if it is time. A dial that is still under way has failed.
-    pub(super) fn expire(
-        &mut self,
-        now: Moment,
-        out: &mut VecDeque<Output>,
-    ) -> Option<CloseReason> {
+    pub(super) fn expire(&mut self, now: Moment, out: &mut Outputs) -> Option<CloseReason> {
         for side in Side::BOTH {
             if matches!(self.legs[side.index()], Leg::Binding { until } if now >= until) {
                 return Some(CloseReason::OwnBindTimeout(side));
@@ -163,7 +159,7 @@ impl Pairing {
         plans: [Plan; 2],
         again: bool,
         until: Moment,
-        out: &mut VecDeque<Output>,
+        out: &mut Outputs,
     ) {
         let repeated = again && plans.iter().all(|plan| !plan.changed);
         for side in Side::BOTH {
@@ -189,7 +185,7 @@ impl Pairing {
     }
 
     /// The peer of this side is another one now.
-    fn renew(&mut self, side: Side, out: &mut VecDeque<Output>) {
+    fn renew(&mut self, side: Side, out: &mut Outputs) {
         let leg = &mut self.legs[side.index()];
         match leg {
             Leg::Waiting => {}
@@ -197,7 +193,7 @@ impl Pairing {
                 // The new peer may have dialled before its answer came: keep what is bound, but
                 // let another one in.
                 if std::mem::replace(hold, Hold::Moved) == Hold::Firm {
-                    out.push_back(Output::Listen(side));
+                    out.push(Output::Listen(side));
                 }
             }
             Leg::Bound { opening: Opening::Silent, .. } => {
@@ -206,7 +202,7 @@ impl Pairing {
             }
             Leg::Dialling | Leg::Connected | Leg::Binding { .. } => {
                 *leg = Leg::Waiting;
-                out.push_back(Output::CancelDial(side));
+                out.push(Output::CancelDial(side));
             }
         }
     }
@@ -219,13 +215,13 @@ impl Pairing {
         }
     }
 
-    pub(super) fn bind(&mut self, side: Side, body: bool, out: &mut VecDeque<Output>) {
+    pub(super) fn bind(&mut self, side: Side, body: bool, out: &mut Outputs) {
         if !self.wants(side) {
             return;
         }
         let leg = &mut self.legs[side.index()];
         if matches!(leg, Leg::Dialling | Leg::Connected | Leg::Binding { .. }) {
-            out.push_back(Output::CancelDial(side));
+            out.push(Output::CancelDial(side));
         }
         let opening = if body { Opening::Body } else { Opening::Bare };
         *leg = Leg::Bound { opening, hold: Hold::Firm };
@@ -239,10 +235,10 @@ impl Pairing {
         }
     }
 
-    pub(super) fn dial_failed(&mut self, side: Side, out: &mut VecDeque<Output>) {
+    pub(super) fn dial_failed(&mut self, side: Side, out: &mut Outputs) {
         if matches!(self.legs[side.index()], Leg::Dialling) {
             self.dial_over(side);
-            out.push_back(Output::Notify(NoticeKind::DialFailed(side)));
+            out.push(Output::Notify(NoticeKind::DialFailed(side)));
         }
     }
 
@@ -254,26 +250,26 @@ impl Pairing {
         }
     }
 
-    pub(super) fn accepted(&mut self, side: Side, out: &mut VecDeque<Output>) {
+    pub(super) fn accepted(&mut self, side: Side, out: &mut Outputs) {
         if self.is_binding(side) {
             self.bound_silent(side, out);
         }
     }
 
-    fn bound_silent(&mut self, side: Side, out: &mut VecDeque<Output>) {
+    fn bound_silent(&mut self, side: Side, out: &mut Outputs) {
         self.legs[side.index()] = Leg::Bound { opening: Opening::Silent, hold: Hold::Firm };
         out.extend([Output::CloseListener(side), Output::Notify(NoticeKind::Bound(side))]);
     }
 
     /// A peer that sent its FIN before the join may have left or may only have nothing more to say:
     /// what it said is kept, and its listener opens again in case it comes back.
-    pub(super) fn fin(&mut self, side: Side, out: &mut VecDeque<Output>) {
+    pub(super) fn fin(&mut self, side: Side, out: &mut Outputs) {
         match &mut self.legs[side.index()] {
             Leg::Bound { opening: Opening::Bare | Opening::Body, hold } => {
                 if *hold == Hold::Firm {
                     *hold = Hold::Left;
-                    out.push_back(Output::Listen(side));
-                    out.push_back(Output::Notify(NoticeKind::LegLost(side, LegReason::Fin)));
+                    out.push(Output::Listen(side));
+                    out.push(Output::Notify(NoticeKind::LegLost(side, LegReason::Fin)));
                 }
             }
             Leg::Connected | Leg::Bound { opening: Opening::Silent, .. } => {
@@ -283,7 +279,7 @@ impl Pairing {
         }
     }
 
-    pub(super) fn lost(&mut self, side: Side, how: LegReason, out: &mut VecDeque<Output>) {
+    pub(super) fn lost(&mut self, side: Side, how: LegReason, out: &mut Outputs) {
         let listener_is_closed = !self.wants(side);
         match self.legs[side.index()] {
             Leg::Bound { opening: Opening::Bare | Opening::Body, .. } => {
@@ -294,7 +290,7 @@ impl Pairing {
         }
         out.extend([Output::CancelDial(side), Output::Drop(side)]);
         out.extend(listener_is_closed.then_some(Output::Listen(side)));
-        out.push_back(Output::Notify(NoticeKind::LegLost(side, how)));
+        out.push(Output::Notify(NoticeKind::LegLost(side, how)));
     }
 
     /// What is still to come for a leg that is joined although its peer has moved: as in an answer,
@@ -307,12 +303,7 @@ impl Pairing {
     }
 
     /// Takes every step that has become possible; true when both legs are bound and answered.
-    pub(super) fn advance(
-        &mut self,
-        aware: bool,
-        own_bind: Moment,
-        out: &mut VecDeque<Output>,
-    ) -> bool {
+    pub(super) fn advance(&mut self, aware: bool, own_bind: Moment, out: &mut Outputs) -> bool {
         let Some(answer) = &self.answer else { return false };
         let roles = answer.roles;
         let both_dial = roles == [Role::Dial; 2];
@@ -321,7 +312,7 @@ impl Pairing {
             let may_speak = both_dial || matches!(other, Leg::Bound { .. });
             if may_speak && self.may_dial(side) {
                 self.legs[side.index()] = Leg::Dialling;
-                out.push_back(Output::Dial(side));
+                out.push(Output::Dial(side));
             }
             if may_speak && matches!(self.legs[side.index()], Leg::Connected) {
                 self.open_dialled(side, other, aware, own_bind, out);
@@ -345,11 +336,11 @@ impl Pairing {
         other: Leg,
         aware: bool,
         until: Moment,
-        out: &mut VecDeque<Output>,
+        out: &mut Outputs,
     ) {
         if aware && !matches!(other, Leg::Bound { opening: Opening::Bare, .. }) {
             self.legs[side.index()] = Leg::Binding { until };
-            out.push_back(Output::SendBind(side));
+            out.push(Output::SendBind(side));
         } else {
             self.bound_silent(side, out);
         }

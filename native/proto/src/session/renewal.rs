@@ -10,10 +10,10 @@
 //! when the answer is there.
 
 use crate::Moment;
-use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use super::outputs::Outputs;
 use super::{Aim, CloseReason, Input, LegReason, NoticeKind, Output, Plan, Role, Side, Timers};
 
 /// Each side's renewal, where there is one.
@@ -22,7 +22,7 @@ pub(super) struct Renewals([Option<Box<Renewal>>; 2]);
 
 impl Renewals {
     /// Sides that were joined although their peer has moved; their listeners are open.
-    pub(super) fn go_on(expected: [Option<(Plan, Moment)>; 2], out: &mut VecDeque<Output>) -> Self {
+    pub(super) fn go_on(expected: [Option<(Plan, Moment)>; 2], out: &mut Outputs) -> Self {
         let mut renewals = Self::default();
         for side in Side::BOTH {
             renewals.0[side.index()] = expected[side.index()]
@@ -32,14 +32,14 @@ impl Renewals {
     }
 
     /// An answer for a joined session: sides whose peer has moved are renewed.
-    pub(super) fn begin(&mut self, plans: [Plan; 2], until: Moment, out: &mut VecDeque<Output>) {
+    pub(super) fn begin(&mut self, plans: [Plan; 2], until: Moment, out: &mut Outputs) {
         for (side, plan) in Side::BOTH.into_iter().zip(plans) {
             match &mut self.0[side.index()] {
                 Some(renewal) if plan.changed => renewal.again(plan, until, out),
                 Some(renewal) if renewal.is_asked() => {}
                 Some(renewal) => renewal.repeat(plan, out),
                 place if plan.changed => {
-                    out.push_back(Output::Listen(side));
+                    out.push(Output::Listen(side));
                     *place = Some(Box::new(Renewal::new(side, plan, until, out)));
                 }
                 _ => {}
@@ -48,16 +48,16 @@ impl Renewals {
     }
 
     /// The peer of a side has a re-offer.
-    pub(super) fn ask(&mut self, side: Side, out: &mut VecDeque<Output>) {
+    pub(super) fn ask(&mut self, side: Side, out: &mut Outputs) {
         self.0[side.index()].get_or_insert_with(|| {
-            out.push_back(Output::Listen(side));
+            out.push(Output::Listen(side));
             Box::new(Renewal::asked(side))
         });
     }
 
     /// The re-offer to the peer of this side is over and has not moved it. If it has left its
     /// connection meanwhile, it has until then to come again.
-    pub(super) fn settle(&mut self, side: Side, until: Moment, out: &mut VecDeque<Output>) {
+    pub(super) fn settle(&mut self, side: Side, until: Moment, out: &mut Outputs) {
         self.0[side.index()].take_if(|renewal| renewal.settle(until, out));
     }
 
@@ -67,7 +67,7 @@ impl Renewals {
         input: Input,
         timers: &Timers,
         now: Moment,
-        out: &mut VecDeque<Output>,
+        out: &mut Outputs,
     ) -> Option<Input> {
         let Some(side) = about(input) else { return Some(input) };
         let Some(renewal) = &mut self.0[side.index()] else { return Some(input) };
@@ -83,7 +83,7 @@ impl Renewals {
             Input::Broken(_, how) => renewal.lost(how, out),
             Input::Replaced(_) => {
                 self.0[side.index()] = None;
-                out.push_back(Output::Notify(NoticeKind::Renewed(side)));
+                out.push(Output::Notify(NoticeKind::Renewed(side)));
             }
             other => return Some(other),
         }
@@ -91,11 +91,7 @@ impl Renewals {
     }
 
     /// Looks at the time; gives the reason to end a session one side of which has no connection.
-    pub(super) fn expire(
-        &mut self,
-        now: Moment,
-        out: &mut VecDeque<Output>,
-    ) -> Option<CloseReason> {
+    pub(super) fn expire(&mut self, now: Moment, out: &mut Outputs) -> Option<CloseReason> {
         for place in &mut self.0 {
             match place.as_mut().map(|renewal| renewal.expire(now, out)) {
                 Some(Expired::Kept) => *place = None,
@@ -107,7 +103,7 @@ impl Renewals {
     }
 
     /// No connection is renewed any more.
-    pub(super) fn cancel(&self, out: &mut VecDeque<Output>) {
+    pub(super) fn cancel(&self, out: &mut Outputs) {
         self.each().for_each(|renewal| renewal.cancel(out));
     }
 
@@ -205,7 +201,7 @@ enum Expired {
 
 impl Renewal {
     /// `plan` names another peer than the one that is joined. Its listener is open.
-    fn new(side: Side, plan: Plan, until: Moment, out: &mut VecDeque<Output>) -> Self {
+    fn new(side: Side, plan: Plan, until: Moment, out: &mut Outputs) -> Self {
         let way = Way::Waiting { aim: plan.aim };
         let mut renewal = Self { side, role: plan.role, way, vacant: false, until };
         renewal.dial(out);
@@ -222,32 +218,32 @@ impl Renewal {
     }
 
     /// The re-offer has moved nobody; gives whether the old connection is there to go on.
-    fn settle(&mut self, until: Moment, out: &mut VecDeque<Output>) -> bool {
+    fn settle(&mut self, until: Moment, out: &mut Outputs) -> bool {
         if !self.is_asked() {
             return false;
         }
         if self.vacant {
             (self.way, self.until) = (Way::Waiting { aim: Aim::None }, until);
         } else {
-            out.push_back(Output::CloseListener(self.side));
+            out.push(Output::CloseListener(self.side));
         }
         !self.vacant
     }
 
     /// The peer has moved, maybe once more.
-    fn again(&mut self, plan: Plan, until: Moment, out: &mut VecDeque<Output>) {
+    fn again(&mut self, plan: Plan, until: Moment, out: &mut Outputs) {
         if !self.is_asked() {
-            out.push_back(Output::CancelDial(self.side));
+            out.push(Output::CancelDial(self.side));
         }
         if matches!(self.way, Way::Bound) {
-            out.push_back(Output::Listen(self.side));
+            out.push(Output::Listen(self.side));
         }
         (self.role, self.way, self.until) = (plan.role, Way::Waiting { aim: plan.aim }, until);
         self.dial(out);
     }
 
     /// The same peer in another answer, maybe in another role.
-    fn repeat(&mut self, plan: Plan, out: &mut VecDeque<Output>) {
+    fn repeat(&mut self, plan: Plan, out: &mut Outputs) {
         self.role = plan.role;
         if let Way::Waiting { aim } = &mut self.way {
             // It is dialled once per path.
@@ -273,29 +269,29 @@ impl Renewal {
         }
     }
 
-    fn aim(&mut self, aim: Aim, out: &mut VecDeque<Output>) {
+    fn aim(&mut self, aim: Aim, out: &mut Outputs) {
         if matches!(self.way, Way::Waiting { aim: Aim::Pending }) {
             self.way = Way::Waiting { aim };
             self.dial(out);
         }
     }
 
-    fn dial(&mut self, out: &mut VecDeque<Output>) {
+    fn dial(&mut self, out: &mut Outputs) {
         if self.role == Role::Dial && matches!(self.way, Way::Waiting { aim: Aim::Ready }) {
             self.way = Way::Dialling;
-            out.push_back(Output::Dial(self.side));
+            out.push(Output::Dial(self.side));
         }
     }
 
-    fn connected(&mut self, until: Moment, out: &mut VecDeque<Output>) {
+    fn connected(&mut self, until: Moment, out: &mut Outputs) {
         if matches!(self.way, Way::Dialling) {
             self.way = Way::Binding { until };
-            out.push_back(Output::SendBind(self.side));
+            out.push(Output::SendBind(self.side));
         }
     }
 
     /// The dial, or the bind behind it, came to nothing. The peer may still dial.
-    fn dial_failed(&mut self, out: &mut VecDeque<Output>) {
+    fn dial_failed(&mut self, out: &mut Outputs) {
         if matches!(self.way, Way::Dialling | Way::Binding { .. }) {
             self.way = Way::Waiting { aim: Aim::Failed };
             let failed = Output::Notify(NoticeKind::DialFailed(self.side));
@@ -304,20 +300,20 @@ impl Renewal {
     }
 
     /// A valid first frame on the listener.
-    fn bound(&mut self, until: Moment, out: &mut VecDeque<Output>) {
+    fn bound(&mut self, until: Moment, out: &mut Outputs) {
         if self.wants() {
             self.replace(until, out);
         }
     }
 
     /// The peer took our own bind SEND.
-    fn accepted(&mut self, until: Moment, out: &mut VecDeque<Output>) {
+    fn accepted(&mut self, until: Moment, out: &mut Outputs) {
         if matches!(self.way, Way::Binding { .. }) {
             self.replace(until, out);
         }
     }
 
-    fn replace(&mut self, until: Moment, out: &mut VecDeque<Output>) {
+    fn replace(&mut self, until: Moment, out: &mut Outputs) {
         self.way = Way::Bound;
         self.until = self.until.max(until);
         let told = Output::Notify(NoticeKind::Bound(self.side));
@@ -325,7 +321,7 @@ impl Renewal {
     }
 
     /// The new connection has ended before its turn; its peer may come again.
-    fn new_broken(&mut self, out: &mut VecDeque<Output>) {
+    fn new_broken(&mut self, out: &mut Outputs) {
         if matches!(self.way, Way::Bound) {
             self.way = Way::Waiting { aim: Aim::Failed };
             out.extend([Output::CancelDial(self.side), Output::Listen(self.side)]);
@@ -333,20 +329,20 @@ impl Renewal {
     }
 
     /// The old connection has ended.
-    fn lost(&mut self, how: LegReason, out: &mut VecDeque<Output>) {
+    fn lost(&mut self, how: LegReason, out: &mut Outputs) {
         if !self.vacant {
             self.vacate(out);
-            out.push_back(Output::Notify(NoticeKind::LegLost(self.side, how)));
+            out.push(Output::Notify(NoticeKind::LegLost(self.side, how)));
         }
     }
 
-    fn vacate(&mut self, out: &mut VecDeque<Output>) {
+    fn vacate(&mut self, out: &mut Outputs) {
         self.vacant = true;
-        out.push_back(Output::Vacate(self.side));
+        out.push(Output::Vacate(self.side));
     }
 
     /// Looks at the time.
-    fn expire(&mut self, now: Moment, out: &mut VecDeque<Output>) -> Expired {
+    fn expire(&mut self, now: Moment, out: &mut Outputs) -> Expired {
         match self.way {
             Way::Binding { until } if now >= until => self.dial_failed(out),
             _ => {}
@@ -356,7 +352,7 @@ impl Renewal {
         }
         if matches!(self.way, Way::Dialling) {
             self.way = Way::Waiting { aim: Aim::Failed };
-            out.push_back(Output::Notify(NoticeKind::DialFailed(self.side)));
+            out.push(Output::Notify(NoticeKind::DialFailed(self.side)));
         }
         match self.way {
             // The old peer's chunk has no end, or nobody reads what is for it.
@@ -369,14 +365,14 @@ impl Renewal {
             _ if self.vacant => Expired::Lost(self.missing()),
             _ => {
                 self.cancel(out);
-                out.push_back(Output::Notify(NoticeKind::AnswerIgnored(self.side)));
+                out.push(Output::Notify(NoticeKind::AnswerIgnored(self.side)));
                 Expired::Kept
             }
         }
     }
 
     /// Gives the new connection up, however far it came.
-    fn cancel(&self, out: &mut VecDeque<Output>) {
+    fn cancel(&self, out: &mut Outputs) {
         out.extend([Output::CancelDial(self.side), Output::CloseListener(self.side)]);
     }
 

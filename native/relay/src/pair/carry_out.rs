@@ -18,8 +18,7 @@ impl Pair {
         self.life.handle(input, thread.now);
         // Before anybody can notice: who is told looks at once.
         if !self.over {
-            self.board.set_stage(self.life.stage());
-            self.board.set_reason(self.life.ending());
+            self.board.set_course(self.life.stage(), self.life.ending());
         }
         while let Some(output) = self.life.poll() {
             self.carry_out(output, thread);
@@ -179,8 +178,7 @@ impl Pair {
             }
             NoticeKind::Closed(reason) => {
                 self.over = true;
-                self.board.set_reason(Some(reason));
-                self.board.set_stage(self.life.stage());
+                self.board.set_course(self.life.stage(), Some(reason));
                 self.board.event(thread.now, reason.side(), RingWhat::Closed, 0);
                 thread.counters.closed(reason);
             }

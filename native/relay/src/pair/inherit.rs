@@ -202,8 +202,7 @@ impl Pair {
             (None, _) if state.dial.is_some() => LegState::Dialling,
             (None, _) => LegState::Listening,
         });
-        self.board.set_stage(self.life.stage());
-        self.board.set_reason(self.life.ending());
+        self.board.set_course(self.life.stage(), self.life.ending());
     }
 
     /// A descriptor that the record does not name. An accepted connection that we have not ended
