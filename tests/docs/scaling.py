@@ -71,6 +71,20 @@ def bar_table() -> str:
     return table(HEAD, [tuple(row_cells(row)) for row in rows])
 
 
+def profile_table() -> str:
+    """Where the time goes in works that miss a bar, ours beside a peer's."""
+    profile = kept("profile.json")
+    head = ("work", "system", "unit", "all", *profile["columns"])
+    rows = [
+        (
+            *(line["work"], line["system"], line["unit"], number(line["cost"])),
+            *(number(line["parts"][column]) for column in profile["columns"]),
+        )
+        for line in profile["lines"]
+    ]
+    return table(head, rows)
+
+
 def protection_table() -> str:
     """The engine without a keeper and with one."""
     head = (

@@ -107,8 +107,13 @@ def test_scaling() -> None:
 
 
 def test_performance() -> None:
-    run = scaling.run_lines("performance.json")
-    check("performance.md", {"run": run, "bars": scaling.bar_table()})
+    parts = {
+        "run": scaling.run_lines("performance.json"),
+        "bars": scaling.bar_table(),
+        "profiled": scaling.run_lines("profile.json"),
+        "profile": scaling.profile_table(),
+    }
+    check("performance.md", parts)
 
 
 def test_every_missed_bar_is_explained() -> None:
