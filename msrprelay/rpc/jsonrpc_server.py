@@ -47,7 +47,7 @@ class JsonRpcServer:
         self._longest = longest_line
         self._event_queue = event_queue
         self._server: asyncio.Server | None = None
-        self._own = (0, 0)
+        self._own: unix.Identity | None = None
         self._connections = Connections(self._serve, most_connections)
         self._subscriptions: set[Subscription] = set()
         # Refused for their length, for ``limits``.

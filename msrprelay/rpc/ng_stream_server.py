@@ -39,7 +39,7 @@ class NgStreamServer:
         self._connections = Connections(self._serve, most_connections)
         self._servers: list[asyncio.Server] = []
         # The unix socket's path, with what is there.
-        self._place: tuple[Path, tuple[int, int]] | None = None
+        self._place: tuple[Path, unix.Identity | None] | None = None
 
     @property
     def bound(self) -> list[tuple[str, int]]:

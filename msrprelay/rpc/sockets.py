@@ -13,7 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from ..log import Log
 from . import unix
+
+log = Log()
 
 Address = tuple[str, int]
 # Until a silent client is probed, between two probes, both in seconds; and how many it may miss.
@@ -61,10 +64,19 @@ class Sockets:
         return self._several(name, socket.SOCK_STREAM, tuple(addresses))
 
     def unix(self, name: str, path: Path) -> socket.socket:
-        """A listening socket at the path; raises OSError as :func:`unix.listener` does."""
-        # One whose path was unlinked can be reached by nobody.
-        left = self._left_at(socket.SOCK_STREAM, os.fspath(path)) if path.exists() else None
-        return self._open(name, left, partial(unix.listener, path))
+        """A listening socket at the path; raises OSError as :func:`unix.listener` does.
+
+        Not where one was left that cannot be made again: nobody reaches it, but the calls go on.
+        """
+        left = self._left_at(socket.SOCK_STREAM, os.fspath(path))
+        if left is None or os.path.lexists(path):
+            return self._open(name, left, partial(unix.listener, path))
+        # Its path was unlinked.
+        try:
+            return self._open(name, None, partial(unix.listener, path))
+        except OSError as error:
+            log.error("socket out of reach until an upgrade", path=str(path), reason=str(error))
+            return self._open(name, left, partial(unix.listener, path))
 
     def settle(self) -> None:
         """Have held what is in use now, and nothing else; close what nobody wants.

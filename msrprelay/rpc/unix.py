@@ -16,6 +16,10 @@ MODE = 0o660
 DIRECTORY_MODE = 0o755
 
 
+# Device and inode.
+Identity = tuple[int, int]
+
+
 class Peer(NamedTuple):
     """The process that connected, as the kernel knows it."""
 
@@ -84,16 +88,22 @@ def remove_stale(path: Path) -> None:
     raise FileExistsError(f"{path} is in use by another process")
 
 
-def identity(path: Path) -> tuple[int, int]:
-    """What tells the socket at ``path`` from one that somebody else puts there later."""
-    found = path.lstat()
+def identity(path: Path) -> Identity | None:
+    """What tells the socket at ``path`` from one that somebody else puts there later.
+
+    ``None`` if there is nothing, or nothing that can be seen.
+    """
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
     return found.st_dev, found.st_ino
 
 
-def remove(path: Path, own: tuple[int, int]) -> None:
+def remove(path: Path, own: Identity | None) -> None:
     """Unlink ``path`` if what is there has still the identity ``own``, and that is allowed."""
-    with contextlib.suppress(OSError):
-        if identity(path) == own:
+    if own is not None and identity(path) == own:
+        with contextlib.suppress(OSError):
             path.unlink()
 
 

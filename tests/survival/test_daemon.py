@@ -334,6 +334,26 @@ def test_an_upgrade_warns_of_an_interface_that_is_not_on_this_machine(tmp_path: 
         assert any('"no such interface"' in line and said in line for line in daemon.log)
 
 
+def test_calls_go_on_where_the_control_socket_cannot_be_made_again(daemon: KeptDaemon) -> None:
+    """Its directory is gone, and somebody has put a file there."""
+    relay, place = daemon.relay, daemon.control.parent
+    away = place.with_name(f"{place.name}-away")
+    with NgRelay(daemon.ng_address).call("aware") as call:
+        a, b = call.join()
+        place.rename(away)
+        place.write_text("")
+        os.kill(relay, signal.SIGKILL)
+        goes_on(a, b)
+        assert daemon.ask("ping")["result"] == "pong"
+        place.unlink()
+        away.rename(place)
+        after = daemon.processes()
+        assert (after["relay"] != relay, after["restarts"]) == (True, 1)
+        goes_on(a, b)
+    (said,) = (line for line in daemon.log if "out of reach" in line)
+    assert str(daemon.control) in said
+
+
 def test_a_crash_keeps_the_configuration_that_was_in_force(daemon: KeptDaemon) -> None:
     daemon.file.write_text("[timers]\noffer = 77\ngate = 3\n")
     os.kill(daemon.pid, signal.SIGHUP)
