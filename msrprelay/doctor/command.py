@@ -204,7 +204,13 @@ def lint(offer: Path, answer: Path | None, as_json: bool) -> None:
 
 
 def _content(path: Path) -> bytes:
-    return sys.stdin.buffer.read() if path == STANDARD_INPUT else path.read_bytes()
+    """An SDP, or so much that it is none: some files have no end."""
+    from ..sdp import MAX_SIZE
+
+    if path == STANDARD_INPUT:
+        return sys.stdin.buffer.read(MAX_SIZE + 1)
+    with path.open("rb") as file:
+        return file.read(MAX_SIZE + 1)
 
 
 @click.command("check-host")

@@ -220,7 +220,7 @@ class RelayProcess:
         Gives ``processes`` of :meth:`statistics`, from which its coming or failing is seen.
         """
         if self.link is None:
-            raise CommandError("No keeper: an upgrade is a restart")
+            raise CommandError("No keeper holds the calls: restart the relay, which ends them")
         if self._ending:
             raise CommandError(STOPPING)
         if self.link.unable:

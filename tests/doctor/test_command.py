@@ -354,6 +354,11 @@ def test_lint_reads_standard_input(
     assert CliRunner().invoke(lint, named, input=given).exit_code == status
 
 
+def test_a_file_without_end_is_no_sdp() -> None:
+    done = CliRunner().invoke(lint, ["/dev/zero"])
+    assert (done.exit_code, "larger than the relay reads" in done.output) == (2, True)
+
+
 def test_lint_json(tmp_path: Path) -> None:
     (tmp_path / "o").write_bytes(OFFER)
     row = json.loads(CliRunner().invoke(lint, ["--json", str(tmp_path / "o")]).output)
