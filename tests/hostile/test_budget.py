@@ -22,17 +22,19 @@ from ..docs.pages import WRITING
 from ..peers.msrp import message, request
 from ..peers.wire import carry
 from .conftest import Start
-from .process import held_by_kernel, resident, sockets
+from .process import held_by_kernel, resident
 
 KIB, MIB = 1 << 10, 1 << 20
 READERS = int(os.environ.get("BUDGET_READERS", "100"))
 # Less than half of what as many would have without it.
 BUDGET = READERS * 512 * KIB
+# What a sender was offered before the budget presses cannot be taken back. Loopback, whose segments
+# have 64 KiB, opens a whole window within the relay's first turn: how many get one is a matter of
+# speed.
+FIRST = BUDGET // 4
 QUIET_MILLISECONDS = 1000
 HEAD, _, TAIL = request(b"SEND", b"Byte-Range: 1-*/*", body=b"").rpartition(b"\r\n-------")
 FAST = 64 * MIB
-# Of a leg's buffers: what no kernel gives by itself.
-FULL = 600 * KIB
 FIGURES = Path(__file__).parents[1] / "data" / "slow_readers.json"
 
 
@@ -58,7 +60,7 @@ def test_slow_readers_stay_within_the_budget_and_lose_nothing(start: Start, poli
         }  # fmt: skip
         print(f"\n{policy}: {figures}")
         assert counted["buffers-shrunk"] >= READERS
-        assert grown + kernel < BUDGET
+        assert grown + kernel < BUDGET + FIRST
         # They read after all, and every octet is there.
         for (a, b), octets in zip(joined, sent, strict=True):
             expected = b.read(HEAD) + bytes(octets) + b"\r\n-------" + TAIL
@@ -66,30 +68,6 @@ def test_slow_readers_stay_within_the_budget_and_lose_nothing(start: Start, poli
             goes_on(a, b)
     if os.environ.get(WRITING):
         note(policy, figures)
-
-
-@pytest.mark.parametrize("policy", ["aware", "sessmatch"])
-def test_a_window_grows_when_the_other_peer_has_taken_something(start: Start, policy: str) -> None:
-    """Where the budget is small: nobody is offered more on trust."""
-    settings = {"limits.leg-buffer": FULL, "limits.buffer-budget": 7 * FULL}
-    daemon, relay = start(settings)
-    with relay.call(policy) as call:
-        a, b = call.join()
-        born = receive_buffers(daemon.pid)
-        goes_on(a, b)
-        assert receive_buffers(daemon.pid) == born
-        seconds_of(a)
-        wider = [size for size in receive_buffers(daemon.pid) if size not in born]
-        assert wider == [FULL], "one leg; the other has carried messages"
-
-
-def receive_buffers(pid: int) -> list[int]:
-    """Sizes of the receive buffers of a process's sockets, in octets as the kernel counts them."""
-    return sorted(
-        sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
-        for sock in sockets(pid)
-        if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 0
-    )
 
 
 def small_socket() -> socket.socket:

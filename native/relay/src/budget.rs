@@ -9,8 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use msrp_proto::Moment;
-
 use crate::config::Config;
 use crate::sys::tcp::BORN_RECEIVE;
 
@@ -23,16 +21,6 @@ pub(crate) struct Budget {
     cap: usize,
     /// Legs of this thread may have smaller buffers than they were born with.
     pub(crate) shrunk: bool,
-    trust: Trust,
-}
-
-/// What senders of one thread were lately offered before anybody knew whether their receivers read.
-#[derive(Clone, Copy, Debug, Default)]
-struct Trust {
-    since: Moment,
-    bytes: usize,
-    /// In [`SLOW`].
-    most: usize,
 }
 
 /// What one stalled direction has of the budget; given back when dropped.
@@ -73,8 +61,7 @@ impl Budget {
         // An eighth is for what cannot be counted beforehand: where all are filled at once, windows
         // grow before the relay has its turn.
         let (most, cap) = (config.buffer_budget / 8 * 7, config.buffer_cap);
-        let trust = Trust { most: most / 8 / config.threads.max(1), ..Trust::default() };
-        Self { held: Arc::default(), most, cap, shrunk: false, trust }
+        Self { held: Arc::default(), most, cap, shrunk: false }
     }
 
     /// Bytes that stalled directions hold, or may come to hold.
@@ -129,22 +116,6 @@ impl Budget {
         (2 * self.cap).min(u32::MAX as usize)
     }
 
-    /// Whether a sender may be offered so many bytes more whose receiver has not shown anything yet.
-    /// As a rule it may: what it has to say is here the sooner. An offer cannot be taken back: where
-    /// many begin at once, the others wait until their receivers have shown something.
-    pub(crate) fn trusts(&mut self, bytes: usize, now: Moment) -> bool {
-        let trust = &mut self.trust;
-        if now.saturating_duration_since(trust.since) >= SLOW {
-            (trust.since, trust.bytes) = (now, 0);
-        }
-        let all = trust.bytes.saturating_add(bytes);
-        let fits = all <= trust.most;
-        if fits {
-            trust.bytes = all;
-        }
-        fits
-    }
-
     /// Takes a part of it, which may be more than is left.
     #[must_use]
     pub(crate) fn share(&self, bytes: usize) -> Share {
@@ -182,11 +153,6 @@ impl Credit {
         matches!(self, Self::Earning(taken) if *taken as usize >= BULK)
     }
 
-    /// More than messages has been taken.
-    pub(crate) fn is_bulk(&self) -> bool {
-        *self == Self::Earned || self.is_due()
-    }
-
     /// Whether it has just earned it.
     pub(crate) fn matures(&mut self, after: usize) -> bool {
         let matures = matches!(self, Self::Earning(taken) if *taken as usize >= after);
@@ -210,8 +176,7 @@ mod tests {
     const KIB: usize = 1024;
 
     fn budget(most: usize) -> Budget {
-        let trust = Trust { most: most / 8, ..Trust::default() };
-        Budget { held: Arc::default(), most, cap: 512 * KIB, shrunk: false, trust }
+        Budget { held: Arc::default(), most, cap: 512 * KIB, shrunk: false }
     }
 
     #[test]
@@ -270,27 +235,16 @@ mod tests {
     #[test]
     fn bulk_is_on_credit_until_that_is_earned() {
         let mut credit = Credit::Earning(BULK as u32 - 1);
-        assert!(!credit.is_due() && !credit.is_bulk());
+        assert!(!credit.is_due());
         credit.earn(1);
-        assert!(credit.is_due() && credit.is_bulk());
-        assert!(credit.matures(BULK) && !credit.is_due() && credit.is_bulk());
-    }
-
-    #[test]
-    fn so_much_is_offered_on_trust_in_a_second() {
-        let mut budget = budget(800);
-        let at = |millis| Moment::default() + Duration::from_millis(millis);
-        assert!(budget.trusts(60, at(5000)));
-        assert!(!budget.trusts(60, at(5999)), "more than an eighth");
-        assert!(budget.trusts(40, at(5999)));
-        assert!(budget.trusts(100, at(6000)));
-        assert!(!budget.trusts(101, at(8000)));
+        assert!(credit.is_due());
+        assert!(credit.matures(BULK) && !credit.is_due());
     }
 
     #[test]
     fn without_a_bound_nothing_presses() {
-        let mut budget = budget(usize::MAX);
+        let budget = budget(usize::MAX);
         let _share = budget.share(1 << 40);
-        assert!(!budget.presses() && budget.trusts(1 << 40, Moment::default()));
+        assert!(!budget.presses());
     }
 }

@@ -46,12 +46,6 @@ impl Leg {
         self.caps.receive.is_none()
     }
 
-    /// It may get its full receive buffer before anything is known of whom its bytes are for.
-    pub(crate) fn is_trusted(&self, thread: &mut Thread) -> bool {
-        let more = thread.budget.cap().saturating_sub(self.receive_cap(thread));
-        thread.budget.trusts(more, thread.now)
-    }
-
     /// Gives the receive buffer the size for so many halvings.
     pub(crate) fn fit_receive(&mut self, halvings: u32, thread: &mut Thread) {
         let before = self.receive_cap(thread);

@@ -13,11 +13,8 @@ impl Lane {
             self.judge(turn.thread);
         }
         let halvings = turn.thread.budget.halvings(self.credit);
-        if self.may_grow(from, turn.thread) {
-            from.fit_receive(halvings, turn.thread);
-        }
         // Only ever smaller here, so that caps do not change with every message.
-        if turn.to.sends_beyond(halvings, turn.thread) {
+        if from.is_born() || turn.to.sends_beyond(halvings, turn.thread) {
             self.fit(from, turn.to, turn.thread);
         }
     }
@@ -62,33 +59,21 @@ impl Lane {
         }
     }
 
-    /// The sender may be offered more than the window that its connection was born with.
-    fn may_grow(&self, from: &Leg, thread: &mut Thread) -> bool {
-        from.is_born() && !self.is_stalled() && (self.credit.is_bulk() || from.is_trusted(thread))
-    }
-
     fn fit(&self, from: &mut Leg, to: &mut Leg, thread: &mut Thread) {
         let halvings = thread.budget.halvings(self.credit);
         to.fit_send(halvings, thread);
-        fit_receive(from, halvings, thread);
+        from.fit_receive(halvings, thread);
     }
 
     fn take_share(&mut self, from: &mut Leg, turn: &mut Turn<'_>) {
         let halvings = turn.thread.budget.halvings(self.credit);
         let held = if halvings > 0 {
-            fit_receive(from, halvings, turn.thread);
+            from.fit_receive(halvings, turn.thread);
             turn.to.holds(from, turn.thread).ok()
         } else {
             None
         };
         let held = held.unwrap_or_else(|| turn.to.may_hold(from, turn.thread));
         self.share = Some(turn.thread.budget.share(held + self.kept()));
-    }
-}
-
-/// What has not grown stays.
-fn fit_receive(from: &mut Leg, halvings: u32, thread: &mut Thread) {
-    if !from.is_born() {
-        from.fit_receive(halvings, thread);
     }
 }

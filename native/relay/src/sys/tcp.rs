@@ -36,7 +36,7 @@ impl Options {
 const BACKLOG: i32 = 64;
 
 /// The receive buffer a socket is born with: tcp_rmem's default. A larger one would at once offer a
-/// window that cannot be taken back, and decide how far it may grow. It grows with bulk.
+/// window that cannot be taken back, and decide how far it may grow. It grows with the first bytes.
 pub(crate) const BORN_RECEIVE: usize = 128 * 1024;
 
 /// A listening socket.
