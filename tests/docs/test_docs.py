@@ -45,6 +45,9 @@ LOG_LINES = {
     "relay process dies again and again": "The next one starts after so many seconds.",
     "rewritten": "With flag `debug`: the SDP before and after.",
     "serving": "Everything listens.",
+    "socket out of reach until an upgrade": (
+        "The directory of a unix socket was lost before a crash: calls go on; mend it, upgrade."
+    ),
     "state kept again": "It is well again, and all of it has been written.",
     "state not kept": "`degraded` in `statistics`: what would be missing after a failure, and why.",
     "state restored": "How many calls and replies of the process before; `cold`: from disk.",
