@@ -6,46 +6,22 @@ Everything else about the distribution stands in pyproject.toml.
 from __future__ import annotations
 
 import os
+import runpy
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.modified import newer
 
-# What a request goes through, of rooms where more than that is done.
-NET = ["interfaces", "ports", "roles", "uri"]
-RPC = ["bencode", "dispatcher", "encoding", "flags", "ng", "reply_cache", "requests"]
-SESSIONS = [
-    "admission",
-    "branch",
-    "call",
-    "calls",
-    "closed",
-    "legs",
-    "plan",
-    "report",
-    "rewritten",
-    "section",
-    "session_level",
-    "table",
-    "terms",
-]
-# Compiled in pure-Python mode: the same files also run as they are.
-HOT_MODULES = [
-    "msrprelay/chance.py",
-    "msrprelay/commands.py",
-    "msrprelay/loop/*.py",
-    *(f"msrprelay/net/{name}.py" for name in NET),
-    "msrprelay/offer_answer/*.py",
-    *(f"msrprelay/rpc/{name}.py" for name in RPC),
-    "msrprelay/sdp/*.py",
-    *(f"msrprelay/sessions/{name}.py" for name in SESSIONS),
-]
+COMPILED = runpy.run_path("msrprelay/compiled.py")
 
 
 class Crate(Extension):
@@ -60,9 +36,34 @@ class BuildExt(build_ext):
     """`build_ext` that hands crates to maturin."""
 
     def build_extension(self, ext: Extension) -> None:
-        if not isinstance(ext, Crate):
-            super().build_extension(ext)
-            return
+        if isinstance(ext, Crate):
+            self.build_crate(ext)
+        else:
+            self.build_library(ext)
+
+    def build_library(self, ext: Extension) -> None:
+        """One library of many modules; the compiler takes minutes for them one after the other."""
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            objects = list(pool.map(partial(self.build_object, ext), ext.sources))
+        target = Path(self.get_ext_fullpath(ext.name))
+        # A new file, not new bytes in the old one: a running process may have it mapped.
+        target.unlink(missing_ok=True)
+        self.compiler.link_shared_object(
+            objects, str(target), build_temp=self.build_temp, target_lang="c"
+        )
+
+    def build_object(self, ext: Extension, source: str) -> str:
+        """Compile one source, if it is newer than what there is of it."""
+        (name,) = self.compiler.object_filenames([source], output_dir=self.build_temp)
+        if not newer(source, name):
+            return name
+        self.compiler.compile(
+            [source], output_dir=self.build_temp, extra_postargs=ext.extra_compile_args
+        )
+        return name
+
+    def build_crate(self, ext: Crate) -> None:
+        """What maturin makes of it."""
         # In a virtual environment that is not activated, maturin stands beside the interpreter.
         beside = str(Path(sys.executable).parent)
         maturin = shutil.which("maturin") or shutil.which("maturin", path=beside)
@@ -87,18 +88,20 @@ class BuildExt(build_ext):
 
 
 modules = cythonize(
-    HOT_MODULES, exclude=["**/__init__.py"], build_dir="build/cython", language_level=3
+    [name.replace(".", "/") + ".py" for name in COMPILED["names"]()],
+    build_dir="build/cython",
+    language_level=3,
 )
-for module in modules:
-    # Some interpreters are built with -O3 -g: no faster, longer to compile, six times the size.
-    module.extra_compile_args = ["-O2", "-g0"]
 
 setup(
     ext_modules=[
-        *modules,
+        Extension(
+            "msrprelay." + COMPILED["LIBRARY"],
+            sources=[source for module in modules for source in module.sources],
+            # Some interpreters are built with -O3 -g: no faster, and six times the size.
+            extra_compile_args=["-O2", "-g0"],
+        ),
         Crate("msrprelay._native", manifest="native/py/Cargo.toml"),
     ],
     cmdclass={"build_ext": BuildExt},
-    # The C compiler takes minutes for all of them one after the other.
-    options={"build_ext": {"parallel": os.cpu_count()}},
 )

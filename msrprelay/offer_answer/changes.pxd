@@ -2,7 +2,7 @@
 cimport cython
 
 from ..sdp.description cimport Description
-from ..sdp.section cimport MsrpSection
+from ..sdp.msrp_section cimport MsrpSection
 
 cdef frozenset _NEITHER, _ONLY_A, _ONLY_B, _BOTH
 

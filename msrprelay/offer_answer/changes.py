@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ..sdp.description import Description
-from ..sdp.section import MsrpSection
+from ..sdp.msrp_section import MsrpSection
 from ..words import Side
 
 

@@ -2,7 +2,7 @@
 cimport cython
 
 from ..sdp.description cimport Description
-from ..sdp.section cimport MsrpSection
+from ..sdp.msrp_section cimport MsrpSection
 from .changes cimport Exchange, exchange_changes, live_sections, offer_changes, other
 from .decisions cimport Committed, Ended, Message, Offered
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from ..sdp.description import Description
-from ..sdp.section import MsrpSection
+from ..sdp.msrp_section import MsrpSection
 from ..words import Side
 from .changes import Exchange, exchange_changes, live_sections, offer_changes, other
 from .decisions import (

@@ -6,7 +6,7 @@ from ..errors import SdpError
 from .description import MAX_SECTIONS, MAX_SIZE, Description, parse
 from .edit import SectionEdit
 from .head import HeadEdit, origin_version, with_origin_version
-from .section import Connection, MsrpSection
+from .msrp_section import Connection, MsrpSection
 
 __all__ = [
     "MAX_SECTIONS",

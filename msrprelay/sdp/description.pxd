@@ -4,7 +4,7 @@ cimport cython
 from .edit cimport SectionEdit, edit_section
 from .lines cimport line_end, lines_in, media_line, part
 from .reading cimport MediaLine, Said, parse_media, parse_section
-from .section cimport MsrpSection
+from .msrp_section cimport MsrpSection
 
 cdef class Description:
     cdef readonly bytes body

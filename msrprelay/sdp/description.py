@@ -11,8 +11,8 @@ from ..errors import SdpError
 from .edit import SectionEdit, edit_section
 from .head import HeadEdit, edit_head
 from .lines import line_end, lines_in, media_line, part
+from .msrp_section import MsrpSection
 from .reading import Said, parse_media, parse_section
-from .section import MsrpSection
 
 # Limits of one description: its size in octets and its m= lines.
 MAX_SIZE = 65536

@@ -3,7 +3,7 @@ cimport cython
 
 from ..net.uri cimport bracketed, host_port
 from .lines cimport colon, kind_of, line_end, part, past_blanks, past_field
-from .section cimport MsrpSection
+from .msrp_section cimport MsrpSection
 
 cdef int LF, CR, EQUALS, LOWER_I
 

@@ -9,7 +9,7 @@ from ..net.roles import Setup
 from ..net.uri import bracketed, host_port, host_port_span
 from ..words import Family, Policy
 from .lines import colon, kind_of, line_end, part, past_blanks, past_field
-from .section import MsrpSection
+from .msrp_section import MsrpSection
 
 LF, CR, EQUALS, LOWER_I = 0x0A, 0x0D, 0x3D, 0x69
 

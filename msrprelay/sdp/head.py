@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .msrp_section import Connection
 from .reading import parse_connection
-from .section import Connection
 
 # o=<username> <sess-id> <sess-version> <nettype> <addrtype> <unicast-address> (RFC 8866 5.2).
 ORIGIN_FIELDS = 6

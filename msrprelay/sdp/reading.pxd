@@ -3,7 +3,7 @@ cimport cython
 
 from ..net.uri cimport Uri, parse_uri, same_host
 from .lines cimport colon, kind_of, line_end, part, past_blanks, past_field, text, value_of
-from .section cimport Connection, MsrpSection
+from .msrp_section cimport Connection, MsrpSection
 
 cdef int MOST_URIS, LONGEST_PATH, STAR, ZERO, FOUR
 cdef dict _PROTOS, _SETUPS

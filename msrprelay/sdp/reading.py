@@ -9,7 +9,7 @@ from ..errors import UriError
 from ..net.roles import Setup
 from ..net.uri import Uri, parse_uri, same_host
 from .lines import colon, kind_of, line_end, part, past_blanks, past_field, text, value_of
-from .section import Connection, MsrpSection
+from .msrp_section import Connection, MsrpSection
 
 # URIs and octets of a path: an endpoint's relays (RFC 4976) and itself. Every chunk for it is sent
 # with all of them, so that short ones grow by as much.

@@ -7,7 +7,7 @@ from ..offer_answer.decisions cimport Committed, Offered
 from ..offer_answer.negotiation cimport Negotiation
 from ..sdp.description cimport Description
 from ..sdp.edit cimport SectionEdit
-from ..sdp.section cimport MsrpSection
+from ..sdp.msrp_section cimport MsrpSection
 from .legs cimport Leg, Ports
 from .plan cimport Plan, described
 from .rewritten cimport Rewritten, repeated

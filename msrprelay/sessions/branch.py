@@ -17,7 +17,7 @@ from ..offer_answer.negotiation import Negotiation
 from ..offer_answer.saved import Saved, octets
 from ..sdp.description import Description, parse
 from ..sdp.edit import SectionEdit
-from ..sdp.section import MsrpSection
+from ..sdp.msrp_section import MsrpSection
 from ..words import Policy, Side
 from .closed import AnySession, Find
 from .legs import SIDES, Leg, Ports

@@ -2,7 +2,7 @@
 cimport cython
 
 from ..offer_answer.changes cimport SectionChange, other
-from ..sdp.section cimport MsrpSection
+from ..sdp.msrp_section cimport MsrpSection
 from .legs cimport Leg, octets
 
 cdef class Plan:

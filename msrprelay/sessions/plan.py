@@ -22,7 +22,7 @@ from ..net.roles import (
 )
 from ..net.uri import address
 from ..offer_answer.changes import SectionChange, other
-from ..sdp.section import MsrpSection
+from ..sdp.msrp_section import MsrpSection
 from ..words import Policy, Side
 from .closed import AnySession
 from .legs import SIDES, Leg, octets

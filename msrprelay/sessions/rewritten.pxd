@@ -2,7 +2,7 @@
 cimport cython
 
 from ..sdp.description cimport Description
-from ..sdp.section cimport MsrpSection
+from ..sdp.msrp_section cimport MsrpSection
 
 cdef class Rewritten:
     cdef readonly bytes body

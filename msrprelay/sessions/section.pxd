@@ -3,7 +3,7 @@ cimport cython
 
 from ..offer_answer.changes cimport SectionChange, other
 from ..sdp.edit cimport SectionEdit
-from ..sdp.section cimport MsrpSection
+from ..sdp.msrp_section cimport MsrpSection
 from .closed cimport Relayed
 from .legs cimport Leg, Ports
 from .plan cimport Plan, described, make_plan, path_said

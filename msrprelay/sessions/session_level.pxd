@@ -4,7 +4,7 @@ cimport cython
 from ..commands cimport SdpRequest
 from ..sdp.description cimport Description
 from ..sdp.edit cimport SectionEdit
-from ..sdp.section cimport Connection
+from ..sdp.msrp_section cimport Connection
 from .legs cimport Leg
 
 cdef class SessionLevel:

@@ -7,7 +7,7 @@ from ..commands import SdpRequest
 from ..sdp.description import Description
 from ..sdp.edit import SectionEdit
 from ..sdp.head import HeadEdit, origin_version, with_origin_version
-from ..sdp.section import Connection
+from ..sdp.msrp_section import Connection
 from ..words import Side
 from .legs import Leg
 

@@ -4,7 +4,7 @@ cimport cython
 from ..commands cimport SdpRequest
 from ..sdp.description cimport Description
 from ..sdp.edit cimport SectionEdit
-from ..sdp.section cimport MsrpSection
+from ..sdp.msrp_section cimport MsrpSection
 from .legs cimport Leg, new_session_id
 
 cpdef str choose_policy(str wanted, MsrpSection section)

@@ -12,7 +12,7 @@ from ..net.interfaces import Interface, Interfaces
 from ..net.uri import address
 from ..sdp.description import Description
 from ..sdp.edit import SectionEdit
-from ..sdp.section import MsrpSection
+from ..sdp.msrp_section import MsrpSection
 from ..words import Family, Policy, Side
 from .legs import Leg, Legs, new_session_id
 

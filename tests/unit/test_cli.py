@@ -508,7 +508,8 @@ def test_ping_loads_no_more_than_it_needs(tmp_path: Path) -> None:
     assert "msrprelay.cli.operate" in loaded
     ours = {name for name in loaded if name.startswith("msrprelay.")}
     assert {name for name in ours if not name.startswith("msrprelay.cli")} == {
-        "msrprelay.printable"
+        "msrprelay.compiled",
+        "msrprelay.printable",
     }
     assert loaded & {"asyncio", "structlog", "uvloop", "importlib.metadata", "tomllib"} == set()
 

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "msrprelay"
 
 # Bottom first; a room may import only rooms on lower floors (and itself).
 FLOORS: list[set[str]] = [
-    {"_native", "words"},
+    {"_native", "compiled", "words"},
     {"chance", "commands", "errors", "events", "keeping", "printable"},
     {"framing", "loop", "net"},
     {"sdp"},

@@ -1,4 +1,4 @@
-# The types with which Cython compiles section.py; the module runs without them, slower.
+# The types with which Cython compiles msrp_section.py; the module runs without them, slower.
 cimport cython
 
 from ..net.uri cimport Uri
