@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 
+from .control import DAEMONS
 from .costs import WHERE, keep, short
 from .ends import Policy
 from .environment import environment
@@ -80,7 +81,7 @@ def samples_of(text: str) -> Iterator[tuple[str, list[str]]]:
 
 def is_counted(system: str, thread: str, frames: list[str]) -> bool:
     """Of the engine's caller only what it has the kernel do for a session is the engine's."""
-    if not is_ours(system) or system == "msrprelayd" or is_engine_thread(thread):
+    if not is_ours(system) or system in DAEMONS or is_engine_thread(thread):
         return True
     return column(frames) in ("open", "set, watch", "end")
 

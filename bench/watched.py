@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,5 +40,5 @@ def do_watched(work: Work, system: str, policy: Policy, data: Path) -> dict[str,
 
 def told(data: Path, command: str, *options: str) -> str:
     """What perf tells of the samples."""
-    asked: Sequence[str] = (find("perf"), command, *options, "--input", str(data))
+    asked = (find("perf"), command, *options, "--input", str(data))
     return subprocess.run(asked, capture_output=True, text=True, check=False).stdout

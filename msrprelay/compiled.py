@@ -1,7 +1,7 @@
 """The hot modules, compiled: one shared library, ``_compiled``, has all of them.
 
-In a library each they cost a call about a tenth more, and a seventh where the process sleeps
-between two requests: each library reaches Python through a table and in pages of its own.
+A library each made calls dearer: each reached Python through a table and in pages of its own. See
+docs/decisions/0019-one-library.md.
 
 Without the library (a checkout that was not built) their source is what runs.
 """
