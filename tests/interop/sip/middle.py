@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import itertools
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,25 +78,32 @@ class Middle:
     faults: Faults = field(default_factory=Faults)
     exchanges: list[Exchange] = field(default_factory=list)
 
-    heard: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set whenever a reply has reached the SIP server."""
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set whenever the SIP server has asked something, or a reply has reached it."""
+
+    async def asked(self, count: int) -> None:
+        """Until there have been ``count`` commands: Sippy tells a party beside the relay."""
+        await self._until(lambda: len(self.exchanges) >= count)
 
     async def settled(self, call_id: str) -> None:
         """Until every command about a call has had its reply."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while not all(each.heard for each in self.of(call_id)):
-                self.heard.clear()
-                await self.heard.wait()
+        await self._until(lambda: all(each.heard for each in self.of(call_id)))
 
     async def rewritten(self, call_id: str, command: str) -> bytes:
         """The SDP in the reply to the call's first offer (or answer), once it is out."""
+        await self._until(lambda: any(self._replies(call_id, command)))
+        return bytes(next(self._replies(call_id, command))["sdp"])
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while True:
-                for each in self.of(call_id):
-                    if each.command == command and each.heard and each.reply is not None:
-                        return bytes(each.reply["sdp"])
-                self.heard.clear()
-                await self.heard.wait()
+            while not holds():
+                self.news.clear()
+                await self.news.wait()
+
+    def _replies(self, call_id: str, command: str) -> Iterator[dict[str, Any]]:
+        for each in self.of(call_id):
+            if each.command == command and each.heard and each.reply is not None:
+                yield each.reply
 
     def of(self, call_id: str) -> list[Exchange]:
         """What the SIP server has asked about a call, in order."""
@@ -157,6 +164,7 @@ class _Door:
             fields = _dictionary(body)
             self._open[key] = Exchange(_text(fields.get("command", b"")), fields, self._loop.time())
             self.middle.exchanges.append(self._open[key])
+            self.middle.news.set()
         return self._open[key]
 
     def _from_relay(self, upstream: socket.socket, listening: socket.socket, to: Address) -> None:
@@ -175,7 +183,7 @@ class _Door:
         def deliver() -> None:
             self._late.discard(handle)
             exchange.heard = True
-            self.middle.heard.set()
+            self.middle.news.set()
             listening.sendto(data, to)
 
         handle = self._loop.call_later(faults.delay if concerned else 0.0, deliver)

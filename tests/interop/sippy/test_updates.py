@@ -45,9 +45,7 @@ async def test_an_audio_call_outlives_a_refused_reinvite(
     for _ in range(2):
         await made.rejected_update(by, more)
     expected = ["offer", "rollback"] * 2 if messages else []
-    # Sippy is told of the refusal, and says so to the relay, beside what the parties see.
-    while len(lab.asked()) < len(expected):
-        await lab.relay.list()
+    await lab.middle.asked(len(expected))
     assert lab.asked() == expected
     for each in (by, 1 - by):
         await made.accepted_update(each, audio + b"a=sendonly\r\n", audio + b"a=recvonly\r\n")
