@@ -23,8 +23,8 @@ STOP_SECONDS = 10.0
 class Daemon:
     """The daemon with settings such as ``{"timers.gate": 0.5}``; `ports` ports for legs.
 
-    Log lines are kept in `log`. `command` runs before the daemon: ``["prlimit", "--nofile=64"]``.
-    `package` is a folder with another copy of the package.
+    Log lines are kept in `log` as they are read; `said` waits for one. `command` runs before the
+    daemon: ``["prlimit", "--nofile=64"]``. `package` is a folder with another copy of the package.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class Daemon:
         self.ng_address = (HOST, free_port())
         self.first_port = first_port or free_range(ports)
         self.log: list[str] = []
+        self._read_more = threading.Condition()
         self._serving = threading.Event()
         self._package = package
         self._folder = tempfile.TemporaryDirectory(prefix="msrprelay-test-")
@@ -95,6 +96,18 @@ class Daemon:
         finally:
             ng.close()
 
+    def said(self, *words: str) -> str:
+        """The first log line with these words in it, once it is there. Raises TimeoutError."""
+
+        def found() -> str | None:
+            return next((line for line in self.log if all(word in line for word in words)), None)
+
+        with self._read_more:
+            line = self._read_more.wait_for(found, START_SECONDS)
+        if line is None:
+            raise TimeoutError(f"no {words} in the log:\n" + "".join(self.log))
+        return line
+
     def statistic(self, *keys: str) -> Any:
         """One figure of `statistics`; 0 where it was never counted."""
         found: Any = self.ask("statistics")
@@ -122,7 +135,9 @@ class Daemon:
         assert self._process.stderr is not None
         with self._process.stderr as lines:
             for line in lines:
-                self.log.append(line)
+                with self._read_more:
+                    self.log.append(line)
+                    self._read_more.notify_all()
                 if '"serving"' in line:
                     self._serving.set()
         # Ended: whoever waits for it shall not wait on.

@@ -330,8 +330,7 @@ def test_an_upgrade_warns_of_an_interface_that_is_not_on_this_machine(tmp_path: 
             goes_on(a, b)
         with NgRelay(daemon.ng_address).call("aware") as call:
             goes_on(*call.join())
-        said = "interface pub/192.0.2.10!192.0.2.10: [Errno 99]"
-        assert any('"no such interface"' in line and said in line for line in daemon.log)
+        daemon.said('"no such interface"', "interface pub/192.0.2.10!192.0.2.10: [Errno 99]")
 
 
 def test_calls_go_on_where_the_control_socket_cannot_be_made_again(daemon: KeptDaemon) -> None:
@@ -345,13 +344,12 @@ def test_calls_go_on_where_the_control_socket_cannot_be_made_again(daemon: KeptD
         os.kill(relay, signal.SIGKILL)
         goes_on(a, b)
         assert daemon.ask("ping")["result"] == "pong"
+        assert str(daemon.control) in daemon.said("out of reach")
         place.unlink()
         away.rename(place)
         after = daemon.processes()
         assert (after["relay"] != relay, after["restarts"]) == (True, 1)
         goes_on(a, b)
-    (said,) = (line for line in daemon.log if "out of reach" in line)
-    assert str(daemon.control) in said
 
 
 def test_a_crash_keeps_the_configuration_that_was_in_force(daemon: KeptDaemon) -> None:
@@ -455,8 +453,7 @@ def test_what_fails_on_the_way_to_serving_may_work_the_next_time(
         a, b = call.join()
         broken.touch()
         end(daemon.relay)
-        while not any("ended with status 1" in line for line in daemon.log):
-            pass
+        daemon.said("ended with status 1")
         broken.unlink()
         goes_on(a, b)
         assert daemon.processes()["restarts"] >= 2
@@ -499,7 +496,7 @@ def test_a_journal_in_memory_that_cannot_be_read_is_replaced_by_the_one_on_disk(
             goes_on(a, b)
             assert daemon.statistic("sessions", "calls") == 1
             goes_on(a, b)
-        assert any('"journal not read"' in line for line in daemon.log)
+        daemon.said('"journal not read"')
 
 
 def test_without_a_log_calls_come_go_on_and_go(tmp_path: Path) -> None:
@@ -524,8 +521,7 @@ def test_without_a_keeper_an_upgrade_is_refused(tmp_path: Path) -> None:
         done = daemon.ctl("upgrade")
         assert (done.returncode, "No keeper" in done.stderr) == (1, True)
         os.kill(daemon.pid, signal.SIGUSR2)
-        while not any('"no upgrade"' in line for line in daemon.log):
-            daemon.ask("ping")
+        daemon.said('"no upgrade"')
 
 
 def test_offers_during_an_upgrade_are_answered(daemon: KeptDaemon) -> None:
