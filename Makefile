@@ -19,7 +19,9 @@ setup: $(VENV)/.ready ## build everything and install it into .venv/
 $(VENV)/.ready: pyproject.toml setup.py Makefile $(RUST) $(HOT)
 	@PYTHON=$(PYTHON) ./scripts/prerequisites
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	MSRPRELAY_PROFILE=record $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m bench.training
+	$(BIN)/python setup.py --quiet build_ext --inplace
 	touch $@
 
 demo: setup ## watch two endpoints that both dial in chat through the relay

@@ -10,6 +10,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,35 @@ from setuptools.command.build_ext import build_ext
 from setuptools.modified import newer
 
 COMPILED = runpy.run_path("msrprelay/compiled.py")
+# Not in a folder of each build's own: it is by the path of an object that its profile is found.
+OBJECTS = Path("build", f"objects-{sys.implementation.cache_tag}")
+# Some interpreters are built with -O3 -g: no faster, and six times the size.
+OPTIONS = ("-O2", "-g0")
+RECORDING = ("-fprofile-generate",)
+# Code that has changed since the profile was recorded is built as if there were none.
+PROFILED = ("-fprofile-use", "-flto=auto", "-Wno-missing-profile", "-Wno-coverage-mismatch")
+
+
+def options() -> tuple[str, ...]:
+    """How the hot modules are compiled and linked; docs/decisions/0020-laid-out-by-a-profile.md."""
+    if os.environ.get("MSRPRELAY_PROFILE") == "record":
+        return OPTIONS + RECORDING
+    recorded = any(OBJECTS.rglob("*.gcda"))
+    return OPTIONS + PROFILED if recorded else OPTIONS
+
+
+def make_room(chosen: tuple[str, ...]) -> None:
+    """Remove objects that were compiled otherwise, and the profile that is to be recorded again."""
+    written = OBJECTS / "options"
+    wanted = " ".join((sysconfig.get_path("include"), *chosen))
+    if not written.exists() or written.read_text() != wanted:
+        for path in OBJECTS.rglob("*.o"):
+            path.unlink()
+    if chosen == OPTIONS + RECORDING:
+        for path in OBJECTS.rglob("*.gcda"):
+            path.unlink()
+    OBJECTS.mkdir(parents=True, exist_ok=True)
+    written.write_text(wanted)
 
 
 class Crate(Extension):
@@ -43,23 +73,20 @@ class BuildExt(build_ext):
 
     def build_library(self, ext: Extension) -> None:
         """One library of many modules; the compiler takes minutes for them one after the other."""
+        chosen = options()
+        make_room(chosen)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            objects = list(pool.map(partial(self.build_object, ext), ext.sources))
+            objects = list(pool.map(partial(self.build_object, chosen), ext.sources))
         target = Path(self.get_ext_fullpath(ext.name))
         # A new file, not new bytes in the old one: a running process may have it mapped.
         target.unlink(missing_ok=True)
-        self.compiler.link_shared_object(
-            objects, str(target), build_temp=self.build_temp, target_lang="c"
-        )
+        self.compiler.link_shared_object(objects, str(target), extra_postargs=list(chosen))
 
-    def build_object(self, ext: Extension, source: str) -> str:
+    def build_object(self, chosen: tuple[str, ...], source: str) -> str:
         """Compile one source, if it is newer than what there is of it."""
-        (name,) = self.compiler.object_filenames([source], output_dir=self.build_temp)
-        if not newer(source, name):
-            return name
-        self.compiler.compile(
-            [source], output_dir=self.build_temp, extra_postargs=ext.extra_compile_args
-        )
+        (name,) = self.compiler.object_filenames([source], output_dir=str(OBJECTS))
+        if newer(source, name):
+            self.compiler.compile([source], output_dir=str(OBJECTS), extra_postargs=list(chosen))
         return name
 
     def build_crate(self, ext: Crate) -> None:
@@ -98,8 +125,6 @@ setup(
         Extension(
             "msrprelay." + COMPILED["LIBRARY"],
             sources=[source for module in modules for source in module.sources],
-            # Some interpreters are built with -O3 -g: no faster, and six times the size.
-            extra_compile_args=["-O2", "-g0"],
         ),
         Crate("msrprelay._native", manifest="native/py/Cargo.toml"),
     ],

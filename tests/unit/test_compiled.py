@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib import import_module
 from importlib.machinery import PathFinder
@@ -35,6 +36,14 @@ def test_the_library_is_asked_for_its_modules(name: str) -> None:
 @pytest.mark.parametrize("name", ["msrprelay", "msrprelay.sdp", "msrprelay.log", "json"])
 def test_nothing_else_is_found_in_the_library(name: str) -> None:
     assert CompiledFinder("/nowhere/_compiled.so").find_spec(name) is None
+
+
+def test_the_library_is_laid_out_by_the_profile_that_was_recorded() -> None:
+    """What a recorded call did not execute of a function stands elsewhere, in a part of its own."""
+    if not list(PACKAGE.parent.glob("build/objects-*/**/*.gcda")):
+        pytest.skip("no profile was recorded: this is not what `make setup` has built")
+    (library,) = PACKAGE.glob("_compiled*.so")
+    assert re.search(rb"Sessions_offer[.\w]*\.cold\0", library.read_bytes())
 
 
 def test_the_library_comes_before_sources() -> None:
