@@ -22,15 +22,16 @@ LIBRARY = "_compiled"
 # What a request goes through, by room. No two may have the same last name: by that a library is
 # asked for a module.
 HOT_MODULES = {
-    "": ("chance", "commands"),
+    "": ("chance", "commands", "dataplane", "strain"),
     "loop": ("scheduler", "timers"),
     "net": ("interfaces", "ports", "roles", "uri"),
     "offer_answer": ("changes", "decisions", "negotiation", "saved"),
+    "process": ("state",),
     "rpc": ("bencode", "dispatcher", "encoding", "flags", "ng", "reply_cache", "requests"),
     "sdp": ("description", "edit", "head", "lines", "msrp_section", "reading"),
     "sessions": (
-        *("admission", "branch", "call", "calls", "closed", "legs", "plan", "report"),
-        *("rewritten", "section", "session_level", "table", "terms"),
+        *("admission", "branch", "call", "calls", "closed", "ledger", "legs", "plan"),
+        *("report", "rewritten", "section", "session_level", "table", "terms"),
     ),
 }
 

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """The engine as the control plane sees it: plain data in, notices out, never a byte of a message.
 
 The only importer of the engine. Commands go to the engine's threads by queue and wait for

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """How strained the host is: processor, memory, descriptors; from /proc and the own cgroup.
 
 The reasons are rtpengine's words, at which SIP servers try the next relay.

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """What a process leaves for the one after it: calls, ports and replies in a journal.
 
 In memory that the keeper holds, for a successor whose engine goes on; on disk, for a start after

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """What of the calls is written into the journal, and under which keys."""
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 # The types with which Cython compiles legs.py; the module runs without them, slower.
 cimport cython
 
+from ..net.ports cimport PortPool
 from ..net.uri cimport host_port
 
 cdef class Leg:
@@ -25,6 +26,7 @@ cdef class Ports:
     @cython.locals(leg=Leg)
     cpdef free(self, dict legs)
     cdef Leg _lease(self, Leg leg)
+    cdef PortPool _pool(self, Leg leg)
     @cython.locals(taken=Leg)
     cdef _listen_somewhere(self, policy, dict leased, tos, idle_seconds)
     @cython.locals(a=Leg, b=Leg)

@@ -127,7 +127,7 @@ class Ports:
         except CommandError:
             # No reply has named them.
             for leg in leased.values():
-                self._pools[leg.interface.host].put_back(leg.port)
+                self._pool(leg).put_back(leg.port)
             raise
 
     def reopen(
@@ -147,7 +147,7 @@ class Ports:
         now = self._clock()
         until = 0.0
         for leg in legs.values():
-            until = self._pools[leg.interface.host].free(leg.port, now)
+            until = self._pool(leg).free(leg.port, now)
         self._ledger.rest(legs.values(), until)
 
     def restore(
@@ -190,7 +190,10 @@ class Ports:
         return list(dict.fromkeys(each.name for each in self._interfaces if each.host == address))
 
     def _lease(self, leg: Leg) -> Leg:
-        return leg.at(self._pools[leg.interface.host].lease(self._clock()))
+        return leg.at(self._pool(leg).lease(self._clock()))
+
+    def _pool(self, leg: Leg) -> PortPool:
+        return self._pools[leg.interface.host]
 
     def _listen_somewhere(
         self, policy: Policy, leased: Legs, tos: int | None, idle_seconds: float | None

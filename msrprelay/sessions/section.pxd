@@ -17,9 +17,8 @@ cdef class Section:
     cdef public Ports _ports
     cdef public object _tos, _idle_seconds, _answers
     cdef public dict _expected, _draining
-    cdef public set _alive, _asked
     cdef public bint _leased, _unanswered
-    cdef public tuple _names
+    cdef public tuple _alive, _asked, _names
 
     cpdef ready(self, SectionChange change)
     cpdef abandon(self)
@@ -40,3 +39,5 @@ cdef class Section:
     cdef bint _needs_successor(self, SectionChange change) except -1
     cdef _reopen(self, dict legs)
     cdef tuple _tell(self)
+
+cdef tuple _without(tuple items, gone)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Self, TypeVar
 
 from ..dataplane import LegAnswer, Session, Sources
 from ..errors import CommandError
@@ -16,6 +16,8 @@ from .closed import LOST, AnySession, Closed, Find, Relayed, Report, unreported
 from .legs import SIDES, Leg, Legs, Ports, restored_leg, saved_leg
 from .plan import Name, Plan, Unresolved, described, make_plan, path_said
 from .saved import SavedSection, saved_answers, saved_report
+
+T = TypeVar("T")
 
 # Why the control plane may end a session, as the engine knows it.
 CLOSE_REASONS = frozenset({"deleted", "drained", "final-timeout", "offer-timeout", "terminated"})
@@ -67,11 +69,11 @@ class Section:
         # Replaced, and told to end.
         self._draining: dict[int, AnySession] = {}
         # The engine's sessions that hold ports of ours.
-        self._alive = {self.session.id}
+        self._alive: tuple[int, ...] = (self.session.id,)
         # No answer has reached the engine's present session.
         self._unanswered = True
         # Whose peers are let in before their answers.
-        self._asked: set[Side] = set()
+        self._asked: tuple[Side, ...] = ()
         # The last answer it was given, with the names that had to be looked up.
         self._answers: tuple[LegAnswer, LegAnswer] | None = None
         self._names: tuple[Name, ...] = ()
@@ -156,7 +158,7 @@ class Section:
         session: Session = self._ports.reopen(
             self.policy, legs, tos=self._tos, idle_seconds=self._idle_seconds
         )
-        self._alive.add(session.id)
+        self._alive += (session.id,)
         if self.paused:
             session.pause(True)
         return session
@@ -220,13 +222,13 @@ class Section:
         """The peer of a side has a re-offer: it may come anew before its answer has."""
         # Whether it has joined the engine knows best.
         if self.policy == "aware" and not self._unanswered:
-            self._asked.add(side)
+            self._asked = SIDES if other(side) in self._asked else (side,)
             self.session.reoffer(side)
 
     def settle(self, side: Side) -> None:
         """The re-offer is over: if it has not moved the peer, nobody is let in any more."""
         if side in self._asked:
-            self._asked.remove(side)
+            self._asked = _without(self._asked, side)
             self.session.settle(side)
 
     def pause(self, paused: bool) -> None:
@@ -265,7 +267,7 @@ class Section:
 
     def has_closed(self, session: int, reason: str) -> bool:
         """The engine has closed a session; gives whether the one before it goes on in its place."""
-        self._alive.discard(session)
+        self._alive = _without(self._alive, session)
         if self.former is not None and session == self.former.id:
             self._draining[session], self.former = self.former, None
         drained = self._draining.pop(session, None)
@@ -285,7 +287,7 @@ class Section:
         """Nothing of the engine's has survived."""
         self.successor = self.former = None
         self._draining.clear()
-        self._alive.clear()
+        self._alive = ()
         self.joined = self.waiting = False
 
     def listen_again(self) -> None:
@@ -347,10 +349,10 @@ class Section:
         section.successor = None if saved.successor is None else session(saved.successor)
         section.former = None if saved.former is None else session(saved.former)
         section._draining = {number: session(number) for number in saved.draining}
-        section._alive = set(saved.alive)
+        section._alive = tuple(saved.alive)
         section._unanswered, section._revived_after = saved.unanswered, saved.revived_after
         # What the engine has heard of re-offers is not known.
-        section._asked = set(SIDES)
+        section._asked = SIDES
         section.waiting, section.paused, section.reason = saved.waiting, saved.paused, saved.reason
         section.earlier = Relayed(*saved.earlier)
         section._expected = {s: leg.expected for s, leg in zip(SIDES, saved.legs, strict=True)}
@@ -375,6 +377,14 @@ class Section:
 
     def release(self) -> None:
         """Give the ports back; only when the engine has closed its listeners."""
+        # What is left explains an ended call: no engine is told anything any more.
+        self._answers, self._names = None, ()
         if self._leased:
             self._leased = False
             self._ports.free(self.legs)
+
+
+def _without(items: tuple[T, ...], gone: T) -> tuple[T, ...]:
+    """Tuples, as the empty one takes no memory: thousands of sections are remembered."""
+    at = items.index(gone) if gone in items else len(items)
+    return items[:at] + items[at + 1 :]
