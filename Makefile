@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAGE  := ./scripts/stage
 HOT    := $(wildcard $(addprefix msrprelay/,*.pxd chance.py commands.py dataplane.py strain.py process/state.py $(addsuffix /*.p*,loop net offer_answer rpc sdp sessions)))
 # Tests of hot modules that do not themselves run both ways.
-TWICE  := $(wildcard $(addprefix tests/unit/test_,admission.py ports.py restore*.py rpc_ng.py rpc_re*.py sessions*.py timers.py))
+TWICE  := $(wildcard $(addprefix tests/unit/test_,admission.py ports.py restore*.py rpc_ng.py rpc_re*.py sessions*.py strain.py timers.py))
 RUST   := $(shell find native -name '*.rs' -o -name 'Cargo.*' | grep -v /target/)
 
 .DEFAULT_GOAL := help
