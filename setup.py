@@ -32,7 +32,7 @@ RECORDING = ("-fprofile-generate",)
 PROFILED = ("-fprofile-use", "-flto=auto", "-Wno-missing-profile", "-Wno-coverage-mismatch")
 
 
-def options() -> tuple[str, ...]:
+def compiler_options() -> tuple[str, ...]:
     """How the hot modules are compiled and linked; docs/decisions/0020-laid-out-by-a-profile.md."""
     if os.environ.get("MSRPRELAY_PROFILE") == "record":
         return OPTIONS + RECORDING
@@ -73,7 +73,7 @@ class BuildExt(build_ext):
 
     def build_library(self, ext: Extension) -> None:
         """One library of many modules; the compiler takes minutes for them one after the other."""
-        chosen = options()
+        chosen = compiler_options()
         make_room(chosen)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             objects = list(pool.map(partial(self.build_object, chosen), ext.sources))
